@@ -1,0 +1,44 @@
+"""The owner's stack as declared: what compose (or the process table) says, before anything is made safe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+__all__ = ["HealthCheck", "ServiceModel", "StackModel"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HealthCheck:
+    """A container's health check as declared; ``test`` without the leading CMD or CMD-SHELL, seconds resolved."""
+
+    test: tuple[str, ...]
+    is_shell: bool = False
+    interval_seconds: float = 30.0  # Docker's default
+    timeout_seconds: float = 30.0
+    retries: int = 3
+    start_period_seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceModel:
+    """One service of the model. Ports are container ports; ``published`` is host -> container as declared."""
+
+    name: str
+    image: str = ""
+    build_context: str | None = None
+    command: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
+    ports: tuple[int, ...] = ()
+    published: tuple[str, ...] = ()
+    depends_on: dict[str, str] = field(default_factory=dict)
+    restart: str = "no"
+    health_check: HealthCheck | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackModel:
+    """Every service, by name."""
+
+    services: dict[str, ServiceModel]
+    files: tuple[str, ...] = ()

@@ -1,0 +1,171 @@
+"""Ways to run a target. A runtime starts stacks; a stack offers capabilities and says which it has.
+
+``compose`` works on a safe copy of the owner's model, ``process`` runs local commands, ``attached`` only talks to a URL.
+Nothing here knows what the facts are for.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from readiness.facts.model import StackModel
+    from readiness.facts.start import StackStart
+
+__all__ = ["Capability", "Completed", "Endpoint", "Progress", "Runtime", "ServiceState", "Stack", "Variant"]
+
+
+class Capability(enum.StrEnum):
+    """What a stack can do beyond answering requests."""
+
+    STOP = "stop and start a service"
+    PAUSE = "pause a service"
+    SIGNAL = "signal a service"
+    LOGS = "read logs"
+    EXEC = "run a command inside a service"
+    RECREATE = "recreate a service"
+    VARIANT = "start a variant with other settings"
+    TMPFS = "mount a small disk"
+
+
+class Progress(Protocol):
+    """Tells the terminal what is being waited for, and how long at most."""
+
+    def __call__(self, what: str, *, at_most_seconds: float | None = None) -> None:
+        """Say ``what`` is under way."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """Where a service's port is reachable from this machine right now; ask again after every restart."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completed:
+    """A command that ended inside a service."""
+
+    exit_code: int
+    output: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceState:
+    """A service's state as its engine sees it. ``instance`` changes when it is recreated, ``started_at`` when restarted."""
+
+    service: str
+    status: str
+    instance: str
+    started_at: str
+    health: str | None = None
+    exit_code: int | None = None
+    restarts: int = 0
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its main process runs (a paused one does not count)."""
+        return self.status == "running"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """A second stack with an overlay.
+
+    Attributes:
+        name: part of the project name; lower case letters and digits.
+        environment: service -> variables laid over the owner's.
+        tmpfs: service -> {path in the container: size in bytes}.
+        wait: False returns at once after creation, without waiting for readiness (cold start).
+        stopped: services that are not started.
+    """
+
+    name: str = "base"
+    environment: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    tmpfs: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    wait: bool = True
+    stopped: tuple[str, ...] = ()
+
+
+class Stack(Protocol):
+    """A running throw-away copy of the target. Every method raises StackError on trouble, UnsupportedError without the capability."""
+
+    @property
+    def runtime(self) -> str:
+        """``compose``, ``process`` or ``attached``."""
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What this stack can do."""
+
+    @property
+    def report(self) -> StackStart:
+        """How the start went."""
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """Names of the services that exist in this stack."""
+
+    def endpoint(self, service: str, port: int) -> Endpoint:
+        """Where ``service``'s container port answers right now."""
+
+    def state(self, service: str) -> ServiceState:
+        """The service's present state."""
+
+    def stop(self, service: str) -> None:
+        """Stop as its engine does: stop signal, grace period, SIGKILL. Returns when it has stopped."""
+
+    def start(self, service: str) -> None:
+        """Start a stopped service; returns when its process runs, not when it is ready."""
+
+    def pause(self, service: str) -> None:
+        """Freeze: connections hang, they are not refused."""
+
+    def unpause(self, service: str) -> None:
+        """Undo :meth:`pause`."""
+
+    def signal(self, service: str, signal: str) -> None:
+        """Send a signal to the main process (PID 1 of the container)."""
+
+    def recreate(self, service: str) -> None:
+        """Remove the instance and make a new one from the same definition, without its dependencies."""
+
+    def logs(self, service: str, *, since: datetime | None = None, tail: int = 1000) -> str:
+        """The last lines, bounded at 1 MiB, without prefixes or colours."""
+
+    def execute(self, service: str, command: Sequence[str], *, timeout_seconds: float = 30.0) -> Completed:
+        """Run a command where the service runs (in its container; beside its process)."""
+
+    def environment(self, service: str) -> Mapping[str, str]:
+        """The variables in force."""
+
+    def close(self) -> None:
+        """Remove everything of this stack; idempotent, never raises for what is already gone."""
+
+
+class Runtime(Protocol):
+    """Starts stacks of one target."""
+
+    @property
+    def name(self) -> str:
+        """``compose``, ``process`` or ``attached``."""
+
+    def model(self) -> StackModel:
+        """The owner's model, as declared.
+
+        Raises:
+            ConfigError: it cannot be read; says file, line and what is expected.
+        """
+
+    def start(self, variant: Variant, *, progress: Progress) -> Stack:
+        """Start a stack and wait for it. A target that does not start is *reported* in ``stack.report``, not raised.
+
+        Raises:
+            StackError: the machine, not the target, is at fault (no engine, no space).
+        """
