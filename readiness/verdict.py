@@ -90,7 +90,8 @@ class Measurement:
         """The measurement in one line, limits included."""
         limits = [f"at most {self.at_most:g}"] if self.at_most is not None else []
         limits += [f"at least {self.at_least:g}"] if self.at_least is not None else []
-        return f"{self.name} {self.value:.4g} {self.unit}{f' ({", ".join(limits)} {self.unit})' if limits else ''}"
+        suffix = f" ({' and '.join(limits)} {self.unit})" if limits else ""
+        return f"{self.name} {self.value:.4g} {self.unit}{suffix}"
 
 
 @dataclass(frozen=True, kw_only=True)

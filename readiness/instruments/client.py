@@ -1,0 +1,146 @@
+"""One HTTP request at a time, bounded in bytes, headers and time, never following a redirect.
+
+The target is hostile until proven otherwise: nothing it sends can grow, stall or redirect this client.
+Concurrency and load belong to other instruments: a shared httpx client collapses under them.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import httpx
+
+from readiness.facts.http import Exchange, StatusClass
+from readiness.target import Entry, Request
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from readiness.runtime import Stack
+
+__all__ = ["MAX_BODY_BYTES", "MAX_HEADERS", "HttpClient"]
+
+#: An answer is read up to here; more proves nothing that the first MiB does not.
+MAX_BODY_BYTES = 1024 * 1024
+#: What of it becomes evidence.
+KEPT_BODY_BYTES = 64 * 1024
+#: A sound answer has a few dozen headers; h11 bounds their total at 64 KiB by itself.
+MAX_HEADERS = 200
+MAX_HEADER_CHARS = 16 * 1024
+
+
+class HttpClient:
+    """Asks a stack's entries. Ports are resolved anew for every request, because a restart moves them.
+
+    Args:
+        stack: where the entries are.
+        timeout_seconds: bound on a whole exchange, connecting included.
+    """
+
+    def __init__(self, stack: Stack, *, timeout_seconds: float = 15.0) -> None:
+        self._stack = stack
+        self._timeout_seconds = timeout_seconds
+        # The proxy's certificate is the stack's own; whether it is a good one is judged by the TLS family, not here.
+        # trust_env would send loopback traffic to the machine's proxy.
+        self._client = httpx.Client(verify=False, follow_redirects=False, trust_env=False)  # noqa: S501
+
+    def __enter__(self) -> HttpClient:
+        """Use as a context manager to close the connections."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connections."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def send(
+        self,
+        entry: Entry,
+        request: Request,
+        *,
+        purpose: StatusClass = StatusClass.OK,
+        headers: Mapping[str, str] | None = None,
+        timeout_seconds: float | None = None,
+    ) -> Exchange:
+        """Send one request and record what came back; a refusal, a reset or silence is recorded, not raised.
+
+        The connection is always a new one: a kept one would hide how a restarted service answers.
+        """
+        bound = timeout_seconds or self._timeout_seconds
+        scheme = "https" if entry.https else "http"
+        path = f"{entry.base}{request.path}"
+        shown = f"{scheme}://{entry.service}:{entry.port}{path}"
+        sent = {
+            "connection": "close",
+            "user-agent": "readiness-audit",
+            **entry.headers,
+            **request.headers,
+            **(headers or {}),
+        }
+        content, content_type = _content(request)
+        if content_type and not any(name.lower() == "content-type" for name in sent):
+            sent["content-type"] = content_type
+        if entry.server_name and not any(name.lower() == "host" for name in sent):
+            sent["host"] = entry.server_name
+        extensions = {"sni_hostname": entry.server_name} if entry.https and entry.server_name else {}
+        started = time.monotonic()
+        status: int | None = None
+        received: tuple[tuple[str, str], ...] = ()
+        body, error = b"", None
+        try:
+            where = self._stack.endpoint(entry.service, entry.port)
+            with self._client.stream(
+                request.method,
+                f"{scheme}://{where.host}:{where.port}{path}",
+                headers=sent,
+                content=content,
+                timeout=httpx.Timeout(bound),
+                extensions=extensions,
+            ) as response:
+                status = response.status_code
+                received = tuple(
+                    (name.decode("latin-1"), value.decode("latin-1")[:MAX_HEADER_CHARS])
+                    for name, value in response.headers.raw[:MAX_HEADERS]
+                )
+                for chunk in response.iter_raw(64 * 1024):
+                    body += chunk[: MAX_BODY_BYTES - len(body)]
+                    if len(body) >= MAX_BODY_BYTES or time.monotonic() - started > bound:
+                        break
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as problem:
+            error = f"{type(problem).__name__}: {problem}"[:500]
+        return Exchange(
+            entry=entry.name,
+            purpose=purpose,
+            method=request.method,
+            url=shown,
+            https=entry.https,
+            status=status,
+            headers=received,
+            request_headers=tuple(sent.items()),
+            body=body[:KEPT_BODY_BYTES].decode("utf-8", "replace"),
+            body_bytes=len(body),
+            seconds=time.monotonic() - started,
+            error=error,
+        )
+
+
+def _content(request: Request) -> tuple[bytes | None, str | None]:
+    """The request's body and the content type that goes with it, where it names none itself."""
+    if request.json is not None:
+        return json.dumps(request.json).encode(), "application/json"
+    if request.form is not None:
+        return str(httpx.QueryParams(request.form)).encode(), "application/x-www-form-urlencoded"
+    if request.body_base64 is not None:
+        return base64.b64decode(request.body_base64), None
+    if request.body is not None:
+        return request.body.encode(), None
+    return None, None
