@@ -16,6 +16,7 @@ __all__ = [
     "Compose",
     "Discovery",
     "Entry",
+    "Limit",
     "Login",
     "Paths",
     "Probe",
@@ -172,6 +173,26 @@ class Login:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Limit:
+    """A declared rate limit: ``requests`` per ``window_seconds`` plus ``burst``, counted per ``key``.
+
+    Attributes:
+        key: ``user``, ``address`` or ``global``.
+        exempt: paths that are never limited.
+        env: figure -> variable that sets it.
+    """
+
+    path: str
+    requests: int
+    window_seconds: float = 60.0
+    burst: int = 0
+    key: str = "address"
+    algorithm: str | None = None
+    exempt: tuple[str, ...] = ()
+    env: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Compose:
     """The owner's compose project, paths relative to ``Target.folder``."""
 
@@ -260,6 +281,9 @@ class Target:
         file: ``readiness.yaml`` where there is one.
         service: the service under audit.
         entries: where requests enter, the public one first.
+        security_headers: header -> exact value that the owner states, compared as stated.
+        variants: name -> service -> variables: other settings of the same stack. ``development`` is the stack outside
+            production, ``headers_off`` the stack with its security headers switched off.
         declined: dotted key -> why, for capabilities that the owner says the stack does not have by design.
         extra: sections of the file that belong to other families, as plain data.
     """
@@ -283,7 +307,8 @@ class Target:
     login: Login | None = None
     origins: tuple[str, ...] = ()
     security_headers: dict[str, str] = field(default_factory=dict)
-    environment_switch: dict[str, str] = field(default_factory=dict)
+    variants: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
+    limits: tuple[Limit, ...] = ()
     checks: tuple[str, ...] = ()
     waivers: tuple[Waiver, ...] = ()
     declined: dict[str, str] = field(default_factory=dict)

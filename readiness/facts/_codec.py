@@ -46,7 +46,7 @@ def decode(kind: type[T], data: Any) -> T:
     return typing.cast("T", _decode(kind, data, kind.__name__))
 
 
-def _decode(kind: Any, data: Any, where: str) -> Any:
+def _decode(kind: Any, data: Any, where: str) -> Any:  # noqa: C901, PLR0911  # one flat table of kinds reads best
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if kind is Any:
         return data

@@ -10,7 +10,7 @@ import base64
 import json
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import httpx
 
@@ -48,7 +48,7 @@ class HttpClient:
         # trust_env would send loopback traffic to the machine's proxy.
         self._client = httpx.Client(verify=False, follow_redirects=False, trust_env=False)  # noqa: S501
 
-    def __enter__(self) -> HttpClient:
+    def __enter__(self) -> Self:
         """Use as a context manager to close the connections."""
         return self
 
