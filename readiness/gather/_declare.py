@@ -72,7 +72,7 @@ def gatherer(*, impact: Impact, at_most_seconds: float = 60.0) -> Callable[[Call
         )
 
         def obtain(request: pytest.FixtureRequest) -> Any:
-            return request.getfixturevalue("readiness_store").obtain(meta, request)
+            return request.getfixturevalue("readiness_store").obtain(meta)
 
         obtain.__doc__ = function.__doc__
         setattr(obtain, GATHERER_ATTRIBUTE, meta)
