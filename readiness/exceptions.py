@@ -9,8 +9,8 @@
     +-- GatherError        a fact could not be obtained: what was done, what came back, what to try
     +-- RecordingError     a recording cannot be read, or does not hold what is asked of it
 
-``CheckFailed`` (a verdict, in :mod:`readiness.plugin`), :class:`readiness.verdict.NotApplicable` and
-:class:`readiness.verdict.Inconclusive` are not here: they are results and control flow, not errors.
+A failed check, :class:`readiness.verdict.NotApplicable` and :class:`readiness.verdict.Inconclusive` are not here: they
+are results and control flow, not errors.
 """
 
 from __future__ import annotations

@@ -319,6 +319,11 @@ class Target:
         """The services with this role, possibly none."""
         return self.roles.get(role, ())
 
+    @property
+    def steady_request(self) -> Request:
+        """What is asked of the first entry to see that the stack serves: its ``ok`` path, else any answer will do."""
+        return self.paths.ok or Request(path="/")
+
     def require(self, key: str, value: object, *, example: str) -> None:
         """Stop a judgement that lacks a declaration.
 

@@ -16,8 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = ["INSTRUMENTS", "GathererMeta", "gatherer", "gatherer_meta"]
 
-#: What a gatherer may ask for; each is a session fixture of the plugin.
-INSTRUMENTS = frozenset({"target", "profile", "stack", "http", "faults", "variants", "runtime", "progress"})
+#: What a gatherer may ask for.
+#: ``declared`` is the target before discovery and ``started`` the stack whether it is up or not: for the facts that the
+#: others stand on. ``target`` and ``stack`` are the completed target and a stack that is up.
+INSTRUMENTS = frozenset(
+    {"declared", "faults", "http", "profile", "progress", "runtime", "stack", "started", "target", "variants"}
+)
 
 #: Where the fixture function keeps what it was made from.
 GATHERER_ATTRIBUTE = "__readiness_gatherer__"

@@ -1,0 +1,84 @@
+"""The beginning of a run, in the controller: read what is asked, choose how to run it, and make the run.
+
+Everything that can be wrong with the owner's input is found here, before anything is started.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from readiness.audit.run import Run
+from readiness.audit.runtimes import choose_runtime
+from readiness.audit.settings import Settings
+from readiness.exceptions import ConfigError, RecordingError
+from readiness.facts._codec import decode
+from readiness.profile_file import load_profile
+from readiness.render import formats
+from readiness.scoring import is_letter, letters
+from readiness.target import Target
+from readiness.target_file import find_target, load_target
+
+if TYPE_CHECKING:
+    import pytest
+
+    from readiness.profile import Profile
+
+__all__ = ["DEMO_FOLDER", "create_run"]
+
+#: The bundled sound stack; a folder like any owner's.
+DEMO_FOLDER = Path(__file__).parent.parent / "demo"
+
+
+def create_run(config: pytest.Config) -> Run:
+    """Make the run that the command line asks for.
+
+    Raises:
+        ConfigError: the options, the profile or the target cannot be used, or nothing here can run the target.
+        RecordingError: the recording to replay is damaged.
+    """
+    settings = Settings.of(config)
+    profile = _profile(settings)
+    target = _target(settings)
+    runtime = choose_runtime(settings, target)
+    return Run.create(runtime=runtime, settings=settings, profile=profile, target=target)
+
+
+def _profile(settings: Settings) -> Profile:
+    profile = load_profile(settings.profile, rootdir=Path(settings.rootdir))
+    if unknown := [name for name in settings.formats if name not in formats()]:
+        raise ConfigError(f"--readiness-format={unknown[0]}: expected some of {', '.join(formats())}")
+    if settings.min_grade is not None:
+        if not is_letter(settings.min_grade):
+            raise ConfigError(f"--readiness-min-grade={settings.min_grade}: expected one of {', '.join(letters())}")
+        gate = dataclasses.replace(profile.gate, min_grade=settings.min_grade)
+        profile = dataclasses.replace(profile, gate=gate)
+    return profile
+
+
+def _target(settings: Settings) -> Target:
+    if settings.replay is not None:
+        return _recorded(Path(settings.replay))
+    if settings.demo is not None:
+        from readiness.demo.defects import overlay  # noqa: PLC0415  # only where the demo is audited
+
+        demo = load_target(DEMO_FOLDER / "readiness.yaml")
+        return dataclasses.replace(demo, environment=_merged(demo.environment, overlay(settings.demo)))
+    if settings.url is not None and settings.target is None:
+        return Target(name=settings.url, folder=settings.rootdir)
+    return find_target(Path(settings.rootdir), Path(settings.target) if settings.target else None)
+
+
+def _recorded(folder: Path) -> Target:
+    try:
+        recording = json.loads((folder / "recording.json").read_text(encoding="utf-8"))
+        return decode(Target, recording["target"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RecordingError(f"{folder / 'recording.json'} is not a recording: {error}") from error
+
+
+def _merged(base: dict[str, dict[str, str]], over: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    """Variables per service, ``over`` winning."""
+    return {service: {**base.get(service, {}), **over.get(service, {})} for service in (*base, *over)}
