@@ -1,0 +1,494 @@
+"""Removes what a run leaves behind, however the run died, SIGKILL included.
+
+A small guard process watches the run through a pipe whose other end only the run holds. When the run is gone it ends
+the run's processes and removes the containers, networks, volumes, images and folders that bear the run's id, again and
+again until nothing new appears: an orphaned ``compose up`` goes on creating. What even the guard could not clean (the
+machine was switched off) the next run removes with :func:`reap_dead_runs`.
+
+Standard library and the docker command only: the guard runs isolated from every installed package, starts in a few
+hundredths of a second and shares no code with what may have crashed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import select
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = [
+    "LABEL_OWNER",
+    "LABEL_RUN",
+    "RUN_VARIABLE",
+    "Handle",
+    "Owner",
+    "forget_process",
+    "reap_dead_runs",
+    "register_process",
+    "start_reaper",
+    "sweep",
+]
+
+#: On every container, network, volume and image of a run.
+LABEL_RUN = "io.readiness.run"
+#: Who made it, as :meth:`Owner.describe` says; a run whose owner is proven dead is removed by the next one.
+LABEL_OWNER = "io.readiness.owner"
+#: In the environment of every command that a run starts, so that an orphan is known without any file.
+RUN_VARIABLE = "READINESS_RUN_ID"
+
+#: Marks a folder as a run's own; without it, holding the run's id, no folder is ever removed.
+MARKER = ".readiness-run"
+#: Rounds of the sweep: an orphaned build may need a while before the engine lets go.
+ROUNDS = 60
+#: Quiet rounds that prove that nothing creates any more.
+CALM_ROUNDS = 3
+ROUND_SECONDS = 1.0
+#: Of one docker command; the engine is slow while it removes many things at once.
+COMMAND_SECONDS = 60.0
+#: Between two looks at the owner, where the pipe does not tell (a forked child keeps it open).
+LOOK_SECONDS = 1.0
+#: psutil and this module may compute a creation time from boot times that differ by a clock adjustment.
+CREATION_TOLERANCE_SECONDS = 2.0
+
+DONE, KEEP = b"done", b"keep"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owner:
+    """A process, known so precisely that its death can be proven.
+
+    Attributes:
+        started: its start as the kernel counts, so that a reused number is another process.
+        boot, namespace, machine: where ``pid`` is valid; two runs in two containers may have the same number.
+    """
+
+    pid: int
+    started: str
+    user: int
+    boot: str
+    namespace: str
+    machine: str
+
+    @classmethod
+    def of(cls, pid: int | None = None) -> Owner:
+        """The process ``pid``, or this one."""
+        number = os.getpid() if pid is None else pid
+        return cls(
+            pid=number,
+            started=_started(number) or "",
+            user=os.getuid(),
+            boot=_text("/proc/sys/kernel/random/boot_id"),
+            namespace=_link("/proc/self/ns/pid"),
+            machine=_text("/etc/machine-id"),
+        )
+
+    @classmethod
+    def parse(cls, text: str) -> Owner | None:
+        """Read :meth:`describe`'s form, or None where it is not one."""
+        parts = text.split("/")
+        if len(parts) != len(dataclasses.fields(cls)) or not parts[0].isdecimal() or not parts[2].isdecimal():
+            return None
+        pid, started, user, boot, namespace, machine = parts
+        return cls(pid=int(pid), started=started, user=int(user), boot=boot, namespace=namespace, machine=machine)
+
+    def describe(self) -> str:
+        """One line for a label or an argument."""
+        return "/".join(str(value) for value in dataclasses.astuple(self))
+
+    @property
+    def is_provably_dead(self) -> bool:
+        """Whether it cannot be running; false wherever that is not certain."""
+        here = Owner.of()
+        if self.user != here.user:
+            return False
+        if self.boot != here.boot:
+            # Another boot of this machine ended it; another machine that shares this engine did not.
+            return bool(self.machine and self.boot) and self.machine == here.machine
+        if self.namespace != here.namespace:
+            return False
+        return _is_dead(self.pid, self.started)
+
+
+@dataclass(kw_only=True)
+class Handle:
+    """A run's guard. Keep it for as long as the run lives: losing it is what the guard takes for the run's death."""
+
+    run_id: str
+    work: Path
+    _descriptor: int | None
+    _process: subprocess.Popen[bytes]
+
+    def close(self, *, keep: bool = False, timeout_seconds: float = 60.0) -> None:
+        """End the guard after a last sweep; idempotent. The run's work folder goes with it.
+
+        Args:
+            keep: leave everything where it is, also for later runs (``--readiness-keep``).
+            timeout_seconds: how long the sweep may take before it goes on by itself.
+        """
+        if self._descriptor is None:
+            return
+        descriptor, self._descriptor = self._descriptor, None
+        # A guard that was killed has left a broken pipe: the sweep is then done here.
+        with contextlib.suppress(OSError):
+            os.write(descriptor, KEEP if keep else DONE)
+        os.close(descriptor)
+        try:
+            code: int | None = self._process.wait(timeout_seconds)
+        except subprocess.TimeoutExpired:
+            return
+        if code and not keep:
+            _reap(self.run_id, self.work, calm_rounds=1)
+
+
+def start_reaper(run_id: str, work: Path) -> Handle:
+    """Start the guard of this process's run.
+
+    Args:
+        run_id: the value of :data:`LABEL_RUN` on everything that the run creates.
+        work: the run's own folder; everything in it is removed at the end.
+    """
+    owner = Owner.of()
+    (work / "pids").mkdir(parents=True, exist_ok=True)
+    (work / MARKER).write_text(run_id, encoding="utf-8")
+    _register(run_id, work, owner)
+    reading, writing = os.pipe()  # neither end is inherited by later children
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(Path(__file__).resolve()), run_id, str(work), owner.describe()],
+            stdin=reading,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            start_new_session=True,
+        )
+    except BaseException:
+        os.close(writing)
+        raise
+    finally:
+        os.close(reading)
+    return Handle(run_id=run_id, work=work, _descriptor=writing, _process=process)
+
+
+def register_process(work: Path, pid: int) -> None:
+    """Note that ``pid`` belongs to the run, so that its process group dies with the run.
+
+    The file ``pids/<pid>`` holds JSON: ``pid``, ``create_time`` (seconds since the epoch) and ``session``.
+    """
+    created = _create_time(pid)
+    if created is None:
+        return
+    folder = work / "pids"
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        session = os.getsid(pid)
+    except ProcessLookupError:
+        return
+    entry = {"pid": pid, "create_time": created, "session": session}
+    (folder / str(pid)).write_text(json.dumps(entry), encoding="utf-8")
+
+
+def forget_process(work: Path, pid: int) -> None:
+    """Undo :func:`register_process`: the process has ended and was waited for."""
+    (work / "pids" / str(pid)).unlink(missing_ok=True)
+
+
+def sweep(run_id: str) -> tuple[str, ...]:
+    """Remove every container, network, volume and image of this run once.
+
+    Returns:
+        What was found, as ``"container 1f2e…"``; empty means that nothing is left. An engine that does not answer
+        counts as a find, a machine without the docker command as clean.
+    """
+    if shutil.which("docker") is None:
+        return ()
+    chosen = ["--filter", f"label={LABEL_RUN}={run_id}"]
+    found: list[str] = []
+    for kind, listing, removal in (
+        ("container", ["ps", "-aq", "--no-trunc"], ["rm", "-fv"]),  # also takes paused ones, and anonymous volumes
+        ("network", ["network", "ls", "-q", "--no-trunc"], ["network", "rm"]),
+        ("volume", ["volume", "ls", "-q"], ["volume", "rm", "-f"]),
+        # By id: the label makes the id the run's alone, so no tag of anybody else can be on it.
+        ("image", ["image", "ls", "-aq", "--no-trunc"], ["image", "rm", "-f"]),
+    ):
+        answer = _docker([*listing, *chosen])
+        if answer is None:
+            found.append(f"{kind}: the engine does not answer")
+            continue
+        names = sorted(set(answer.split()))
+        found += [f"{kind} {name}" for name in names]
+        if names:
+            _docker([*removal, *names])
+    return tuple(found)
+
+
+def reap_dead_runs() -> tuple[str, ...]:
+    """Remove what runs left whose owners are proven dead; returns their ids. Runs of other users are never touched."""
+    reaped = []
+    kept = set()
+    for file, entry in _registered():
+        run_id, owner = entry["run_id"], Owner.parse(entry["owner"])
+        if entry.get("kept") == "yes":
+            kept.add(run_id)
+        elif owner is not None and owner.is_provably_dead:
+            _reap(run_id, Path(entry["work"]), calm_rounds=1)
+            file.unlink(missing_ok=True)
+            reaped.append(run_id)
+    for run_id, owners in _labelled().items():
+        parsed = [Owner.parse(owner) for owner in owners]
+        if run_id not in kept and all(owner is not None and owner.is_provably_dead for owner in parsed):
+            _reap(run_id, None, calm_rounds=1)
+            reaped.append(run_id)
+    return tuple(dict.fromkeys(reaped))
+
+
+def main(arguments: list[str]) -> int:
+    """Watch, then clean. Arguments: the run's id, its folder, its owner; standard input is the pipe of the owner."""
+    run_id, work, owner = arguments[0], Path(arguments[1]), Owner.parse(arguments[2])
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # Whoever ends a process group means the run; this one goes when the run has gone.
+        signal.signal(number, signal.SIG_IGN)
+    last_word = _watch(owner)
+    if last_word == KEEP:
+        _mark_kept(run_id)
+        return 0
+    _reap(run_id, work, calm_rounds=1 if last_word == DONE else CALM_ROUNDS)
+    return 0
+
+
+def _watch(owner: Owner | None) -> bytes:
+    """Return the owner's last word, or nothing where it died without one."""
+    while True:
+        ready, _, _ = select.select([0], [], [], LOOK_SECONDS)
+        if ready:
+            return os.read(0, 64)
+        if owner is not None and owner.is_provably_dead:
+            return b""
+
+
+def _reap(run_id: str, work: Path | None, *, calm_rounds: int) -> None:
+    """End the run's processes and sweep until it stays calm; then its folder and its registration go."""
+    calm = 0
+    for _ in range(ROUNDS):
+        ended = _end_processes(run_id, work)
+        calm = 0 if ended or sweep(run_id) else calm + 1
+        if calm >= calm_rounds:
+            break
+        time.sleep(ROUND_SECONDS if calm_rounds > 1 else 0.1)
+    if work is not None and _is_ours(work, run_id):
+        shutil.rmtree(work, ignore_errors=True)
+    registry = _registry()
+    if registry is not None:
+        (registry / f"{run_id}.json").unlink(missing_ok=True)
+
+
+def _is_ours(work: Path, run_id: str) -> bool:
+    """Whether the folder is the run's own: real, of this user, and marked with the run's id."""
+    try:
+        status = work.lstat()
+        marker = (work / MARKER).read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and marker == run_id
+
+
+def _end_processes(run_id: str, work: Path | None) -> int:
+    """SIGKILL the registered process groups and every bearer of the run's variable; returns how many were alive."""
+    ended = 0
+    for entry in _pid_entries(work):
+        pid = int(entry["pid"])
+        created = _create_time(pid)
+        if created is None or abs(created - entry["create_time"]) > CREATION_TOLERANCE_SECONDS:
+            continue
+        with contextlib.suppress(OSError):
+            if os.getpgid(pid) == pid:
+                os.killpg(pid, signal.SIGKILL)
+            else:
+                os.kill(pid, signal.SIGKILL)
+            ended += 1
+    for pid in _bearers(f"{RUN_VARIABLE}={run_id}"):
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+            ended += 1
+    return ended
+
+
+def _pid_entries(work: Path | None) -> Iterator[Mapping[str, float]]:
+    """What ``pids/`` says, damaged files left out: the owner may have died while writing one."""
+    if work is None:
+        return
+    with contextlib.suppress(OSError):
+        for file in sorted((work / "pids").iterdir()):
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                entry = json.loads(file.read_text(encoding="utf-8"))
+                yield {"pid": int(entry["pid"]), "create_time": float(entry["create_time"])}
+
+
+def _bearers(assignment: str) -> Iterator[int]:
+    """Processes that were started with ``assignment`` in their environment (Linux; elsewhere the files must do)."""
+    spared = {os.getpid(), os.getppid()}
+    wanted = assignment.encode()
+    for folder in Path("/proc").glob("[0-9]*"):
+        if int(folder.name) not in spared and not _is_zombie(folder):
+            with contextlib.suppress(OSError):
+                if wanted in (folder / "environ").read_bytes().split(b"\0"):
+                    yield int(folder.name)
+
+
+def _is_zombie(folder: Path) -> bool:
+    """Whether the process has ended and only waits for its parent; nothing can end it a second time."""
+    fields = _stat_fields(folder)
+    return not fields or fields[0] == "Z"
+
+
+def _stat_fields(folder: Path) -> list[str]:
+    """The fields of ``/proc/PID/stat`` from the state on; the name before them may hold anything."""
+    try:
+        return (folder / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def _started(pid: int) -> str | None:
+    """When the process started, as text that no later process with its number has; None where that is not readable."""
+    fields = _stat_fields(Path("/proc") / str(pid))
+    if fields:
+        return fields[19]  # starttime, clock ticks since boot: field 22 of proc(5), counted from the state
+    if Path("/proc/self/stat").exists():
+        return None
+    command = ["ps", "-o", "lstart=", "-p", str(pid)]
+    shown = subprocess.run(command, capture_output=True, text=True, check=False, timeout=5).stdout
+    return "-".join(shown.split()) or None
+
+
+def _create_time(pid: int) -> float | None:
+    """The creation time in seconds since the epoch, as psutil computes it; None where there is no such process."""
+    fields = _stat_fields(Path("/proc") / str(pid))
+    if not fields or fields[0] == "Z":
+        return None
+    boot = next(
+        (line.split()[1] for line in _text("/proc/stat", limit=1 << 20).splitlines() if line.startswith("btime ")), "0"
+    )
+    return float(boot) + int(fields[19]) / os.sysconf("SC_CLK_TCK")
+
+
+def _is_dead(pid: int, started: str) -> bool:
+    """Whether ``pid`` does not exist, or is another process by now."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    if _is_zombie(Path("/proc") / str(pid)) and Path("/proc/self/stat").exists():
+        return True
+    now = _started(pid)
+    return now is not None and bool(started) and now != started
+
+
+def _docker(arguments: list[str]) -> str | None:
+    """What the docker command printed; None where it failed or did not end in time."""
+    try:
+        done = subprocess.run(
+            ["docker", *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def _labelled() -> dict[str, set[str]]:
+    """Run id -> owners, over everything on the engine that bears our label."""
+    if shutil.which("docker") is None:
+        return {}
+    chosen = ["--filter", f"label={LABEL_RUN}"]
+    shape = f'{{{{.Label "{LABEL_RUN}"}}}} {{{{.Label "{LABEL_OWNER}"}}}}'
+    lines: list[str] = []
+    for listing in (["ps", "-a"], ["network", "ls"], ["volume", "ls"]):
+        lines += (_docker([*listing, *chosen, "--format", shape]) or "").splitlines()
+    if images := (_docker(["image", "ls", "-aq", "--no-trunc", *chosen]) or "").split():
+        shape = f'{{{{index .Config.Labels "{LABEL_RUN}"}}}} {{{{index .Config.Labels "{LABEL_OWNER}"}}}}'
+        lines += (_docker(["image", "inspect", "--format", shape, *sorted(set(images))]) or "").splitlines()
+    runs: dict[str, set[str]] = {}
+    for line in lines:
+        run_id, _, owner = line.strip().partition(" ")
+        if run_id:
+            runs.setdefault(run_id, set()).add(owner)
+    return runs
+
+
+def _registry() -> Path | None:
+    """This user's registry of runs; None where somebody else has made the folder, which is then not believed."""
+    folder = Path(tempfile.gettempdir()) / f"readiness-runs-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        status = folder.lstat()
+    except OSError:
+        return None
+    is_private = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o022
+    return folder if is_private else None
+
+
+def _register(run_id: str, work: Path, owner: Owner) -> None:
+    registry = _registry()
+    if registry is not None:
+        entry = {"run_id": run_id, "work": str(work.resolve()), "owner": owner.describe()}
+        _write_whole(registry / f"{run_id}.json", entry)
+
+
+def _mark_kept(run_id: str) -> None:
+    for file, entry in _registered():
+        if entry["run_id"] == run_id:
+            _write_whole(file, {**entry, "kept": "yes"})
+
+
+def _write_whole(file: Path, entry: Mapping[str, str]) -> None:
+    """Replace in one step: a reader never sees half of it."""
+    partial = file.with_suffix(f".{os.getpid()}")
+    partial.write_text(json.dumps(dict(entry)), encoding="utf-8")
+    partial.replace(file)
+
+
+def _registered() -> Iterable[tuple[Path, dict[str, str]]]:
+    """The registered runs, damaged files left out."""
+    registry = _registry()
+    for file in sorted(registry.glob("*.json")) if registry is not None else []:
+        with contextlib.suppress(OSError, ValueError):
+            entry = json.loads(file.read_text(encoding="utf-8"))
+            if isinstance(entry, dict) and {"run_id", "work", "owner"} <= entry.keys():
+                yield file, entry
+
+
+def _text(path: str, *, limit: int = 256) -> str:
+    try:
+        with Path(path).open(encoding="utf-8", errors="replace") as file:
+            return file.read(limit).strip()
+    except OSError:
+        return ""
+
+
+def _link(path: str) -> str:
+    try:
+        return str(Path(path).readlink())
+    except OSError:
+        return ""
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
