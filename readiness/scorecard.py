@@ -173,7 +173,15 @@ class CategoryScore:
 
 @dataclass(frozen=True, kw_only=True)
 class Scorecard:
-    """The whole result of a run."""
+    """The whole result of a run.
+
+    Attributes:
+        score, interval: points out of 100.
+        coverage: ratio of the weight that could be decided.
+        claims: rows {claim, claimed, checks, verdict}; the verdict is proven, refuted, partly or unproven.
+        baseline: lists of check ids under new, fixed, worse and better; empty without a baseline.
+        notices: what the owner should tidy up, such as waivers that no longer waive anything.
+    """
 
     schema_version: int
     algorithm_version: int
@@ -192,6 +200,7 @@ class Scorecard:
     checks: tuple[CheckResult, ...]
     claims: tuple[dict[str, Any], ...] = ()
     baseline: dict[str, Any] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
 
 
 def to_json(card: Scorecard) -> dict[str, Any]:
