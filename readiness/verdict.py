@@ -6,6 +6,7 @@ Standard library only; everything is frozen, keyword-only and survives a JSON ro
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 __all__ = [
@@ -105,22 +106,20 @@ class Verdict:
         credit: for a failed check, the share in [0, 1] of the property that does hold. 0 unless the rule says.
     """
 
-    findings: tuple[Finding, ...] = ()
-    measured: tuple[Measurement, ...] = ()
+    findings: Sequence[Finding] = ()
+    measured: Sequence[Measurement] = ()
     summary: str = ""
     credit: float = 0.0
     all_findings: tuple[Finding, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Accept any iterable of findings and measurements, and turn limits that do not hold into findings."""
+        """Turn limits that do not hold into findings."""
         if not 0 <= self.credit <= 1:
             raise ValueError(f"credit is a share in [0, 1], not {self.credit}")
-        object.__setattr__(self, "findings", tuple(self.findings))
-        object.__setattr__(self, "measured", tuple(self.measured))
         outside = tuple(
             Finding(message=f"{m.describe()} is outside its limit") for m in self.measured if not m.is_within
         )
-        object.__setattr__(self, "all_findings", self.findings + outside)
+        object.__setattr__(self, "all_findings", (*self.findings, *outside))
 
     @property
     def outcome(self) -> Outcome:
