@@ -11,13 +11,11 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from readiness.check import CATEGORY_TITLES, Category
-from readiness.facts._codec import encode
 from readiness.profile import Profile
 from readiness.scorecard import CategoryScore, CheckResult, GateResult, NextGrade
 from readiness.verdict import Outcome, Severity
@@ -182,7 +180,7 @@ def _weighed(results: Sequence[CheckResult], profile: Profile) -> tuple[CheckRes
 
 def _standing(check: CheckResult) -> tuple[int, float, float, str]:
     """Sort key of results of one id; the text decides between equals, so that the order of arrival does not."""
-    return _WORST_FIRST.index(check.outcome), check.credit, -check.weight, json.dumps(encode(check), sort_keys=True)
+    return _WORST_FIRST.index(check.outcome), check.credit, -check.weight, repr(check)
 
 
 def _points(score: float) -> float:

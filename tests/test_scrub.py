@@ -42,7 +42,7 @@ def test_a_secret_leaves_in_every_spelling(spelled: str) -> None:
 
 @given(
     before=st.binary(max_size=6),
-    secret=st.text(st.characters(codec="utf-8"), min_size=8, max_size=30).filter(lambda s: s == s.strip()),
+    secret=st.text(st.characters(codec="utf-8"), min_size=16, max_size=30).filter(lambda s: s == s.strip()),
     after=st.binary(max_size=6),
     urlsafe=st.booleans(),
 )
