@@ -1,0 +1,229 @@
+"""Counts the work of PostgreSQL and Redis from outside the service that causes it.
+
+Inside a container the store's own client program asks. Where the services are processes of this machine, the store's
+port is asked directly: a client program without an address would talk to whatever else listens on the default port,
+which may be the developer's own database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import urllib.parse
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from readiness.exceptions import GatherError, StackError
+from readiness.instruments.poller import run_bounded
+from readiness.runtime import Completed, Endpoint, Stack
+
+__all__ = ["Counter", "Login", "postgres_counter", "redis_counter"]
+
+ASK_SECONDS = 10.0
+MAX_REPLY_BYTES = 1024 * 1024
+#: What a client sends only to set up its connection, and what this instrument sends itself.
+_OVERHEAD = frozenset({"info", "auth", "hello", "client", "select", "command", "config"})
+_TRANSACTIONS = "select coalesce(sum(xact_commit + xact_rollback), 0)::bigint from pg_stat_database"
+COMMAND_NOT_FOUND = frozenset({126, 127})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Login:
+    """Who may ask a store; every part may be missing."""
+
+    user: str = ""
+    password: str = ""
+    database: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counter:
+    """A running total of a store's work; only differences mean something.
+
+    Attributes:
+        unit: what one is.
+        read: the total now. Raises GatherError or StackError where it cannot be had.
+    """
+
+    service: str
+    unit: str
+    read: Callable[[], float]
+
+
+def redis_counter(stack: Stack, service: str, *, port: int = 6379, users: Iterable[str] = ()) -> Counter:
+    """Commands that a Redis (or Valkey) has run, connection set-up and this instrument's own left out.
+
+    Args:
+        stack: where it runs.
+        service: the store's service.
+        port: its container port.
+        users: services whose variables may hold its password.
+    """
+    logins = _logins(stack, service, users, schemes=("redis", "rediss", "valkey"))
+
+    def read() -> float:
+        reply = _first_of(
+            logins,
+            lambda login: (
+                _resp_info(stack.endpoint(service, port), login)
+                if stack.runtime == "process"
+                else _redis_cli(stack, service, login)
+            ),
+        )
+        calls = re.findall(r"cmdstat_(\w+)[^:\r\n]*:calls=(\d+)", reply)
+        if "# Commandstats" not in reply and not calls:
+            raise GatherError(f"{service} gave no command statistics: {reply.strip()[:200]}")
+        return float(sum(int(count) for name, count in calls if name.lower() not in _OVERHEAD))
+
+    return Counter(service=service, unit="commands", read=read)
+
+
+def postgres_counter(stack: Stack, service: str, *, port: int = 5432, users: Iterable[str] = ()) -> Counter:
+    """Transactions that a PostgreSQL has ended, by ``pg_stat_database``, which lags by about a second.
+
+    Args:
+        stack, service, port, users: as :func:`redis_counter`.
+    """
+    logins = _logins(stack, service, users, schemes=("postgres", "postgresql"))
+
+    def read() -> float:
+        answer = _first_of(
+            logins,
+            lambda login: (
+                _over_the_wire(stack.endpoint(service, port), login)
+                if stack.runtime == "process"
+                else _psql(stack, service, login)
+            ),
+        )
+        number = re.search(r"^\s*(\d+)\s*$", answer, re.MULTILINE)
+        if number is None:
+            raise GatherError(f"{service} gave no transaction count: {answer.strip()[:200]}")
+        return float(number.group(1))
+
+    return Counter(service=service, unit="transactions", read=read)
+
+
+def _first_of(logins: tuple[Login, ...], ask: Callable[[Login], str]) -> str:
+    """The answer to the first login that is let in."""
+    problem: GatherError | None = None
+    for login in logins:
+        try:
+            return ask(login)
+        except GatherError as error:
+            problem = problem or error
+    assert problem is not None  # noqa: S101  # there is always at least one login to try
+    raise problem
+
+
+def _logins(stack: Stack, service: str, users: Iterable[str], *, schemes: tuple[str, ...]) -> tuple[Login, ...]:
+    """Who to ask as, likeliest first: URLs that the users were given, the store's own variables, nobody."""
+    found: list[Login] = []
+    for user in users:
+        for value in _environment(stack, user).values():
+            login = _login_of(value, schemes)
+            if login is not None:
+                found.append(login)
+    own = _environment(stack, service)
+    password = next((own[n] for n in ("POSTGRES_PASSWORD", "REDIS_PASSWORD", "VALKEY_PASSWORD") if own.get(n)), "")
+    name = own.get("POSTGRES_USER", "postgres" if "postgres" in schemes else "")
+    found.append(Login(user=name, password=password, database=own.get("POSTGRES_DB", name)))
+    found.append(Login(user="postgres" if "postgres" in schemes else ""))
+    return tuple(dict.fromkeys(found))
+
+
+def _environment(stack: Stack, service: str) -> Mapping[str, str]:
+    try:
+        return stack.environment(service)
+    except StackError:
+        return {}
+
+
+def _login_of(value: str, schemes: tuple[str, ...]) -> Login | None:
+    try:
+        url = urllib.parse.urlsplit(value.strip())
+        if url.scheme.split("+")[0] not in schemes:
+            return None
+        return Login(
+            user=urllib.parse.unquote(url.username or ""),
+            password=urllib.parse.unquote(url.password or ""),
+            database=url.path.lstrip("/").split("?")[0],
+        )
+    except ValueError:
+        return None
+
+
+def _redis_cli(stack: Stack, service: str, login: Login) -> str:
+    # The password goes in as a variable of the shell's, never as an argument that a process list would show.
+    script = (
+        'for cli in redis-cli valkey-cli; do command -v "$cli" >/dev/null 2>&1 && '
+        '{ [ -z "$1" ] || export REDISCLI_AUTH="$1"; exec "$cli" INFO commandstats; }; done; exit 127'
+    )
+    done = stack.execute(service, ["sh", "-c", script, "sh", login.password], timeout_seconds=ASK_SECONDS)
+    return _output(done, service, "redis-cli")
+
+
+def _psql(stack: Stack, service: str, login: Login) -> str:
+    script = 'PGPASSWORD="$1" PGCONNECT_TIMEOUT=5 exec psql -X -A -t -U "$2" -d "$3" -c "$4"'
+    database = login.database or login.user or "postgres"
+    command = ["sh", "-c", script, "sh", login.password, login.user or "postgres", database, _TRANSACTIONS]
+    return _output(stack.execute(service, command, timeout_seconds=ASK_SECONDS), service, "psql")
+
+
+def _output(done: Completed, service: str, program: str) -> str:
+    if done.exit_code in COMMAND_NOT_FOUND:
+        raise GatherError(f"{service} has no {program}, so its work cannot be counted from outside")
+    if done.exit_code != 0:
+        raise GatherError(f"{program} in {service} ended with {done.exit_code}: {done.output.strip()[-200:]}")
+    return done.output
+
+
+def _resp_info(where: Endpoint, login: Login) -> str:
+    """``INFO commandstats`` over a bare connection (RESP2, redis.io/docs/reference/protocol-spec)."""
+    try:
+        with socket.create_connection((where.host, where.port), timeout=ASK_SECONDS) as connection:
+            stream = connection.makefile("rwb")
+            if login.password:
+                words = ["AUTH", *([login.user] if login.user else []), login.password]
+                _resp(stream.write, stream.flush, words)
+                if not (answer := stream.readline(4096)).startswith(b"+"):
+                    raise GatherError(f"Redis refuses the login: {answer.decode('utf-8', 'replace').strip()[:100]}")
+            _resp(stream.write, stream.flush, ["INFO", "commandstats"])
+            head = stream.readline(4096)
+            if not head.startswith(b"$"):
+                raise GatherError(f"Redis refuses INFO: {head.decode('utf-8', 'replace').strip()[:100]}")
+            return stream.read(min(max(int(head[1:]), 0), MAX_REPLY_BYTES)).decode("utf-8", "replace")
+    except (OSError, ValueError) as error:
+        raise GatherError(f"Redis at {where.host}:{where.port} cannot be asked: {error}") from error
+
+
+def _resp(write: Callable[[bytes], object], flush: Callable[[], object], words: list[str]) -> None:
+    encoded = [word.encode() for word in words]
+    write(b"*%d\r\n" % len(encoded) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in encoded))
+    flush()
+
+
+def _over_the_wire(where: Endpoint, login: Login) -> str:
+    try:
+        import asyncpg  # noqa: PLC0415  # optional: only the demo's extra brings it
+    except ImportError as error:
+        raise GatherError("counting PostgreSQL's work needs the package asyncpg: pip install asyncpg") from error
+
+    async def ask() -> str:
+        connection = await asyncpg.connect(
+            host=where.host,
+            port=where.port,
+            user=login.user or "postgres",
+            password=login.password or None,
+            database=login.database or login.user or "postgres",
+            timeout=5,
+        )
+        try:
+            return str(await connection.fetchval(_TRANSACTIONS))
+        finally:
+            await connection.close(timeout=2)
+
+    try:
+        return run_bounded(ask(), at_most_seconds=ASK_SECONDS)
+    except (OSError, TimeoutError, asyncio.CancelledError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise GatherError(f"PostgreSQL at {where.host}:{where.port} cannot be asked: {type(error).__name__}") from error
