@@ -23,6 +23,7 @@ from readiness.catalogue import shipped_checks
 from readiness.check import Category, Impact
 from readiness.exceptions import ReadinessError
 from readiness.facts._codec import decode, encode
+from readiness.runtime.reaper import reap_dead_runs, start_reaper
 from readiness.scorecard import CheckResult
 from readiness.scrub import Scrubber
 from readiness.verdict import Outcome, Verdict
@@ -175,6 +176,9 @@ class ControllerHooks:
         self._reporter = Reporter(run, bench)
         self._others_failed = 0
         self._stopping = signal.getsignal(signal.SIGTERM)
+        # From here on whatever the run makes goes with it, however it ends; and what a dead run left goes now.
+        self._guard = None if run.settings.replay is not None else start_reaper(run.id, run.work)
+        reap_dead_runs()
 
     def pytest_sessionstart(self) -> None:
         """Print progress; let a SIGTERM end the run as Ctrl-C does, so that everything is removed."""
@@ -221,6 +225,8 @@ class ControllerHooks:
     def pytest_unconfigure(self) -> None:
         """Leave nothing behind."""
         self._reporter.close()
+        if self._guard is not None:
+            self._guard.close(keep=self._run.settings.keep)
         signal.signal(signal.SIGTERM, self._stopping)
 
 

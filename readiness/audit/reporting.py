@@ -93,10 +93,10 @@ class Reporter:
             terminalreporter.write_line(f"written: {path}")
 
     def close(self) -> None:
-        """End the progress and remove the run's folder."""
+        """End the progress; the run's folder goes with its guard, or here where a replay had none."""
         if self._printer is not None:
             self._printer.close()
-        if not self._run.settings.keep:
+        if self._run.settings.replay is not None:
             shutil.rmtree(self._run.folder, ignore_errors=True)
 
     def _scope(self) -> list[CheckResult]:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from readiness.audit.settings import Settings
+from readiness.check import Impact
 from readiness.facts._codec import decode, encode
 from readiness.profile import Profile
 from readiness.target import Target
@@ -46,8 +47,8 @@ class Run:
         folder = Path(tempfile.mkdtemp(prefix=f"readiness-{run_id}-"))
         # A database of the process runtime may not run as root and must reach its data below this folder.
         folder.chmod(0o711)
-        for part in ("facts", "work", "progress", "secrets"):
-            (folder / part).mkdir(mode=0o711 if part == "work" else 0o700)
+        for part in ("facts", "progress", "secrets"):
+            (folder / part).mkdir(mode=0o700)
         return cls(
             id=run_id,
             folder=str(folder),
@@ -68,8 +69,18 @@ class Run:
 
     @property
     def work(self) -> Path:
-        """Where runtimes keep what they make."""
-        return Path(self.folder) / "work"
+        """Where runtimes keep what they make: the run's folder, which its guard removes however the run ends."""
+        return Path(self.folder)
+
+    def refusal(self, impact: Impact) -> str:
+        """Why facts of this impact may not be gathered, or nothing: somebody's running system is only looked at."""
+        if self.runtime != "attached" or impact is Impact.OBSERVES:
+            return ""
+        if impact is Impact.DISRUPTS:
+            return "disrupts the target, which is never done to a system attached by --readiness-url; audit its compose file"
+        if "active" in self.settings.allow:
+            return ""
+        return "sends more than ordinary requests; allow it with --readiness-allow=active"
 
     def to_text(self) -> str:
         """For a worker."""

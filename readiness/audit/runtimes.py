@@ -24,6 +24,9 @@ def choose_runtime(settings: Settings, target: Target) -> str:
     if settings.replay is not None:
         return "replay"
     if settings.url is not None:
+        from readiness.runtime.attached import AttachedRuntime  # noqa: PLC0415
+
+        AttachedRuntime(settings.url, target, own_hosts=settings.own_hosts)  # refuses what is not the owner's
         return "attached"
     from readiness.runtime.engine import available  # noqa: PLC0415  # not needed, and not imported, where nothing runs
 

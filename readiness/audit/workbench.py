@@ -54,6 +54,7 @@ class Workbench:
             worker=worker,
             instrument=self.instrument,
             after=self._after,
+            refusal=run.refusal,
             is_replay=run.settings.replay is not None,
         )
         self._runtime: Runtime | None = None
@@ -139,7 +140,7 @@ class Workbench:
 
     def _make_faults(self) -> Faults:
         if self._faults is None:
-            journal = Path(self.run.folder) / "work" / f"journal-{self.worker}.jsonl"
+            journal = self.run.work / f"journal-{self.worker}.jsonl"
             self._faults = Faults(self._make_stack(), journal=journal, progress=self.progress)
         return self._faults
 

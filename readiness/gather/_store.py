@@ -62,6 +62,7 @@ class FactStore:
         worker: this worker's name, for spans.
         instrument: gives an instrument by name; called only when a fact is really gathered here.
         after: called after each gathering with its impact, so that a disturbed stack is proven steady or replaced.
+        refusal: why facts of an impact may not be gathered here, or an empty text.
         plan: every gatherer that the collected items will ask for.
         is_replay: facts are only read.
     """
@@ -70,6 +71,7 @@ class FactStore:
     worker: str = "main"
     instrument: Callable[[str], Any] | None = None
     after: Callable[[Impact], None] = lambda _: None
+    refusal: Callable[[Impact], str] = lambda _: ""
     plan: Sequence[GathererMeta] = ()
     is_replay: bool = False
     _known: dict[str, dict[str, Any]] = field(default_factory=dict, init=False)
@@ -137,6 +139,8 @@ class FactStore:
         began = time.monotonic()
         record: dict[str, Any] = {"type": meta.fact.__name__, "impact": meta.impact.value}
         try:
+            if refusal := self.refusal(meta.impact):
+                raise Inconclusive(refusal)  # noqa: TRY301  # one place keeps every reason
             instruments = {name: self.instrument(name) for name in meta.instruments}
             with self._lease(meta.impact):
                 began = time.monotonic()
