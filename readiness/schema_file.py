@@ -134,7 +134,7 @@ def _expected(error: jsonschema.ValidationError) -> str:  # noqa: PLR0911  # one
         case "type":
             kinds = [value] if isinstance(value, str) else value
             wanted = " or ".join(_KINDS[kind] for kind in kinds)
-            return f"{wanted} ({description})" if description else wanted
+            return f"{wanted} ({description})" if description and error.absolute_path else wanted
         case "enum":
             listed = ", ".join(str(option) for option in value)
             near = difflib.get_close_matches(str(error.instance), [str(option) for option in value], n=1)
