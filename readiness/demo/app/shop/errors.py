@@ -1,0 +1,78 @@
+"""The one shape of every error: ``{"error": {"code", "message", "request_id"[, "fields"]}}``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import structlog
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from starlette.requests import Request
+    from starlette.types import Scope
+
+__all__ = ["error_response", "install"]
+
+log = structlog.get_logger(__name__)
+
+#: How long a client should leave us alone when a dependency is away.
+RETRY_AFTER_SECONDS = 5
+
+
+def error_response(
+    scope: Scope,
+    status: int,
+    *,
+    message: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    fields: Sequence[Mapping[str, Any]] = (),
+) -> JSONResponse:
+    """An error answer; without a message the status speaks for itself."""
+    phrase = HTTPStatus(status).phrase
+    body: dict[str, Any] = {
+        "code": phrase.lower().replace(" ", "_"),
+        "message": message or phrase,
+        "request_id": scope.get("state", {}).get("request_id"),
+    }
+    if fields:
+        body["fields"] = fields
+    return JSONResponse({"error": body}, status_code=status, headers=dict(headers or {}))
+
+
+def install(app: FastAPI) -> None:
+    """Give the application's errors the one shape."""
+
+    @app.exception_handler(HTTPException)
+    async def _http(request: Request, error: HTTPException) -> JSONResponse:
+        return error_response(request.scope, error.status_code, message=error.detail, headers=error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        # Without the input: it may be a password.
+        fields = [{"at": [str(part) for part in e["loc"]], "problem": e["msg"]} for e in error.errors()]
+        return error_response(request.scope, 422, message="The request is not valid", fields=fields)
+
+    @app.exception_handler(Exception)
+    async def _unforeseen(request: Request, _error: Exception) -> JSONResponse:
+        # Logged by RequestContext, to which Starlette raises it again. Nothing of it is told.
+        return error_response(request.scope, 500)
+
+    async def _unavailable(request: Request, error: Exception) -> JSONResponse:
+        log.warning("dependency failed", reason=type(error).__name__, path=request.url.path)
+        return error_response(
+            request.scope,
+            503,
+            message="A part of the shop is not available; please try again",
+            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+        )
+
+    for kind in (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, RedisError, OSError):
+        app.add_exception_handler(kind, _unavailable)

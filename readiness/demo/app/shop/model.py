@@ -1,0 +1,63 @@
+"""A small embedding: hashed character trigrams, projected by a matrix that takes a moment to compute.
+
+It stands for any model that is too slow to load before the first request can be answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import math
+import random
+import time
+import zlib
+from collections.abc import Sequence
+
+__all__ = ["DIMENSIONS", "EmbeddingModel", "ModelLoadingError"]
+
+DIMENSIONS = 32
+BUCKETS = 512
+NGRAM = 3
+
+
+class ModelLoadingError(Exception):
+    """The model is asked before it is loaded."""
+
+
+class EmbeddingModel:
+    """Unit vectors of ``DIMENSIONS`` numbers; equal texts have equal vectors, similar ones are near."""
+
+    def __init__(self) -> None:
+        self._rows: Sequence[Sequence[float]] | None = None
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether :meth:`embed` works."""
+        return self._rows is not None
+
+    async def load(self, *, at_least_seconds: float) -> None:
+        """Compute the matrix, in slices so that the event loop keeps answering."""
+        until = time.monotonic() + at_least_seconds
+        numbers = random.Random(hashlib.sha256(b"shop").digest())  # noqa: S311  # a fixed projection, no secret
+        rows = []
+        for _ in range(BUCKETS):
+            rows.append([numbers.gauss(0, 1) for _ in range(DIMENSIONS)])
+            await asyncio.sleep(0)
+        await asyncio.sleep(max(0.0, until - time.monotonic()))
+        self._rows = rows
+
+    def embed(self, text: str) -> list[float]:
+        """The vector of a text.
+
+        Raises:
+            ModelLoadingError: not loaded yet.
+        """
+        if self._rows is None:
+            raise ModelLoadingError
+        padded = f" {text.lower()} "
+        total = [0.0] * DIMENSIONS
+        for start in range(max(1, len(padded) - NGRAM + 1)):
+            row = self._rows[zlib.crc32(padded[start : start + NGRAM].encode()) % BUCKETS]
+            total = [a + b for a, b in zip(total, row, strict=True)]
+        norm = math.sqrt(sum(x * x for x in total)) or 1.0
+        return [round(x / norm, 6) for x in total]

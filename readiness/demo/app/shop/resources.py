@@ -1,0 +1,85 @@
+"""What one process holds: its connections, its model, what it knows of its start."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from .auth import Passwords, Tokens
+from .cache import create_client
+from .database import create_engine
+from .health import CHECK_SECONDS, DatabaseSentinel, Dependency, RedisSentinel
+from .jobs import JobQueue
+from .model import EmbeddingModel
+
+if TYPE_CHECKING:
+    from .settings import Settings
+
+__all__ = ["Resources", "SchemaPendingError"]
+
+#: A request waits this long for Redis; a counter is not worth more.
+REDIS_SECONDS = 0.5
+
+
+class SchemaPendingError(Exception):
+    """The database answers, and our tables are not there yet."""
+
+
+@dataclass(kw_only=True)
+class Resources:
+    """Built once per process. Opens nothing until it is used."""
+
+    settings: Settings
+    engine: AsyncEngine
+    redis: Redis
+    health_redis: Redis
+    sentinel: DatabaseSentinel
+    passwords: Passwords
+    tokens: Tokens
+    queue: JobQueue
+    model: EmbeddingModel = field(default_factory=EmbeddingModel)
+    started_monotonic: float = field(default_factory=time.monotonic)
+    is_schema_ready: bool = False
+    fatal: str = ""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Resources:
+        """Everything for these settings."""
+        redis = create_client(settings, timeout_seconds=REDIS_SECONDS)
+        return cls(
+            settings=settings,
+            engine=create_engine(settings, application="shop-api"),
+            redis=redis,
+            health_redis=create_client(settings, timeout_seconds=CHECK_SECONDS),
+            sentinel=DatabaseSentinel(settings),
+            passwords=Passwords(),
+            tokens=Tokens(settings.jwt_secret.get_secret_value()),
+            queue=JobQueue(redis),
+        )
+
+    @property
+    def uptime_seconds(self) -> float:
+        """Since this process began."""
+        return time.monotonic() - self.started_monotonic
+
+    def dependencies(self) -> tuple[Dependency, Dependency]:
+        """Database and Redis, each to be asked by probes."""
+
+        async def database() -> None:
+            await self.sentinel.ask()
+            if not self.is_schema_ready:
+                raise SchemaPendingError
+
+        return Dependency("database", database), Dependency("redis", RedisSentinel(self.health_redis).ask)
+
+    async def close(self) -> None:
+        """Give everything back."""
+        self.sentinel.close()
+        self.passwords.close()
+        await self.health_redis.aclose()
+        await self.redis.aclose()
+        await self.engine.dispose()

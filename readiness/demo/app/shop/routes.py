@@ -1,0 +1,230 @@
+"""Pages and the API."""
+
+# Without deferred annotations: FastAPI resolves them in the module, and the login's type is made in a function.
+import secrets
+import uuid
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Cookie, Depends, Path, Query, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as insert_new
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.exceptions import HTTPException
+
+from . import defects
+from .auth import ACCESS_SECONDS, REFRESH_SECONDS
+from .database import Item, Job, User
+from .resources import Resources
+from .security import new_nonce
+
+__all__ = ["router"]
+
+#: The prefix makes browsers insist on Secure, Path=/ and no Domain (RFC 6265bis, 4.1.3.2).
+REFRESH_COOKIE = "__Host-refresh"
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Shop</title><link rel="stylesheet" href="/static/app.css">
+</head>
+<body>
+<h1>Shop</h1>
+<ul id="items"></ul>
+<script nonce="{nonce}">
+fetch("/items").then((answer) => answer.json()).then((found) => {{
+  for (const item of found.items) {{
+    const line = document.createElement("li");
+    line.textContent = `${{item.name}}: ${{(item.price_cents / 100).toFixed(2)}}`;
+    document.getElementById("items").append(line);
+  }}
+}});
+</script>
+</body>
+</html>
+"""
+
+ItemId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+
+
+class Credentials(BaseModel):
+    """Name and password, bounded so that hashing cannot be made expensive."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=3, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")
+    password: str = Field(min_length=8, max_length=128)
+
+
+class NewItem(BaseModel):
+    """An item to sell."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=120)
+    price_cents: int = Field(ge=0, le=100_000_000)
+
+
+class Text(BaseModel):
+    """A text to embed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str = Field(min_length=1, max_length=2000)
+
+
+def router(resources: Resources) -> APIRouter:  # noqa: C901, PLR0915  # one flat list of routes, each a few lines
+    """Every route but the probes."""
+    routes = APIRouter()
+
+    async def database() -> AsyncIterator[AsyncConnection]:
+        async with resources.engine.begin() as connection:
+            yield connection
+
+    async def login(request: Request) -> int:
+        user_id = resources.tokens.user_id(request.headers.get("authorization", ""))
+        if user_id is None:
+            raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
+        return user_id
+
+    UserId = Annotated[int, Depends(login)]  # noqa: N806  # a type
+    Database = Annotated[AsyncConnection, Depends(database, scope="function")]  # noqa: N806  # a type
+
+    @routes.get("/", response_class=HTMLResponse)
+    async def page(request: Request) -> HTMLResponse:
+        request.state.csp_nonce = new_nonce()
+        return HTMLResponse(PAGE.format(nonce=request.state.csp_nonce))
+
+    @routes.get("/old")
+    async def old() -> RedirectResponse:
+        return RedirectResponse("/items", status_code=301)
+
+    @routes.get("/items")
+    async def items(db: Database, limit: Annotated[int, Query(ge=1, le=100)] = 50) -> dict[str, Any]:
+        found = await db.execute(select(Item.id, Item.name, Item.price_cents).order_by(Item.id).limit(limit))
+        return {"items": [dict(row) for row in found.mappings()]}
+
+    @routes.post("/items", status_code=201)
+    async def new_item(user_id: UserId, item: NewItem, db: Database) -> dict[str, Any]:
+        row = await db.execute(
+            insert(Item)
+            .values(name=item.name, price_cents=item.price_cents, owner_id=user_id)
+            .returning(Item.id, Item.name, Item.price_cents)
+        )
+        return dict(row.mappings().one())
+
+    @routes.get("/items/{item_id}")
+    async def item(item_id: ItemId, db: Database) -> dict[str, Any]:
+        found = await db.execute(select(Item.id, Item.name, Item.price_cents).where(Item.id == item_id))
+        row = found.mappings().first()
+        if row is None:
+            raise HTTPException(404)
+        return dict(row)
+
+    @routes.delete("/items/{item_id}", status_code=204)
+    async def delete_item(user_id: UserId, item_id: ItemId, db: Database) -> None:
+        # Somebody else's item is not found: whether it exists is none of the caller's business to change.
+        gone = await db.execute(delete(Item).where(Item.id == item_id, Item.owner_id == user_id).returning(Item.id))
+        if gone.first() is None:
+            raise HTTPException(404)
+
+    @routes.get("/me")
+    async def me(user_id: UserId, db: Database) -> dict[str, Any]:
+        found = await db.execute(select(User.id, User.name).where(User.id == user_id))
+        row = found.mappings().first()
+        if row is None:
+            raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
+        return dict(row)
+
+    @routes.post("/auth/register", status_code=201)
+    async def register(credentials: Credentials) -> dict[str, Any]:
+        password_hash = await resources.passwords.hash(credentials.password)
+        # The connection is taken after the hashing, which is the slow part.
+        async with resources.engine.begin() as db:
+            found = await db.execute(
+                insert_new(User)
+                .values(name=credentials.name, password_hash=password_hash)
+                .on_conflict_do_nothing(index_elements=[User.name])
+                .returning(User.id)
+            )
+            user_id = found.scalar()
+        if user_id is None:
+            raise HTTPException(409, "The name is taken")
+        return {"id": user_id, "name": credentials.name}
+
+    async def session(response: Response, user_id: int) -> dict[str, Any]:
+        refresh = secrets.token_urlsafe(32)
+        await resources.redis.set(f"refresh:{refresh}", user_id, ex=REFRESH_SECONDS)
+        response.set_cookie(
+            REFRESH_COOKIE,
+            refresh,
+            max_age=REFRESH_SECONDS,
+            secure=True,
+            httponly=not defects.is_on("cookie-without-httponly"),
+            samesite="strict",
+        )
+        return {"access_token": resources.tokens.issue(user_id), "token_type": "bearer", "expires_in": ACCESS_SECONDS}
+
+    @routes.post("/auth/login")
+    async def log_in(credentials: Credentials, response: Response) -> dict[str, Any]:
+        async with resources.engine.connect() as db:
+            found = await db.execute(select(User.id, User.password_hash).where(User.name == credentials.name))
+            row = found.first()
+        if not await resources.passwords.is_right(row.password_hash if row else None, credentials.password) or not row:
+            raise HTTPException(401, "Name or password is wrong", headers={"WWW-Authenticate": "Bearer"})
+        return await session(response, row.id)
+
+    @routes.post("/auth/refresh")
+    async def refresh(
+        response: Response, token: Annotated[str | None, Cookie(alias=REFRESH_COOKIE)] = None
+    ) -> dict[str, Any]:
+        user_id = await resources.redis.getdel(f"refresh:{token}") if token else None
+        if user_id is None:
+            raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
+        return await session(response, int(user_id))
+
+    @routes.post("/auth/logout", status_code=204)
+    async def log_out(response: Response, token: Annotated[str | None, Cookie(alias=REFRESH_COOKIE)] = None) -> None:
+        if token:
+            await resources.redis.delete(f"refresh:{token}")
+        response.delete_cookie(REFRESH_COOKIE, secure=True, httponly=True, samesite="strict")
+
+    @routes.post("/embed")
+    async def embed(text: Text) -> dict[str, Any]:
+        return {"embedding": resources.model.embed(text.text)}
+
+    @routes.post("/jobs", status_code=202)
+    async def new_job(request: Request, user_id: UserId, text: Text) -> dict[str, Any]:
+        job_id = uuid.uuid4().hex
+        # Committed before it is queued: a worker that is quicker than our commit would not find it.
+        async with resources.engine.begin() as db:
+            await db.execute(insert(Job).values(id=job_id, owner_id=user_id, text=text.text))
+        try:
+            await resources.queue.put(job_id=job_id, request_id=request.state.request_id)
+        except Exception:
+            async with resources.engine.begin() as db:
+                await db.execute(update(Job).where(Job.id == job_id).values(status="failed"))
+            raise
+        return {"id": job_id, "status": "queued"}
+
+    @routes.get("/jobs/{job_id}")
+    async def job(
+        user_id: UserId, job_id: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], db: Database
+    ) -> JSONResponse:
+        found = await db.execute(
+            select(Job.id, Job.status, Job.result).where(Job.id == job_id, Job.owner_id == user_id)
+        )
+        row = found.mappings().first()
+        if row is None:
+            raise HTTPException(404)
+        return JSONResponse(dict(row))
+
+    if resources.settings.error_route:
+
+        @routes.get("/boom")
+        async def boom() -> None:
+            raise RuntimeError("the error route was asked for")
+
+    return routes

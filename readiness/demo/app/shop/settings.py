@@ -1,0 +1,91 @@
+"""Settings from the environment; a missing or wrong one stops the start with its name, never with its value."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import URL
+
+__all__ = ["Settings", "load"]
+
+#: BSD's EX_CONFIG: started with a configuration that can never work.
+EXIT_CONFIGURATION = 78
+
+
+class Settings(BaseSettings):
+    """Everything that differs between installations. Durations are in seconds."""
+
+    model_config = SettingsConfigDict(extra="ignore", hide_input_in_errors=True, frozen=True)
+
+    environment: Literal["production", "development"] = "production"
+    api_host: str = "127.0.0.1"
+    api_port: int = 8000
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    database_host: str
+    database_port: int = 5432
+    database_name: str = "shop"
+    database_user: str = "shop"
+    database_password: SecretStr = Field(min_length=8)
+
+    redis_host: str
+    redis_port: int = 6379
+    redis_password: SecretStr = Field(min_length=8)
+
+    #: HS256 needs at least the length of its hash (RFC 7518, 3.2).
+    jwt_secret: SecretStr = Field(min_length=32)
+    #: Shared with the proxy: only who knows it may say who the client is.
+    proxy_token: SecretStr = Field(min_length=16)
+
+    security_headers_enabled: bool = True
+    cors_origins: str = ""
+    rate_limit_per_minute: PositiveInt = 100
+    data_path: Path
+    disk_free_ratio_min: float = Field(default=0.10, ge=0, le=1)
+    memory_used_ratio_max: float = Field(default=0.90, ge=0, le=1)
+    model_load_seconds: float = Field(default=1.5, ge=0)
+    #: Below the grace period of compose.yaml, so that the service ends before it is killed.
+    shutdown_seconds: PositiveFloat = 20
+    #: Mounts a route that raises, so that the answer to an unforeseen error can be seen.
+    error_route: bool = False
+
+    @property
+    def is_production(self) -> bool:
+        """Whether this is the real thing; development relaxes HSTS and opens the API documents."""
+        return self.environment == "production"
+
+    @property
+    def origins(self) -> list[str]:
+        """Origins whose pages may read answers."""
+        return [origin for origin in self.cors_origins.split(",") if origin]
+
+    @property
+    def database_url(self) -> URL:
+        """The database for SQLAlchemy."""
+        return URL.create(
+            "postgresql+asyncpg",
+            username=self.database_user,
+            password=self.database_password.get_secret_value(),
+            host=self.database_host,
+            port=self.database_port,
+            database=self.database_name,
+        )
+
+
+def load() -> Settings:
+    """Read the environment.
+
+    Raises:
+        SystemExit: 78, after a line per missing or unusable variable.
+    """
+    try:
+        return Settings()  # type: ignore[call-arg]  # filled from the environment
+    except ValidationError as error:
+        for problem in error.errors(include_input=False, include_context=False, include_url=False):
+            name = "_".join(str(part) for part in problem["loc"]).upper()
+            sys.stderr.write(f"configuration: {name}: {problem['msg']}\n")
+        raise SystemExit(EXIT_CONFIGURATION) from None
