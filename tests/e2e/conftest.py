@@ -1,0 +1,66 @@
+"""Audits as users run them: pytest in a process of its own, judged by its exit status and its scorecard."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+#: No audit of these tests comes near; a hanging one must not hold CI up.
+AT_MOST_SECONDS = 600
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audited:
+    """How an audit ended."""
+
+    code: int
+    output: str
+    card: dict[str, Any]
+    report: Path
+
+    @property
+    def outcomes(self) -> dict[str, str]:
+        return {row["id"]: row["outcome"] for row in self.card["checks"]}
+
+    def explain(self) -> str:
+        """For assertion messages: the terminal's summary and why checks did not pass."""
+        rows = [row for row in self.card["checks"] if row["outcome"] not in {"pass", "not_applicable"}]
+        reasons = [
+            f"{row['id']}: {row['outcome']}: {row['reason']} {'; '.join(f['message'] for f in row['findings'])}" for row in rows
+        ]
+        return "\n".join([self.output[-4000:], *reasons])
+
+
+def run_audit(folder: Path, *arguments: str, environment: dict[str, str] | None = None) -> Audited:
+    """Run one audit in ``folder``; its report goes below it."""
+    report = folder / "reports"
+    command = [sys.executable, "-m", "pytest", "-p", "no:randomly", "-p", "no:cacheprovider"]
+    command += [f"--readiness-report={report}", *arguments]
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=AT_MOST_SECONDS,
+        check=False,
+        env={**os.environ, **(environment or {})},
+    )
+    path = report / "scorecard.json"
+    card = json.loads(path.read_text()) if path.exists() else {"checks": []}
+    return Audited(code=done.returncode, output=done.stdout + done.stderr, card=card, report=report)
+
+
+@pytest.fixture(scope="module")
+def healthy(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Audited:
+    """The sound demo under the runtime that the module names, audited serially and recorded."""
+    runtime = request.module.RUNTIME
+    folder = tmp_path_factory.mktemp(f"healthy-{runtime}")
+    arguments = ["--readiness-profile=production", "--readiness-demo", f"--readiness-runtime={runtime}"]
+    return run_audit(folder, *arguments, f"--readiness-record={folder / 'recording'}", "--readiness-format=json,html,md")

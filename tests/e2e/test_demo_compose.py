@@ -1,0 +1,62 @@
+"""The sound demo under compose: nothing fails, parallel and replayed runs agree, nothing stays."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import Audited, run_audit
+
+pytestmark = pytest.mark.docker
+RUNTIME = "compose"
+TOP = {"A+", "A"}
+
+
+def test_the_healthy_demo_fails_nothing(healthy: Audited) -> None:
+    assert healthy.code == 0, healthy.explain()
+    assert "fail" not in healthy.outcomes.values(), healthy.explain()
+    assert healthy.card["grade"] in TOP, healthy.explain()
+    assert (healthy.report / "scorecard.html").stat().st_size > 10_000
+
+
+def test_the_healthy_demo_decides_every_check(healthy: Audited) -> None:
+    assert "inconclusive" not in healthy.outcomes.values(), healthy.explain()
+
+
+def test_the_personal_profile_gives_a_top_grade(tmp_path: Path) -> None:
+    audited = run_audit(tmp_path, "--readiness-profile=personal", "--readiness-demo", "-n", "4")
+    assert audited.code == 0, audited.explain()
+    assert audited.card["grade"] in TOP, audited.explain()
+
+
+def test_four_workers_come_to_the_same_verdicts(healthy: Audited, tmp_path: Path) -> None:
+    parallel = run_audit(tmp_path, "--readiness-profile=production", "--readiness-demo", "-n", "4")
+    assert parallel.outcomes == healthy.outcomes, parallel.explain()
+    assert parallel.code == healthy.code
+
+
+def test_a_replay_gives_the_same_scorecard_without_an_engine(healthy: Audited, tmp_path: Path) -> None:
+    recording = healthy.report.parent / "recording"
+    replay = run_audit(
+        tmp_path,
+        "--readiness-profile=production",
+        f"--readiness-replay={recording}",
+        environment={"DOCKER_HOST": "unix:///nonexistent/docker.sock", "PATH": "/usr/bin:/bin"},
+    )
+    assert replay.code == 0, replay.explain()
+    assert timeless(replay.card) == timeless(healthy.card)
+
+
+def test_nothing_of_the_audits_stays() -> None:
+    for listing in (["ps", "-aq"], ["network", "ls", "-q"], ["volume", "ls", "-q"]):
+        command = ["docker", *listing, "--filter", "label=io.readiness.run"]
+        assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == ""
+
+
+def timeless(card: dict[str, Any]) -> dict[str, Any]:
+    """The card without its run and without how long things took."""
+    rows = [{name: value for name, value in row.items() if name != "seconds"} for row in card["checks"]]
+    return {**card, "run": None, "checks": rows}
