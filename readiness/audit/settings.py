@@ -12,10 +12,8 @@ from readiness.exceptions import ConfigError
 if TYPE_CHECKING:
     import pytest
 
-__all__ = ["GRADES", "RUNTIMES", "Settings"]
+__all__ = ["Settings"]
 
-RUNTIMES = ("auto", "compose", "process")
-GRADES = ("A+", "A", "A-", "B+", "B", "B-", "C+", "C", "C-", "D+", "D", "D-", "F")
 ALLOWANCES = ("active",)
 
 

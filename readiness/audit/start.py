@@ -17,7 +17,7 @@ from readiness.exceptions import ConfigError, RecordingError
 from readiness.facts._codec import decode
 from readiness.profile_file import load_profile
 from readiness.render import formats
-from readiness.scoring import is_letter, letters
+from readiness.scoring import GRADES
 from readiness.target import Target
 from readiness.target_file import find_target, load_target
 
@@ -51,8 +51,8 @@ def _profile(settings: Settings) -> Profile:
     if unknown := [name for name in settings.formats if name not in formats()]:
         raise ConfigError(f"--readiness-format={unknown[0]}: expected some of {', '.join(formats())}")
     if settings.min_grade is not None:
-        if not is_letter(settings.min_grade):
-            raise ConfigError(f"--readiness-min-grade={settings.min_grade}: expected one of {', '.join(letters())}")
+        if settings.min_grade not in GRADES:
+            raise ConfigError(f"--readiness-min-grade={settings.min_grade}: expected one of {', '.join(GRADES)}")
         gate = dataclasses.replace(profile.gate, min_grade=settings.min_grade)
         profile = dataclasses.replace(profile, gate=gate)
     return profile

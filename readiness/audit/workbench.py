@@ -54,6 +54,7 @@ class Workbench:
             worker=worker,
             instrument=self.instrument,
             after=self._after,
+            progress=self.progress,
             refusal=run.refusal,
             is_replay=run.settings.replay is not None,
         )

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from readiness.gather._declare import GathererMeta
+    from readiness.runtime import Progress
 
 __all__ = ["FactStore", "Span", "read_spans"]
 
@@ -62,6 +63,7 @@ class FactStore:
         worker: this worker's name, for spans.
         instrument: gives an instrument by name; called only when a fact is really gathered here.
         after: called after each gathering with its impact, so that a disturbed stack is proven steady or replaced.
+        progress: tells the terminal what begins and how long it may take.
         refusal: why facts of an impact may not be gathered here, or an empty text.
         plan: every gatherer that the collected items will ask for.
         is_replay: facts are only read.
@@ -71,6 +73,7 @@ class FactStore:
     worker: str = "main"
     instrument: Callable[[str], Any] | None = None
     after: Callable[[Impact], None] = lambda _: None
+    progress: Progress | None = None
     refusal: Callable[[Impact], str] = lambda _: ""
     plan: Sequence[GathererMeta] = ()
     is_replay: bool = False
@@ -144,6 +147,8 @@ class FactStore:
             instruments = {name: self.instrument(name) for name in meta.instruments}
             with self._lease(meta.impact):
                 began = time.monotonic()
+                if self.progress is not None:
+                    self.progress(f"gathering {meta.name}", at_most_seconds=meta.at_most_seconds)
                 fact = meta.function(**instruments)
             record["fact"] = encode(fact)
         except NotApplicable as reason:

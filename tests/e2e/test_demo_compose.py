@@ -50,9 +50,10 @@ def test_a_replay_gives_the_same_scorecard_without_an_engine(healthy: Audited, t
     assert timeless(replay.card) == timeless(healthy.card)
 
 
-def test_nothing_of_the_audits_stays() -> None:
-    for listing in (["ps", "-aq"], ["network", "ls", "-q"], ["volume", "ls", "-q"]):
-        command = ["docker", *listing, "--filter", "label=io.readiness.run"]
+def test_nothing_of_the_audit_stays(healthy: Audited) -> None:
+    run_id = healthy.card["run"]["id"]
+    for listing in (["ps", "-aq"], ["network", "ls", "-q"], ["volume", "ls", "-q"], ["image", "ls", "-q"]):
+        command = ["docker", *listing, "--filter", f"label=io.readiness.run={run_id}"]
         assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == ""
 
 

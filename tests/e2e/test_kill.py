@@ -18,17 +18,20 @@ WITHIN_SECONDS = 30.0
 
 
 def _left(run_folders: set[Path], runtime: str) -> list[str]:
-    """What bears a mark of our runs: folders, processes, and with an engine containers, networks, volumes."""
+    """What bears a mark of these runs: folders, processes, and with an engine containers, networks, volumes, images."""
     left = [str(path) for path in run_folders if path.exists()]
+    ids = [path.name.split("-")[1] for path in run_folders]
     for process in psutil.process_iter(["pid", "cmdline", "environ"]):
         environment = process.info["environ"] or {}
-        if any(environment.get("READINESS_RUN_ID", "-") in path.name for path in run_folders):
+        if environment.get("READINESS_RUN_ID") in ids:
             left.append(f"process {process.info['pid']} {process.info['cmdline']}")
     if runtime == "compose":
-        for kind, listing in (("container", ["ps", "-a"]), ("network", ["network", "ls"]), ("volume", ["volume", "ls"])):
-            command = ["docker", *listing, "-q", "--filter", "label=io.readiness.run"]
-            done = subprocess.run(command, capture_output=True, text=True, check=True)
-            left += [f"{kind} {name}" for name in done.stdout.split()]
+        listings = {"container": ["ps", "-a"], "network": ["network", "ls"], "volume": ["volume", "ls"], "image": ["image", "ls"]}
+        for kind, listing in listings.items():
+            for run_id in ids:
+                command = ["docker", *listing, "-q", "--filter", f"label=io.readiness.run={run_id}"]
+                done = subprocess.run(command, capture_output=True, text=True, check=True)
+                left += [f"{kind} {name}" for name in done.stdout.split()]
     return left
 
 

@@ -1,0 +1,384 @@
+"""A dependency stopped and brought back, then frozen and thawed, while every probe is asked all the time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from readiness.check import Impact
+from readiness.exceptions import StackError, UnsupportedError
+from readiness.facts.http import Exchange, StatusClass
+from readiness.facts.probes import BackendOutages, Outage, Phase, ProbeLeak
+from readiness.gather import gatherer
+from readiness.gather.probe_asking import (
+    answer_of,
+    asks_of,
+    exchange_of,
+    known_secrets,
+    leaks_of,
+    snapshots,
+    timeline_of,
+)
+from readiness.instruments.client import HttpClient
+from readiness.instruments.faults import Faults
+from readiness.instruments.poller import Ask, Poller, Sample
+from readiness.probes.standing import Standing, standing
+from readiness.runtime import Capability, Progress, Runtime, Stack
+from readiness.target import Probe, ProbeKind, Role, Target
+
+__all__ = ["OutageScenario", "Periods"]
+
+#: Probes of these kinds fall with a dependency by declaration; the others are watched for the opposite.
+DEPENDENT = frozenset({ProbeKind.READY, ProbeKind.BASIC, ProbeKind.DETAILED})
+#: A limiter's usual window: longer than this is not waited for.
+LIMITER_SECONDS = 65.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Periods:
+    """How long each phase is watched, in seconds.
+
+    Attributes:
+        before: at rest.
+        stopped_at_least: the ledger asks liveness for 15 s without its dependencies.
+        stopped_at_most: three times the period of 10 s, after which a Kubernetes prober with default settings has
+            acted, plus a declared cache time.
+        settled: after the last probe has fallen, to see that it stays so.
+        recovery: the ledger's 30 s and as much again, so that *late* can be told from *never*.
+        paused_at_least: with a declared cache this long after its expiry.
+        paused_at_most: when a probe that has not answered by then is not waited for.
+        interval: between two requests to one probe.
+        timeout: the client's patience; well above every prober's.
+        ready: how long a dependency with a health check may take to become healthy again.
+    """
+
+    before: float = 2.0
+    stopped_at_least: float = 15.0
+    stopped_at_most: float = 30.0
+    settled: float = 1.5
+    recovery: float = 60.0
+    paused_at_least: float = 8.0
+    paused_at_most: float = 20.0
+    interval: float = 0.25
+    timeout: float = 15.0
+    ready: float = 60.0
+
+
+@dataclass(kw_only=True)
+class OutageScenario:
+    """One role taken away from one stack.
+
+    Attributes:
+        ordinary: an ordinary request, sent once during the outage.
+        pause: whether the frozen phase is wanted.
+    """
+
+    target: Target
+    stack: Stack
+    faults: Faults
+    progress: Progress
+    asks: Mapping[str, Ask]
+    role: str
+    services: tuple[str, ...]
+    periods: Periods = field(default_factory=Periods)
+    ordinary: Callable[[], Exchange] | None = None
+    pause: bool = True
+
+    def __post_init__(self) -> None:
+        """Prepare what is collected on the way."""
+        self._secrets = known_secrets(self.stack)
+        self._standings_at_rest: dict[str, Standing] = {}
+        self._exchanges: list[Exchange] = []
+        self._leaks: list[ProbeLeak] = []
+        self._restarted: list[str] = []
+        self._not_done: dict[str, str] = {}
+        self._longest_cache = max((self._probe(name).cache_seconds for name in self.asks), default=0.0)
+
+    def run(self) -> Outage:
+        """Do it.
+
+        Raises:
+            UnsupportedError: this stack's services cannot be stopped.
+            GatherError, StackError: it could not be done, or not be undone.
+        """
+        if Capability.STOP not in self.stack.capabilities:
+            raise UnsupportedError(
+                Capability.STOP, runtime=self.stack.runtime, hint="audit a throw-away stack with --readiness-target"
+            )
+        asks = tuple(self.asks.values())
+        with Poller(asks, resolve=self.stack.endpoint, interval_seconds=self.periods.interval) as poller:
+            before = self._at_rest(poller)
+            stopped, recovery, dependency_ready = self._stopped(poller)
+            paused = resumed = None
+            if not self.pause:
+                self._not_done["paused"] = "not part of this scenario"
+            elif Capability.PAUSE not in self.stack.capabilities:
+                self._not_done["paused"] = f"the {self.stack.runtime} runtime cannot pause a service"
+            else:
+                paused, resumed = self._paused(poller)
+        return Outage(
+            role=self.role,
+            services=self.services,
+            stack_services=self.stack.services,
+            before=before,
+            stopped=stopped,
+            recovery=recovery,
+            dependency_ready_seconds=dependency_ready,
+            paused=paused,
+            resumed=resumed,
+            app_restarted=tuple(self._restarted),
+            exchanges=tuple(self._exchanges),
+            leaks=tuple(self._leaks),
+            secrets_searched=len(self._secrets),
+            not_done=self._not_done,
+        )
+
+    def _at_rest(self, poller: Poller) -> Phase:
+        """The control: what the probes say before anything is done to them."""
+        self._say("the probes at rest", self.periods.before)
+        zero = time.monotonic()
+        enough = self.periods.before
+        poller.wait(lambda: False, at_most_seconds=enough)
+        # A limiter that an earlier scenario has filled says nothing about health; its window is waited out.
+        poller.wait(lambda: not self._is_limited(poller, zero), at_most_seconds=LIMITER_SECONDS)
+        limited_for = time.monotonic() - zero
+        if limited_for > 2 * enough:
+            zero = time.monotonic()
+            poller.wait(lambda: False, at_most_seconds=enough)
+        return self._phase(poller, zero=zero, since=zero)
+
+    def _stopped(self, poller: Poller) -> tuple[Phase, Phase, float | None]:
+        most = self.periods.stopped_at_most + self._longest_cache
+        bound = most + 2 * self.periods.timeout + 30
+        since = time.monotonic()
+        with self.faults.stopped_all(*self.services, at_most_seconds=bound) as fault:
+            zero = fault.applied_at
+            self._say(f"the probes without {' and '.join(self.services)}", most)
+            poller.wait(
+                lambda: self._has_fallen(poller, zero),
+                at_least_seconds=self.periods.stopped_at_least,
+                at_most_seconds=most,
+            )
+            if self.ordinary is not None:
+                self._exchanges.append(self.ordinary())
+            with poller.quiet(at_most_seconds=self.periods.timeout + 1):
+                stopped = self._phase(poller, zero=zero, since=since, label="dependency stopped")
+                fault.undo()
+                zero = since = time.monotonic()
+        ready = self._recover(poller, zero, "stopped")
+        return stopped, self._phase(poller, zero=zero, since=since, label="dependency back"), ready
+
+    def _paused(self, poller: Poller) -> tuple[Phase, Phase]:
+        least = max(self.periods.paused_at_least, self._longest_cache + self.periods.settled)
+        most = max(least, self.periods.paused_at_most)
+        since = time.monotonic()
+        with self.faults.paused_all(*self.services, at_most_seconds=most + 2 * self.periods.timeout + 30) as fault:
+            zero = fault.applied_at
+            self._say(f"the probes while {' and '.join(self.services)} hangs", most)
+            poller.wait(lambda: self._has_fallen(poller, zero), at_least_seconds=least, at_most_seconds=most)
+            # Whoever is still waiting for an answer gets the client's whole patience while the dependency still hangs.
+            with poller.quiet(at_most_seconds=self.periods.timeout + 1):
+                paused = self._phase(poller, zero=zero, since=since, label="dependency hanging")
+                fault.undo()
+                zero = since = time.monotonic()
+        self._recover(poller, zero, "paused")
+        return paused, self._phase(poller, zero=zero, since=since, label="dependency thawed")
+
+    def _recover(self, poller: Poller, zero: float, phase: str) -> float | None:
+        """Wait until every probe that was well at rest is well again; restart the service where one stays down."""
+        self._say("the probes to recover", self.periods.recovery)
+        dependency_ready: float | None = None
+        began = time.monotonic()
+
+        def is_dependency_ready() -> bool:
+            nonlocal dependency_ready
+            if dependency_ready is None and self._is_dependency_healthy():
+                dependency_ready = round(time.monotonic() - zero, 3)
+            return dependency_ready is not None
+
+        has_health = self._dependency_has_health()
+        bound = self.periods.recovery + self._longest_cache
+        while time.monotonic() - began < bound + (self.periods.ready if has_health else 0.0):
+            is_ready = is_dependency_ready() if has_health else True
+            if is_ready and self._is_well(poller, zero):
+                return dependency_ready
+            if is_ready and time.monotonic() - zero - (dependency_ready or 0.0) > bound:
+                break
+            time.sleep(0.1)
+        self._restart_app(poller, phase)
+        return dependency_ready
+
+    def _restart_app(self, poller: Poller, phase: str) -> None:
+        """Leave a sound stack behind: the next phase would otherwise judge the last one's ruins."""
+        service = self.target.service
+        if service is None or service in self.services:
+            return
+        self._restarted.append(phase)
+        self._say(f"{service} to come back after a restart, which it should not need", self.periods.recovery)
+        with self.faults.stopped(service, at_most_seconds=60):
+            pass
+        zero = time.monotonic()
+        poller.wait(lambda: self._is_well(poller, zero), at_most_seconds=self.periods.recovery)
+
+    def _dependency_has_health(self) -> bool:
+        return any(state.health is not None for state in snapshots(self.stack) if state.service in self.services)
+
+    def _is_dependency_healthy(self) -> bool:
+        states = [state for state in snapshots(self.stack) if state.service in self.services]
+        return all(state.health in {None, "healthy"} for state in states)
+
+    def _probe(self, name: str) -> Probe:
+        return self.target.probes[ProbeKind(name)]
+
+    def _standings(self, poller: Poller, name: str, since: float) -> list[Standing]:
+        samples = [sample for sample in poller.samples(name) if sample.sent >= since]
+        return [standing(self._probe(name), answer_of(sample, zero=since, secrets={})) for sample in samples]
+
+    def _is_limited(self, poller: Poller, since: float) -> bool:
+        return any(self._standings(poller, name, since)[-1:] == [Standing.LIMITED] for name in self.asks)
+
+    def _has_fallen(self, poller: Poller, zero: float) -> bool:
+        """Whether every probe that depends on the role has said no for a while."""
+        expected = [
+            name
+            for name in self.asks
+            if ProbeKind(name) in DEPENDENT
+            and (not self._probe(name).components or set(self._probe(name).components.values()) & set(self.services))
+        ]
+        for name in expected:
+            recent = [s for s in poller.samples(name) if s.sent >= zero]
+            said = [standing(self._probe(name), answer_of(s, zero=zero, secrets={})) for s in recent]
+            first_no = next((s.sent for s, what in zip(recent, said, strict=True) if what is not Standing.YES), None)
+            if first_no is None or said[-1] is Standing.YES or recent[-1].sent - first_no < self.periods.settled:
+                return False
+        return True
+
+    def _is_well(self, poller: Poller, zero: float) -> bool:
+        """Whether every probe that said yes at rest has said so twice in a row again."""
+        for name in self.asks:
+            if self._standings_at_rest.get(name) is not Standing.YES:
+                continue
+            if self._standings(poller, name, zero)[-2:] != [Standing.YES, Standing.YES]:
+                return False
+        return True
+
+    def _phase(self, poller: Poller, *, zero: float, since: float, label: str = "") -> Phase:
+        """What every probe answered to requests sent since ``since``; without a label it is the phase at rest."""
+        timelines = []
+        for name, ask in self.asks.items():
+            samples = [sample for sample in poller.samples(name) if sample.sent >= since]
+            timelines.append(timeline_of(ask, samples, zero=zero, secrets=self._secrets))
+            if label:
+                self._leaks += leaks_of(ask, samples, phase=label, secrets=self._secrets)
+                self._exchanges += self._changes(ask, samples)
+            elif samples:
+                last = answer_of(samples[-1], zero=zero, secrets={})
+                self._standings_at_rest[name] = standing(self._probe(name), last)
+        return Phase(
+            seconds=round(time.monotonic() - zero, 3), timelines=tuple(timelines), states=snapshots(self.stack)
+        )
+
+    def _changes(self, ask: Ask, samples: Iterable[Sample]) -> Iterable[Exchange]:
+        """The first answer of each other status than *yes*, once per scenario."""
+        known = {(exchange.url, exchange.status) for exchange in self._exchanges}
+        for sample in samples:
+            is_new = sample.status is not None and (ask.url, sample.status) not in known
+            if is_new and sample.status not in self._probe(ask.name).expect:
+                known.add((ask.url, sample.status))
+                yield exchange_of(ask, sample, purpose=StatusClass.UNAVAILABLE, secrets=self._secrets)
+
+    def _say(self, what: str, seconds: float) -> None:
+        self.progress(f"watching {what}", at_most_seconds=seconds)
+
+
+def stoppable(target: Target, stack: Stack, services: Iterable[str]) -> tuple[str, ...]:
+    """Those of ``services`` that exist here and are not themselves under audit (peers are each other's dependency)."""
+    return tuple(name for name in services if name in stack.services and name != target.service)
+
+
+def _outage_of(
+    role: Role, target: Target, stack: Stack, http: HttpClient, faults: Faults, runtime: Runtime, progress: Progress
+) -> Outage:
+    services = stoppable(target, stack, target.services_of(role))
+    asks = asks_of(target, runtime.model())
+    if not services or not asks:
+        return Outage(role=role.value, services=services if asks else (), stack_services=stack.services)
+    return OutageScenario(
+        target=target,
+        stack=stack,
+        faults=faults,
+        progress=progress,
+        asks=asks,
+        role=role.value,
+        services=services,
+        ordinary=_ordinary(target, http),
+    ).run()
+
+
+def _ordinary(target: Target, http: HttpClient) -> Callable[[], Exchange] | None:
+    request = target.paths.ok
+    if request is None or not target.entries or request.as_user != "anonymous":
+        return None
+    entry = target.entries[0]
+    return lambda: http.send(entry, request, purpose=StatusClass.UNAVAILABLE, timeout_seconds=10.0)
+
+
+@gatherer(impact=Impact.DISRUPTS, at_most_seconds=180)
+def database_outage(
+    target: Target, stack: Stack, http: HttpClient, faults: Faults, runtime: Runtime, progress: Progress
+) -> Outage:
+    """The probes while the database is stopped, started again, frozen, thawed."""
+    return _outage_of(Role.DB, target, stack, http, faults, runtime, progress)
+
+
+@gatherer(impact=Impact.DISRUPTS, at_most_seconds=180)
+def cache_outage(
+    target: Target, stack: Stack, http: HttpClient, faults: Faults, runtime: Runtime, progress: Progress
+) -> Outage:
+    """The probes while Redis is stopped, started again, frozen, thawed."""
+    return _outage_of(Role.REDIS, target, stack, http, faults, runtime, progress)
+
+
+@gatherer(impact=Impact.DISRUPTS, at_most_seconds=240)
+def backend_outages(
+    target: Target, stack: Stack, faults: Faults, runtime: Runtime, progress: Progress
+) -> BackendOutages:
+    """The probes while each declared component that is neither database nor cache is stopped, one after the other."""
+    components, not_stoppable = other_components(target, stack)
+    asks = asks_of(target, runtime.model())
+    outages = []
+    for service in dict.fromkeys(components.values()):
+        scenario = OutageScenario(
+            target=target,
+            stack=stack,
+            faults=faults,
+            progress=progress,
+            asks=asks,
+            role=Role.OTHER.value,
+            services=(service,),
+            pause=False,
+        )
+        try:
+            outages.append(scenario.run())
+        except UnsupportedError:
+            raise
+        except StackError as error:
+            not_stoppable[service] = f"could not be stopped and started again: {error}"
+    return BackendOutages(outages=tuple(outages), not_stoppable=not_stoppable)
+
+
+def other_components(target: Target, stack: Stack) -> tuple[dict[str, str], dict[str, str]]:
+    """Declared components that are neither database nor cache: those with a service to stop, and those without."""
+    served = {*target.services_of(Role.DB), *target.services_of(Role.REDIS)}
+    here: dict[str, str] = {}
+    elsewhere: dict[str, str] = {}
+    for probe in target.probes.values():
+        for component, service in probe.components.items():
+            if service in served:
+                continue
+            if stoppable(target, stack, [service]):
+                here[component] = service
+            else:
+                elsewhere[component] = f"{service} is not a service of this stack that can be stopped"
+    return here, elsewhere
