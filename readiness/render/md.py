@@ -14,7 +14,7 @@ NAME = "md"
 SUFFIX = ".md"
 
 #: Markup anywhere in a line, and what is markup only where a block begins.
-_SPECIAL = re.compile(r"[\\`*_\[\]|~$]|^[-+#=]|(?<=^\d)[.)]")
+_SPECIAL = re.compile(r"[\\`*_\[\]|~$]|^[-+#=]|(?<=^\d)[.)](?=\s|$)")
 #: What GitHub turns into links and notifications without any markup.
 _AUTOLINK = re.compile(r"://|\bwww\.|(?<!\w)@(?=\w)|#(?=\d)", re.IGNORECASE)
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
