@@ -8,10 +8,9 @@ if [ ! -s "$state/tls.crt" ]; then
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 90 -subj /CN=shop.local \
     -addext subjectAltName=DNS:shop.local,DNS:localhost,IP:127.0.0.1 -keyout "$state/tls.key" -out "$state/tls.crt" 2>/dev/null
 fi
-# Without a port for plain HTTP the redirect answers on a socket; a killed nginx leaves it behind.
-redirect=unix:$state/redirect.sock
-if [ -n "${HTTP_PORT:-}" ]; then redirect=${PROXY_BIND:-0.0.0.0}:$HTTP_PORT; fi
-rm -f "$state/redirect.sock"
+# Without a port for plain HTTP there is no redirect from it.
+redirect='/@REDIRECT_BEGINS@/,/@REDIRECT_ENDS@/d'
+if [ -n "${HTTP_PORT:-}" ]; then redirect="s|@HTTP_PORT@|$HTTP_PORT|g"; fi
 has() { case ",${PROXY_DEFECTS:-}," in *",$1,"*) true ;; *) false ;; esac; }
 tokens=off
 if has server-version-leak; then tokens=on; fi
@@ -20,7 +19,7 @@ if [ "${SECURITY_HEADERS_ENABLED:-true}" = false ]; then enabled=0; fi
 sed -e "s|@STATE@|$state|g" \
   -e "s|@BIND@|${PROXY_BIND:-0.0.0.0}|g" \
   -e "s|@HTTPS_PORT@|${HTTPS_PORT:-8443}|g" \
-  -e "s|@HTTP@|$redirect|g" \
+  -e "$redirect" \
   -e "s|@PUBLIC_PORT@|${PUBLIC_HTTPS_PORT:-${HTTPS_PORT:-8443}}|g" \
   -e "s|@UPSTREAM@|${UPSTREAM:?}|g" \
   -e "s|@RESOLVER@|${RESOLVER:+resolver $RESOLVER valid=1s ipv6=off;}|g" \

@@ -36,7 +36,8 @@ REDIS_PAUSE_SECONDS = 5.0
 #: Callers remembered by one process; the longest unseen is forgotten first.
 LOCAL_CALLERS_MAX = 10_000
 #: Probes and page decoration must work when a caller is refused everything else.
-EXEMPT_PREFIXES = ("/health", "/static/")
+EXEMPT_PREFIXES = ("/health/", "/static/")
+EXEMPT_PATHS = ("/health", "/healthz", "/api/health")
 
 #: One atomic step: refill by the time passed, take one. The clock is Redis's own, so that processes cannot disagree.
 TAKE = """
@@ -158,6 +159,4 @@ class RateLimit:
 
 
 def _is_exempt(path: str) -> bool:
-    return path == "/api/health" or any(
-        path == prefix or path.startswith(prefix.rstrip("/") + "/") for prefix in EXEMPT_PREFIXES
-    )
+    return path in EXEMPT_PATHS or path.startswith(EXEMPT_PREFIXES)
