@@ -16,7 +16,6 @@ __all__ = [
     "BackendOutages",
     "ColdStart",
     "Latency",
-    "LoadingStep",
     "Outage",
     "Phase",
     "Pressure",
@@ -251,23 +250,6 @@ class ProbeBaseline:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LoadingStep:
-    """One turn at a cold start: the loading probe was asked, then the request that proves loading to be over.
-
-    Times from the moment when the new instance ran.
-    """
-
-    probe_seconds: float
-    probe_status: int | None
-    probe_body: str
-    proof_seconds: float
-    proof_status: int | None
-    proof_is_expected: bool
-    probe_error: str | None = None
-    proof_error: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class ColdStart:
     """The service under audit made anew, first without its database, then with everything.
 
@@ -277,7 +259,8 @@ class ColdStart:
         without: the probes while the dependencies were stopped; the zero is when the new instance ran.
         exited: the service ended by itself without its dependency, and was started again after its return.
         with_dependencies: the probes after the return; the zero is when the dependencies ran.
-        loading: the turns of the second part; ``loading_interval_seconds`` is the time between two of them.
+        loading: the loading probe after a start with everything there; ``proof`` the request that succeeds exactly
+            when loading is over, asked side by side. The zero is when the new instance ran.
         not_done: part -> why it could not be had.
     """
 
@@ -286,9 +269,8 @@ class ColdStart:
     without: Phase | None = None
     exited: bool = False
     with_dependencies: Phase | None = None
-    loading: tuple[LoadingStep, ...] = ()
-    loading_interval_seconds: float = 0.0
-    loading_service: str = ""
+    loading: Timeline | None = None
+    proof: Timeline | None = None
     not_done: dict[str, str] = field(default_factory=dict)
 
 
@@ -298,7 +280,7 @@ class StoreCount:
 
     Attributes:
         unit: what one is: a command, a transaction.
-        quiet: counted per second while nobody asked the probe; ``quiet_seconds`` is how long that was watched.
+        quiet: counted while nobody asked the probe, ``quiet_seconds`` long.
         storm: counted during the storm and the wait after it, ``storm_seconds`` long.
     """
 

@@ -231,35 +231,39 @@ class OutageScenario:
     def _probe(self, name: str) -> Probe:
         return self.target.probes[ProbeKind(name)]
 
-    def _standings(self, poller: Poller, name: str, since: float) -> list[Standing]:
-        samples = [sample for sample in poller.samples(name) if sample.sent >= since]
-        return [standing(self._probe(name), answer_of(sample, zero=since, secrets={})) for sample in samples]
+    def _says(self, name: str, sample: Sample) -> Standing:
+        return standing(self._probe(name), answer_of(sample, zero=sample.sent, secrets={}))
+
+    def _latest(self, poller: Poller, name: str, since: float, count: int) -> list[Standing]:
+        samples = [sample for sample in poller.samples(name)[-count:] if sample.sent >= since]
+        return [self._says(name, sample) for sample in samples]
 
     def _is_limited(self, poller: Poller, since: float) -> bool:
-        return any(self._standings(poller, name, since)[-1:] == [Standing.LIMITED] for name in self.asks)
+        return any(self._latest(poller, name, since, 1) == [Standing.LIMITED] for name in self.asks)
 
     def _has_fallen(self, poller: Poller, zero: float) -> bool:
-        """Whether every probe that depends on the role has said no for a while."""
-        expected = [
-            name
-            for name in self.asks
-            if ProbeKind(name) in DEPENDENT
-            and (not self._probe(name).components or set(self._probe(name).components.values()) & set(self.services))
-        ]
-        for name in expected:
-            recent = [s for s in poller.samples(name) if s.sent >= zero]
-            said = [standing(self._probe(name), answer_of(s, zero=zero, secrets={})) for s in recent]
-            first_no = next((s.sent for s, what in zip(recent, said, strict=True) if what is not Standing.YES), None)
-            if first_no is None or said[-1] is Standing.YES or recent[-1].sent - first_no < self.periods.settled:
+        """Whether every probe that depends on the role has stopped saying yes, and not only just now."""
+        return all(self._is_settled(poller, name, zero) for name in self.asks if self._depends(name))
+
+    def _depends(self, name: str) -> bool:
+        components = set(self._probe(name).components.values())
+        return ProbeKind(name) in DEPENDENT and (not components or bool(components & set(self.services)))
+
+    def _is_settled(self, poller: Poller, name: str, zero: float) -> bool:
+        samples = [sample for sample in poller.samples(name) if sample.sent >= zero]
+        for sample in reversed(samples):
+            if self._says(name, sample) is Standing.YES:
                 return False
-        return True
+            if samples[-1].sent + samples[-1].seconds - sample.sent >= self.periods.settled:
+                return True
+        return False
 
     def _is_well(self, poller: Poller, zero: float) -> bool:
         """Whether every probe that said yes at rest has said so twice in a row again."""
         for name in self.asks:
             if self._standings_at_rest.get(name) is not Standing.YES:
                 continue
-            if self._standings(poller, name, zero)[-2:] != [Standing.YES, Standing.YES]:
+            if self._latest(poller, name, zero, 2) != [Standing.YES, Standing.YES]:
                 return False
         return True
 
@@ -298,7 +302,7 @@ def stoppable(target: Target, stack: Stack, services: Iterable[str]) -> tuple[st
 
 
 def _outage_of(
-    role: Role, target: Target, stack: Stack, http: HttpClient, faults: Faults, runtime: Runtime, progress: Progress
+    role: Role, *, target: Target, stack: Stack, http: HttpClient, faults: Faults, runtime: Runtime, progress: Progress
 ) -> Outage:
     services = stoppable(target, stack, target.services_of(role))
     asks = asks_of(target, runtime.model())
@@ -326,18 +330,20 @@ def _ordinary(target: Target, http: HttpClient) -> Callable[[], Exchange] | None
 
 @gatherer(impact=Impact.DISRUPTS, at_most_seconds=180)
 def database_outage(
-    target: Target, stack: Stack, http: HttpClient, faults: Faults, runtime: Runtime, progress: Progress
+    *, target: Target, stack: Stack, http: HttpClient, faults: Faults, runtime: Runtime, progress: Progress
 ) -> Outage:
     """The probes while the database is stopped, started again, frozen, thawed."""
-    return _outage_of(Role.DB, target, stack, http, faults, runtime, progress)
+    return _outage_of(Role.DB, target=target, stack=stack, http=http, faults=faults, runtime=runtime, progress=progress)
 
 
 @gatherer(impact=Impact.DISRUPTS, at_most_seconds=180)
 def cache_outage(
-    target: Target, stack: Stack, http: HttpClient, faults: Faults, runtime: Runtime, progress: Progress
+    *, target: Target, stack: Stack, http: HttpClient, faults: Faults, runtime: Runtime, progress: Progress
 ) -> Outage:
     """The probes while Redis is stopped, started again, frozen, thawed."""
-    return _outage_of(Role.REDIS, target, stack, http, faults, runtime, progress)
+    return _outage_of(
+        Role.REDIS, target=target, stack=stack, http=http, faults=faults, runtime=runtime, progress=progress
+    )
 
 
 @gatherer(impact=Impact.DISRUPTS, at_most_seconds=240)

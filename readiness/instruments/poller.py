@@ -47,12 +47,14 @@ class Ask:
     Attributes:
         name: under which the samples are kept; unique in a poller.
         timeout_seconds: bound on the whole exchange, connecting included.
+        interval_seconds: its own beat, where it is not the poller's.
     """
 
     name: str
     entry: Entry
     request: Request
     timeout_seconds: float = 15.0
+    interval_seconds: float | None = None
 
     @property
     def url(self) -> str:
@@ -185,7 +187,7 @@ class Poller:
             self._idle[ask.name] = True
             if sample.status is None:
                 where = None
-            pause = BACK_OFF_SECONDS if sample.status == TOO_MANY_REQUESTS else self._interval
+            pause = BACK_OFF_SECONDS if sample.status == TOO_MANY_REQUESTS else ask.interval_seconds or self._interval
             await asyncio.sleep(max(0.0, pause - sample.seconds))
 
 

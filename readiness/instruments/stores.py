@@ -83,7 +83,10 @@ def postgres_counter(stack: Stack, service: str, *, port: int = 5432, users: Ite
     """Transactions that a PostgreSQL has ended, by ``pg_stat_database``, which lags by about a second.
 
     Args:
-        stack, service, port, users: as :func:`redis_counter`.
+        stack: where it runs.
+        service: the store's service.
+        port: its container port.
+        users: services whose variables may hold its login.
     """
     logins = _logins(stack, service, users, schemes=("postgres", "postgresql"))
 
@@ -117,18 +120,17 @@ def _first_of(logins: tuple[Login, ...], ask: Callable[[Login], str]) -> str:
 
 
 def _logins(stack: Stack, service: str, users: Iterable[str], *, schemes: tuple[str, ...]) -> tuple[Login, ...]:
-    """Who to ask as, likeliest first: URLs that the users were given, the store's own variables, nobody."""
-    found: list[Login] = []
+    """Who to ask as. Without a password first: inside its own container a store often lets everybody in."""
+    own = _environment(stack, service)
+    name = own.get("POSTGRES_USER", "postgres" if "postgres" in schemes else "")
+    found = [Login(user=name, database=own.get("POSTGRES_DB", name))]
     for user in users:
         for value in _environment(stack, user).values():
             login = _login_of(value, schemes)
             if login is not None:
                 found.append(login)
-    own = _environment(stack, service)
     password = next((own[n] for n in ("POSTGRES_PASSWORD", "REDIS_PASSWORD", "VALKEY_PASSWORD") if own.get(n)), "")
-    name = own.get("POSTGRES_USER", "postgres" if "postgres" in schemes else "")
     found.append(Login(user=name, password=password, database=own.get("POSTGRES_DB", name)))
-    found.append(Login(user="postgres" if "postgres" in schemes else ""))
     return tuple(dict.fromkeys(found))
 
 
@@ -154,7 +156,6 @@ def _login_of(value: str, schemes: tuple[str, ...]) -> Login | None:
 
 
 def _redis_cli(stack: Stack, service: str, login: Login) -> str:
-    # The password goes in as a variable of the shell's, never as an argument that a process list would show.
     script = (
         'for cli in redis-cli valkey-cli; do command -v "$cli" >/dev/null 2>&1 && '
         '{ [ -z "$1" ] || export REDISCLI_AUTH="$1"; exec "$cli" INFO commandstats; }; done; exit 127'

@@ -1,0 +1,1 @@
+"""Judging health answers by what their probe is declared to mean. Pure."""
