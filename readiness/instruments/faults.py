@@ -187,9 +187,16 @@ class Faults:
         begun: list[Undo] = []
 
         def take_back() -> None:
-            while begun:
-                self._restore(begun[-1])
-                begun.pop()
+            problems: list[StackError] = []
+            for undo in reversed(begun.copy()):
+                try:
+                    self._restore(undo)
+                    begun.remove(undo)
+                except StackError as error:
+                    # The others come back all the same.
+                    problems.append(error)
+            if problems:
+                raise problems[0]
 
         with _sigterm_exits(), _always(take_back):
             for undo in undos:
