@@ -7,7 +7,30 @@ from collections.abc import Callable, Iterable, Mapping
 from readiness.facts.http import Exchange, Responses, StatusClass
 from readiness.verdict import Evidence, Finding, Inconclusive, Verdict
 
-__all__ = ["conclude", "declared", "entries_of", "evidence", "is_document", "is_subresource", "sound"]
+__all__ = [
+    "FIRST_ERROR",
+    "SECURITY_HEADERS",
+    "carried",
+    "conclude",
+    "declared",
+    "entries_of",
+    "evidence",
+    "is_document",
+    "is_forwarded_https",
+    "is_subresource",
+    "representative",
+    "sound",
+]
+
+#: The headers that a service sets for all of its answers at once; what is compared between kinds of answers and settings.
+SECURITY_HEADERS = (
+    "X-Content-Type-Options",
+    "X-Frame-Options",
+    "Content-Security-Policy",
+    "Referrer-Policy",
+    "Permissions-Policy",
+    "Strict-Transport-Security",
+)
 
 #: The same message from more answers than these proves nothing more.
 MAX_EVIDENCE = 6
@@ -35,6 +58,26 @@ def sound(responses: Responses) -> tuple[Exchange, ...]:
 def _is_upgrade(answer: Exchange) -> bool:
     is_redirect = FIRST_REDIRECT <= (answer.status or 0) < FIRST_ERROR
     return is_redirect and not answer.https and (answer.first("location") or "").lower().startswith("https://")
+
+
+def representative(responses: Responses) -> tuple[Exchange, ...]:
+    """The successful answers that show what an entry sends with everything: no redirects, styles, scripts or images."""
+    return tuple(a for a in sound(responses) if (a.status or 0) < FIRST_REDIRECT and not is_subresource(a))
+
+
+def carried(responses: Responses, *, by_some: bool = False) -> dict[str, frozenset[str]]:
+    """Entry -> those of :data:`SECURITY_HEADERS` that all (or some) of its representative answers carry."""
+    found: dict[str, frozenset[str]] = {}
+    for answer in representative(responses):
+        here = frozenset(name for name in SECURITY_HEADERS if answer.all(name))
+        before = found.get(answer.entry, here)
+        found[answer.entry] = before | here if by_some else before & here
+    return found
+
+
+def is_forwarded_https(exchange: Exchange) -> bool:
+    """Whether the request said, as a proxy would, that it came over https."""
+    return any(name.lower() == "x-forwarded-proto" and value == "https" for name, value in exchange.request_headers)
 
 
 def is_document(answer: Exchange) -> bool:

@@ -1,0 +1,34 @@
+"""Nobody can put the service's pages into a frame."""
+
+from __future__ import annotations
+
+from readiness import Category, Severity, Verdict, check
+from readiness.facts.http import Exchange, Responses
+from readiness.headers import framing
+from readiness.headers.answers import conclude, declared, is_subresource, sound
+from readiness.headers.framing import Framing
+from readiness.target import Target
+
+HEADER, POLICY = "X-Frame-Options", "Content-Security-Policy"
+
+
+@check(
+    id="headers.frame_deny",
+    category=Category.HEADERS,
+    severity=Severity.MEDIUM,
+    title="No answer can be framed: X-Frame-Options: DENY, once, or frame-ancestors 'none'",
+    why="A page in an invisible frame lets another site steal its users' clicks.",
+    source="HTML standard, X-Frame-Options; CSP Level 3, frame-ancestors (which browsers obey instead, where it is sent)",
+    remediation="Send X-Frame-Options: DENY once, and frame-ancestors 'none' in the Content-Security-Policy header.",
+    seeds=("memorai", "brain"),
+    defects=("frame-sameorigin",),
+)
+def check_frame_deny(responses: Responses, target: Target) -> Verdict:
+    """Judge every answer that is no error and no style, script or image."""
+
+    def grade(answer: Exchange) -> list[str]:
+        graded = framing.grade(answer.all(HEADER), csp=answer.all(POLICY), at_most=Framing.NOBODY)
+        return [*graded.findings, *declared(target.security_headers, HEADER, answer)]
+
+    answers = [answer for answer in sound(responses) if not is_subresource(answer)]
+    return conclude(responses, answers, grade, headers=(HEADER, POLICY), holds="nobody can frame them")
