@@ -128,7 +128,7 @@ def check_against_model(target: Target, model: StackModel) -> None:
     document = load(Path(target.folder) / target.file, shown=target.file)
     declared = target.compose.services if target.compose else ()
     hint = "a service behind a compose profile needs compose.profiles" if target.compose else ""
-    if model.files:  # a compose model: it holds every service that this file may start
+    if set(model.services) != set(target.processes):  # a compose model, where `compose.services` must be found
         for position, name in enumerate(declared):
             _known(name, ("compose", "services", position), model.services, document, hint)
     known = {*model.services, *target.processes, *declared}
