@@ -57,7 +57,10 @@ def _decode(kind: Any, data: Any, where: str) -> Any:  # noqa: C901, PLR0911  # 
             return tuple(_decode(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(data))
         return tuple(_decode(a, item, f"{where}[{i}]") for i, (a, item) in enumerate(zip(arguments, data, strict=True)))
     if origin is dict and isinstance(data, dict):
-        return {key: _decode(arguments[1], item, f"{where}.{key}") for key, item in data.items()}
+        return {
+            _decode(arguments[0], key, where): _decode(arguments[1], item, f"{where}.{key}")
+            for key, item in data.items()
+        }
     if origin is typing.Literal and data in arguments:
         return data
     if isinstance(kind, type):
