@@ -8,6 +8,7 @@ its declaration says, never the secrets of whoever runs the audit.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import http.client
 import json
 import os
@@ -29,10 +30,11 @@ import filelock
 
 from readiness.exceptions import ConfigError, ReadinessError, StackError, UnsupportedError
 from readiness.facts.model import ServiceModel, StackModel
-from readiness.facts.start import Change, FailureCause, ServiceStart, StackStart
+from readiness.facts.start import Change, FailureCause, StackStart
 from readiness.runtime import Capability, Completed, Endpoint, ServiceState, process_tree
 from readiness.runtime.commands import Places, check_processes, expand, order
 from readiness.runtime.ports import LOOPBACK, PortLease
+from readiness.runtime.process_start import MAX_HEALTH_LOG, Outcome, Seen, describe
 from readiness.runtime.reaper import RUN_VARIABLE
 from readiness.runtime.supervised import SERVICE_VARIABLE, Launch, SpawnError, Supervised, Usage
 
@@ -64,8 +66,10 @@ ALIVE_SECONDS = 1.0
 CLOSE_GRACE_SECONDS = 3.0
 #: A dependency download on a slow line; installing is the owner's command and its output is the evidence.
 INSTALL_SECONDS = 900.0
-#: Evidence, as :class:`~readiness.facts.start.ServiceStart` bounds it.
-MAX_LOG_LINES, MAX_HEALTH_LOG, MAX_HEALTH_CHARS = 40, 10, 500
+#: Of an answer's body; it becomes evidence.
+BODY_BYTES = 400
+#: Of what an installation printed.
+INSTALL_CHARS = 20_000
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 
 
@@ -135,9 +139,9 @@ class ProcessRuntime:
             raise
         return stack
 
-    def _install(self, progress: Progress) -> dict[str, ServiceStart]:
-        """Run every ``install`` once per run, whichever worker comes first; what failed, by service."""
-        failed: dict[str, ServiceStart] = {}
+    def _install(self, progress: Progress) -> dict[str, str]:
+        """Run every ``install`` once per run, whichever worker comes first; of those that failed, what they printed."""
+        failed: dict[str, str] = {}
         wanted = {name: spec for name, spec in self._target.processes.items() if spec.install}
         if not wanted:
             return failed
@@ -148,21 +152,10 @@ class ProcessRuntime:
                 done = folder / f"{name}.json"
                 if not done.exists():
                     progress(f"installing {name}", at_most_seconds=INSTALL_SECONDS)
-                    code, output = self._run_install(name, spec)
-                    done.write_text(json.dumps([code, output]), encoding="utf-8")
+                    done.write_text(json.dumps(self._run_install(name, spec)), encoding="utf-8")
                 code, output = json.loads(done.read_text(encoding="utf-8"))
                 if code != 0:
-                    lines = tuple(output.splitlines()[-MAX_LOG_LINES:])
-                    failed[name] = ServiceStart(
-                        service=name,
-                        state="absent",
-                        is_ready=False,
-                        exit_code=code,
-                        cause=FailureCause.COMMAND_NOT_FOUND if code == NOT_FOUND else FailureCause.IMAGE_BUILD,
-                        detail=f"install ended with {code}: {lines[-1] if lines else 'it printed nothing'}"[:500],
-                        log_lines=lines,
-                        needs=spec.after,
-                    )
+                    failed[name] = f"{output}\ninstall ended with exit code {code}"
         return failed
 
     def _run_install(self, name: str, spec: ProcessSpec) -> tuple[int, str]:
@@ -178,12 +171,16 @@ class ProcessRuntime:
             marker=marker,
         )
         done = _run(launch, work=self._work, seconds=INSTALL_SECONDS)
-        return (1, f"still ran after {INSTALL_SECONDS:g} s") if done is None else (done.exit_code, done.output[-20000:])
+        return (
+            (1, f"still ran after {INSTALL_SECONDS:g} s")
+            if done is None
+            else (done.exit_code, done.output[-INSTALL_CHARS:])
+        )
 
 
 @dataclass(kw_only=True)
 class _Service:
-    """One service of one stack. ``start`` is how its start went, once that is known."""
+    """One service of one stack. ``outcome`` is how its start went, once ``is_known`` is set."""
 
     name: str
     spec: ProcessSpec
@@ -191,9 +188,38 @@ class _Service:
     process: Supervised
     lock: threading.RLock = field(default_factory=threading.RLock)
     instance: int = 1
-    start: ServiceStart | None = None
+    outcome: Outcome | None = None
     is_known: threading.Event = field(default_factory=threading.Event)
     answers: list[str] = field(default_factory=list)
+
+    def settle(self, outcome: Outcome) -> None:
+        """Say how the start went, to all who wait for it."""
+        self.outcome = outcome
+        self.is_known.set()
+
+    def remember(self, answer: str) -> None:
+        """Keep an answer of the ready path that differs from the one before."""
+        if not self.answers or self.answers[-1] != answer:
+            self.answers = [*self.answers, answer][-MAX_HEALTH_LOG:]
+
+    def seen(self) -> Seen:
+        """What the report says of it. A service that was ready may have ended since."""
+        status = self.process.status
+        if status == "exited":
+            self.process.log.settle()
+        outcome = self.outcome or Outcome(unanswered="one answer did not end in time")
+        is_one_shot = self.spec.port is None and self.process.exit_code == 0
+        if outcome.is_ready and status == "exited" and not is_one_shot:
+            outcome = dataclasses.replace(outcome, is_ready=False)
+        return Seen(
+            service=self.name,
+            needs=self.spec.after,
+            status=status,
+            exit_code=self.process.exit_code,
+            log=self.process.log.text(),
+            outcome=outcome,
+            answers=None if self.spec.ready is None else tuple(self.answers),
+        )
 
 
 class ProcessStack:
@@ -331,8 +357,8 @@ class ProcessStack:
             _remove(self._folder)
             self._lease.close()
 
-    def bring_up(self, failed: Mapping[str, ServiceStart], *, progress: Progress, build_seconds: float) -> None:
-        """Start all services and report; ``failed`` are those whose installation did.
+    def bring_up(self, failed: Mapping[str, str], *, progress: Progress, build_seconds: float) -> None:
+        """Start all services and report; ``failed`` holds what failed installations printed.
 
         Raises:
             StackError: the machine has no port, no space or no right for it.
@@ -340,8 +366,8 @@ class ProcessStack:
         began = time.monotonic()
         self._prepare()
         started = [name for name in order(self._target.processes) if name not in self._variant.stopped]
-        for name, start in failed.items():
-            self._settle(self._services[name], start)
+        for name, output in failed.items():
+            self._services[name].settle(Outcome(install=output))
         patience = self._patience(started)
         progress(f"{', '.join(started)} to become ready", at_most_seconds=patience)
         threads = [
@@ -357,7 +383,7 @@ class ProcessStack:
         give_up = time.monotonic() + patience + 2 * ASK_SECONDS
         for thread in threads:
             thread.join(max(0.0, give_up - time.monotonic()))
-        starts = tuple(self._last_word(self._services[name]) for name in started)
+        starts = describe([self._services[name].seen() for name in started])
         self._report = StackStart(
             runtime=self.runtime,
             # Without waiting, nothing is required to be ready yet.
@@ -443,51 +469,47 @@ class ProcessStack:
     def _bring_up_one(self, service: _Service) -> None:
         """Wait for what it needs, start it, wait until it is ready; always ends with a word on it."""
         try:
-            self._settle(service, self._start_and_wait(service))
+            service.settle(self._start_and_wait(service))
+        except SpawnError as error:
+            service.settle(Outcome(error=error))
         except (ReadinessError, OSError) as error:
-            self._settle(service, self._describe(service, cause=FailureCause.UNKNOWN, detail=str(error)))
+            service.settle(Outcome(error=SpawnError(str(error), cause=FailureCause.UNKNOWN)))
 
-    def _start_and_wait(self, service: _Service) -> ServiceStart:
+    def _start_and_wait(self, service: _Service) -> Outcome:
         for need in service.spec.after:
             other = self._services[need]
             if need in self._variant.stopped:
                 continue
             while not other.is_known.wait(POLL_SECONDS):
                 if self._cancelled.is_set():
-                    return self._describe(service, detail="given up")
-            if other.start is None or not other.start.is_ready:
-                cause = FailureCause.DEPENDENCY_NOT_HEALTHY
-                return self._describe(service, cause=cause, detail=f"waits for {need}, which is not ready")
+                    return Outcome()
+            if other.outcome is None or not other.outcome.is_ready:
+                return Outcome()
         began = time.monotonic()
-        try:
-            with service.lock:
-                if self._cancelled.is_set():
-                    return self._describe(service, detail="given up")
-                service.process.start()
-        except SpawnError as error:
-            return self._describe(service, cause=error.cause, detail=str(error))
+        with service.lock:
+            if self._cancelled.is_set():
+                return Outcome()
+            service.process.start()
         if not self._variant.wait and not self._is_awaited(service.name):
-            return self._describe(service, detail="not waited for")
+            return Outcome(is_awaited=False)
         return self._wait_until_ready(service, began)
 
     def _is_awaited(self, name: str) -> bool:
         return any(name in spec.after for spec in self._target.processes.values())
 
-    def _wait_until_ready(self, service: _Service, began: float) -> ServiceStart:
+    def _wait_until_ready(self, service: _Service, began: float) -> Outcome:
         deadline = began + self._deadline(service.name)
         while not self._cancelled.is_set():
             trouble = self._look(service, began)
             seconds = time.monotonic() - began
             if trouble is None:
-                return self._describe(service, is_ready=True, seconds=seconds)
+                return Outcome(is_ready=True, seconds=seconds)
             if service.process.status == "exited":
-                return self._describe_exit(service, seconds)
+                return Outcome(seconds=seconds)
             if time.monotonic() >= deadline:
-                is_answering = service.spec.ready is not None and bool(service.answers)
-                cause = FailureCause.HEALTH_CHECK_FAILS if is_answering else FailureCause.NOT_LISTENING
-                return self._describe(service, cause=cause, detail=f"{trouble} after {seconds:.0f} s", seconds=seconds)
+                return Outcome(seconds=seconds, unanswered=f"{trouble} (after {seconds:.3g} s)")
             self._cancelled.wait(POLL_SECONDS)
-        return self._describe(service, detail="given up")
+        return Outcome()
 
     def _look(self, service: _Service, began: float) -> str | None:
         """None where the service is ready, else what is missing."""
@@ -507,57 +529,10 @@ class ProcessStack:
             status, body = _get(port, spec.ready, is_tls=is_tls, name=entry.server_name if entry is not None else None)
         except (OSError, http.client.HTTPException) as error:
             where = f"port {spec.port}" if spec.ready is None else f"GET {spec.ready}"
-            return f"{where}: {type(error).__name__}: {error}"[:MAX_HEALTH_CHARS]
-        answer = f"GET {spec.ready}: {status} {body}"[:MAX_HEALTH_CHARS]
-        if not service.answers or service.answers[-1] != answer:
-            service.answers = [*service.answers, answer][-MAX_HEALTH_LOG:]
-        return None if 200 <= status < 400 else f"GET {spec.ready} answers {status}"  # noqa: PLR2004  # 2xx and 3xx
-
-    def _describe_exit(self, service: _Service, seconds: float) -> ServiceStart:
-        service.process.log.settle()
-        code = service.process.exit_code
-        cause = {NOT_FOUND: FailureCause.COMMAND_NOT_FOUND, NOT_EXECUTABLE: FailureCause.PERMISSION}.get(
-            code or 0, FailureCause.UNKNOWN
-        )
-        what = "ended with 0; it must stay in the foreground" if code == 0 else f"ended with {code}"
-        return self._describe(service, cause=cause, detail=f"the command {what}", seconds=seconds)
-
-    def _describe(
-        self,
-        service: _Service,
-        *,
-        is_ready: bool = False,
-        cause: FailureCause | None = None,
-        detail: str = "",
-        seconds: float | None = None,
-    ) -> ServiceStart:
-        status = service.process.status
-        lines = () if is_ready else tuple(service.process.log.text(tail=MAX_LOG_LINES).splitlines())
-        return ServiceStart(
-            service=service.name,
-            state="absent" if status == "created" else status,
-            is_ready=is_ready,
-            seconds=seconds,
-            health=None if service.spec.ready is None else _health(is_ready=is_ready, cause=cause),
-            exit_code=service.process.exit_code,
-            cause=cause,
-            detail=detail,
-            health_log=tuple(service.answers),
-            log_lines=lines,
-            needs=service.spec.after,
-        )
-
-    def _settle(self, service: _Service, start: ServiceStart) -> None:
-        service.start = start
-        service.is_known.set()
-
-    def _last_word(self, service: _Service) -> ServiceStart:
-        """How the service stands when all have settled: one that was ready may have died since."""
-        start = service.start
-        if start is None:
-            return self._describe(service, cause=FailureCause.NOT_LISTENING, detail="one answer did not end in time")
-        died = start.is_ready and start.state == "running" and service.process.status == "exited"
-        return self._describe_exit(service, start.seconds or 0.0) if died else start
+            return f"{where}: {type(error).__name__}: {error}"
+        answer = f"GET {spec.ready}: {status} {body}"
+        service.remember(answer)
+        return None if 200 <= status < 400 else answer  # noqa: PLR2004  # 2xx and 3xx
 
     def _end_processes(self) -> list[str]:
         """Ask all at once, then end each with everything it started; what could not be ended."""
@@ -638,17 +613,10 @@ def _get(port: int, path: str, *, is_tls: bool, name: str | None) -> tuple[int, 
         connection.sock = sock
         connection.request("GET", path, headers={"Host": name or f"{LOOPBACK}:{port}", "Connection": "close"})
         answer = connection.getresponse()
-        return answer.status, answer.read(MAX_HEALTH_CHARS).decode("utf-8", "replace")
+        return answer.status, answer.read(BODY_BYTES).decode("utf-8", "replace")
     finally:
         connection.close()
         sock.close()
-
-
-def _health(*, is_ready: bool, cause: FailureCause | None) -> str:
-    """The word that a container engine has for it."""
-    if is_ready:
-        return "healthy"
-    return "starting" if cause is None else "unhealthy"
 
 
 def _signal(name: str) -> signal.Signals:

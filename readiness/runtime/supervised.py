@@ -268,7 +268,7 @@ def _spawn_error(command: Sequence[str], folder: str, error: OSError | ValueErro
     if code == errno.ENOENT and not Path(folder).is_dir():
         return SpawnError(f"the folder {folder} does not exist", cause=FailureCause.MISSING_FILE)
     if code in {errno.ENOENT, errno.ENOTDIR}:
-        return SpawnError(f"command not found: {command[0]}", cause=FailureCause.COMMAND_NOT_FOUND)
+        return SpawnError(f"executable file not found: {command[0]}", cause=FailureCause.COMMAND_NOT_FOUND)
     if code in {errno.EACCES, errno.EPERM}:
         return SpawnError(f"may not be executed: {command[0]}", cause=FailureCause.PERMISSION)
     if code in {errno.ENOMEM, errno.EAGAIN}:

@@ -141,6 +141,10 @@ def test_start_waits_until_the_ready_path_answers(start: Start) -> None:
     stack = start({"api": server()})
     assert stack.report.is_up
     assert only(stack).is_ready
+    assert stack.report.runtime == "process"
+    assert [change.what for change in stack.report.changes if change.service] == [
+        "port 8000 is a free port of 127.0.0.1"
+    ]
     assert only(stack).health == "healthy"
     assert stack.state("api").is_running
     assert get(stack, "/ready") == "words"
@@ -195,6 +199,30 @@ def test_crash_at_once_is_reported_with_its_last_lines(start: Start) -> None:
     found = only(start({"api": server(command=("{python}", "-c", crash))}))
     assert (found.state, found.exit_code, found.is_ready) == ("exited", 3, False)
     assert found.log_lines == ("one", "two")
+
+
+def test_cause_is_read_from_the_log(start: Start) -> None:
+    found = only(start({"api": server(command=("{python}", "-c", "import no_such_module_here"))}))
+    assert found.cause is FailureCause.IMPORT_ERROR
+    assert "no_such_module_here" in found.detail
+
+
+def test_service_that_ends_well_but_should_serve_is_told_so(start: Start) -> None:
+    found = only(start({"api": server(command=("true",))}))
+    assert (found.is_ready, found.exit_code) == (False, 0)
+    assert "stay in the foreground" in found.detail
+
+
+def test_service_that_dies_while_others_start_is_not_ready(start: Start) -> None:
+    stack = start(
+        {
+            "worker": ProcessSpec(command=("sh", "-c", "sleep 1.2; exit 9")),
+            "api": server(after=("worker",), command=("sh", "-c", 'sleep 0.5; exec "$0" server.py', "{python}")),
+        }
+    )
+    starts = {s.service: s for s in stack.report.services}
+    assert not stack.report.is_up
+    assert (starts["worker"].is_ready, starts["worker"].exit_code) == (False, 9)
 
 
 def test_port_that_never_opens_ends_at_the_deadline(start: Start) -> None:
@@ -506,8 +534,7 @@ def test_failed_install_is_reported(start: Start) -> None:
     stack = start({"api": server(install=("sh", "-c", "echo no network; exit 5")), "web": server(after=("api",))})
     starts = {s.service: s for s in stack.report.services}
     assert starts["api"].cause is FailureCause.IMAGE_BUILD
-    assert starts["api"].exit_code == 5
-    assert starts["api"].log_lines == ("no network",)
+    assert starts["api"].log_lines == ("no network", "install ended with exit code 5")
     assert starts["web"].cause is FailureCause.DEPENDENCY_NOT_HEALTHY
 
 
