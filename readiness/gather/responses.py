@@ -317,24 +317,22 @@ def _limited_request(
     """
     if "limit" in target.declined:
         raise Inconclusive(f"limit: none, because {target.declined['limit']}")
+    declared = target.paths.too_many
     limit = next((limit for limit in target.limits if limit.key == "user"), None)
-    if target.paths.too_many is not None:
-        largest = max(target.limits, key=_size, default=Limit(path="", requests=MAX_BURST))
-        headers, secrets = (
-            _own_user(target, stack, http) if target.paths.too_many.as_user != "anonymous" else ({}, frozenset())
-        )
-        return target.paths.too_many, headers, secrets, _burst(largest)
+    if limit is not None and target.login is not None:
+        headers, secrets = _own_user(target, stack, http)
+        return declared or Request(path=limit.path), headers, secrets, _burst(limit)
+    if limit is not None:
+        raise Inconclusive("the limiter counts per user, and no login is configured")
+    if declared is not None:
+        largest = max(target.limits, key=_size, default=Limit(path=declared.path, requests=MAX_BURST))
+        return declared, {}, frozenset(), _burst(largest)
     if not target.limits:
         raise Inconclusive("not configured: limit")
-    if limit is None:
-        raise Inconclusive(
-            f"the limiter counts per {target.limits[0].key}: a burst would have the rest of the audit refused; "
-            "paths.too_many names a request that may be refused"
-        )
-    if target.login is None:
-        raise Inconclusive("the limiter counts per user, and no login is configured")
-    headers, secrets = _own_user(target, stack, http)
-    return Request(path=limit.path), headers, secrets, _burst(limit)
+    raise Inconclusive(
+        f"the limiter counts per {target.limits[0].key}: a burst would have the rest of the audit refused; "
+        "paths.too_many names a request that may be refused"
+    )
 
 
 def _size(limit: Limit) -> int:

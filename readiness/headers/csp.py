@@ -68,6 +68,8 @@ ADVISED_NONCE_BITS, LEAST_NONCE_BITS = 128, 64
 _SAMPLE_NONCE = re.compile(
     r"nonce|r[a4]nd[o0]m|test|example|changeme|placeholder|static|secret|deadbeef", re.IGNORECASE
 )
+#: Digits of a time in nanoseconds, or of any 64-bit count.
+_LONGEST_COUNTER = 20
 #: Share of equal characters at equal places from which two nonces follow one another; two random ones share 1/16 at most.
 _ALIKE = 0.75
 
@@ -361,7 +363,7 @@ def _weak_nonces(script_nonces: frozenset[str], advice: list[str]) -> list[str]:
         text = nonce.rstrip("=")
         per_character = 10 / 3 if text.isdigit() else 4 if re.fullmatch(r"[0-9a-fA-F-]+", text) else 6
         bits, shown = len(text) * per_character, repr(nonce[:40])
-        if text.isdigit():
+        if text.isdigit() and len(text) <= _LONGEST_COUNTER:
             findings.append(f"the nonce {shown} is a number, so it can be guessed")
         elif bits < LEAST_NONCE_BITS:
             findings.append(f"the nonce {shown} has at most {bits:.0f} bits and can be guessed")
