@@ -40,7 +40,7 @@ class Span:
         count: how many answers it stands for.
         status: None where no HTTP answer came; ``error`` then says why, for example ``"timeout"``.
         fastest_seconds, slowest_seconds: how long the answers took.
-        body: the first one's, at most 4 KiB.
+        body: the first one's, at most 4 KiB; ``last_body`` the last one's where it is another.
     """
 
     first_seconds: float
@@ -51,6 +51,7 @@ class Span:
     fastest_seconds: float = 0.0
     slowest_seconds: float = 0.0
     body: str = ""
+    last_body: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,10 +108,12 @@ class Phase:
 
     Attributes:
         seconds: how long after its zero the phase was watched.
+        zero_unix_seconds: the zero by this machine's clock, to compare with time stamps in bodies.
         states: every service of the stack at the phase's end.
     """
 
     seconds: float
+    zero_unix_seconds: float = 0.0
     timelines: tuple[Timeline, ...] = ()
     states: tuple[ServiceSnapshot, ...] = ()
 

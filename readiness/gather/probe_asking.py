@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Mapping, Sequence
 
 from readiness.exceptions import StackError
 from readiness.facts.http import Exchange, StatusClass
 from readiness.facts.model import StackModel
-from readiness.facts.probe_body import leaks_in, mask, secret_values
-from readiness.facts.probes import Answer, ProbeLeak, ServiceSnapshot, Span, Timeline
-from readiness.instruments.poller import Ask, Sample
+from readiness.facts.probe_body import leaks_in, mask, read_body, secret_values
+from readiness.facts.probes import Answer, Phase, ProbeLeak, ServiceSnapshot, Span, Timeline
+from readiness.instruments.poller import Ask, Poller, Sample
 from readiness.runtime import Stack
 from readiness.target import Entry, Probe, Request, Target
 
@@ -19,8 +20,10 @@ __all__ = [
     "ask_of",
     "asks_of",
     "exchange_of",
+    "is_stale_answer",
     "known_secrets",
     "leaks_of",
+    "phase_of",
     "ports_of",
     "snapshots",
     "spans_of",
@@ -30,6 +33,8 @@ __all__ = [
 KEPT_BODY_CHARS = 4096
 #: More changes than this in one phase are noise: bodies are then left out of what makes two answers equal.
 MAX_SPANS = 100
+#: What a time stamp may be off by rounding down to whole seconds.
+CLOCK_SECONDS = 1.0
 #: What differs between two answers that say the same: figures, times, ids.
 _FIGURES = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-f]{16,}\b|\d+", re.IGNORECASE)
 
@@ -117,6 +122,30 @@ def known_secrets(stack: Stack) -> dict[str, str]:
     return found
 
 
+def phase_of(
+    poller: Poller, asks: Iterable[Ask], *, stack: Stack, zero: float, since: float, secrets: Mapping[str, str]
+) -> Phase:
+    """What every probe answered to requests sent since ``since``, counted from ``zero``, and every service's state."""
+    now, unix = time.monotonic(), time.time()
+    timelines = []
+    for ask in asks:
+        samples = [sample for sample in poller.samples(ask.name) if sample.sent >= since]
+        timelines.append(timeline_of(ask, samples, zero=zero, secrets=secrets))
+    return Phase(
+        seconds=round(now - zero, 3),
+        zero_unix_seconds=round(unix - (now - zero), 3),
+        timelines=tuple(timelines),
+        states=snapshots(stack),
+    )
+
+
+def is_stale_answer(sample: Sample, *, zero: float) -> bool:
+    """Whether the answer says by its own time stamp that it describes a moment before ``zero``."""
+    moment = read_body(sample.body)
+    zero_unix = sample.unix - sample.seconds - (sample.sent - zero)
+    return moment.timestamp is not None and not moment.is_naive and moment.timestamp < zero_unix - CLOCK_SECONDS
+
+
 def timeline_of(ask: Ask, samples: Iterable[Sample], *, zero: float, secrets: Mapping[str, str]) -> Timeline:
     """The samples as a timeline; times count from ``zero``, known secrets are masked."""
     return Timeline(
@@ -150,6 +179,7 @@ def _runs(samples: Sequence[Sample], zero: float, secrets: Mapping[str, str], *,
 
 
 def _span(run: Sequence[Sample], zero: float, secrets: Mapping[str, str]) -> Span:
+    body, last_body = (mask(each.body, secrets)[:KEPT_BODY_CHARS] for each in (run[0], run[-1]))
     return Span(
         first_seconds=round(run[0].sent - zero, 3),
         last_seconds=round(run[-1].sent - zero, 3),
@@ -158,7 +188,8 @@ def _span(run: Sequence[Sample], zero: float, secrets: Mapping[str, str]) -> Spa
         error=run[0].error,
         fastest_seconds=round(min(sample.seconds for sample in run), 4),
         slowest_seconds=round(max(sample.seconds for sample in run), 4),
-        body=mask(run[0].body, secrets)[:KEPT_BODY_CHARS],
+        body=body,
+        last_body=last_body if last_body != body else "",
     )
 
 

@@ -12,7 +12,7 @@ from readiness.check import Impact
 from readiness.exceptions import StackError, UnsupportedError
 from readiness.facts.probes import ColdStart, Phase, Timeline
 from readiness.gather import gatherer
-from readiness.gather.probe_asking import answer_of, asks_of, known_secrets, snapshots, timeline_of
+from readiness.gather.probe_asking import answer_of, asks_of, known_secrets, phase_of, snapshots, timeline_of
 from readiness.gather.probe_outage import stoppable
 from readiness.instruments.faults import Faults
 from readiness.instruments.poller import Ask, Poller
@@ -115,7 +115,7 @@ class ColdScenario:
             self.progress(f"watching {self.service} start without its database", at_most_seconds=self.periods.without)
             self._wait_without(poller, zero)
             with poller.quiet(at_most_seconds=self.periods.timeout):
-                without = self._phase(poller, asks, zero, zero)
+                without = self._phase(poller, asks, zero)
                 outage.undo()
                 back = time.monotonic()
             self.progress(f"watching {self.service} after the database's return", at_most_seconds=self._up)
@@ -125,7 +125,7 @@ class ColdScenario:
                 start_again()
             names = [kind.value for kind in (ProbeKind.STARTUP, ProbeKind.READY) if kind.value in self.asks]
             poller.wait(lambda: all(self._is_yes(poller, name, back) for name in names), at_most_seconds=self._up)
-            with_dependencies = self._phase(poller, asks, back, back)
+            with_dependencies = self._phase(poller, asks, back)
         return ColdStart(
             service=self.service,
             dependencies=dependencies,
@@ -195,15 +195,11 @@ class ColdScenario:
         said = [standing(probe, answer_of(sample, zero=since, secrets={})) for sample in recent]
         return said == [Standing.YES] * 3
 
-    def _phase(self, poller: Poller, asks: tuple[Ask, ...], zero: float, since: float) -> Phase:
-        return Phase(
-            seconds=round(time.monotonic() - zero, 3),
-            timelines=tuple(self._timeline(poller, ask, zero, since) for ask in asks),
-            states=snapshots(self.stack),
-        )
+    def _phase(self, poller: Poller, asks: tuple[Ask, ...], zero: float) -> Phase:
+        return phase_of(poller, asks, stack=self.stack, zero=zero, since=zero, secrets=self._secrets)
 
-    def _timeline(self, poller: Poller, ask: Ask, zero: float, since: float) -> Timeline:
-        samples = [sample for sample in poller.samples(ask.name) if sample.sent >= since]
+    def _timeline(self, poller: Poller, ask: Ask, zero: float) -> Timeline:
+        samples = [sample for sample in poller.samples(ask.name) if sample.sent >= zero]
         return timeline_of(ask, samples, zero=zero, secrets=self._secrets)
 
     def _loading(self, fact: ColdStart, not_done: dict[str, str]) -> ColdStart:
@@ -240,7 +236,7 @@ class ColdScenario:
                 )
 
             poller.wait(is_loaded, at_most_seconds=self._up)
-            loading, proved = (self._timeline(poller, each, zero, zero) for each in (ask, proof))
+            loading, proved = (self._timeline(poller, each, zero) for each in (ask, proof))
         return dataclasses.replace(fact, loading=loading, proof=proved)
 
 

@@ -15,10 +15,11 @@ from readiness.gather.probe_asking import (
     answer_of,
     asks_of,
     exchange_of,
+    is_stale_answer,
     known_secrets,
     leaks_of,
+    phase_of,
     snapshots,
-    timeline_of,
 )
 from readiness.instruments.client import HttpClient
 from readiness.instruments.faults import Faults
@@ -42,10 +43,11 @@ class Periods:
     Attributes:
         before: at rest.
         stopped_at_least: the ledger asks liveness for 15 s without its dependencies.
+        stale: as long an answer from before the fault, by its own time stamp, is waited out.
         stopped_at_most: three times the period of 10 s, after which a Kubernetes prober with default settings has
             acted, plus a declared cache time.
         settled: after the last probe has fallen, to see that it stays so.
-        recovery: the ledger's 30 s and as much again, so that *late* can be told from *never*.
+        recovery: the ledger's 30 s and half as much again, so that *late* can be told from *never*.
         paused_at_least: with a declared cache this long after its expiry.
         paused_at_most: when a probe that has not answered by then is not waited for.
         interval: between two requests to one probe.
@@ -57,7 +59,8 @@ class Periods:
     stopped_at_least: float = 15.0
     stopped_at_most: float = 30.0
     settled: float = 1.5
-    recovery: float = 60.0
+    recovery: float = 45.0
+    stale: float = 75.0
     paused_at_least: float = 8.0
     paused_at_most: float = 20.0
     interval: float = 0.25
@@ -150,46 +153,42 @@ class OutageScenario:
 
     def _stopped(self, poller: Poller) -> tuple[Phase, Phase, float | None]:
         most = self.periods.stopped_at_most + self._longest_cache
-        bound = most + 2 * self.periods.timeout + 30
+        bound = most + self.periods.stale + 2 * self.periods.timeout + 30
         since = time.monotonic()
         with self.faults.stopped_all(*self.services, at_most_seconds=bound) as fault:
             zero = fault.applied_at
             self._say(f"the probes without {' and '.join(self.services)}", most)
-            poller.wait(
-                lambda: self._has_fallen(poller, zero),
-                at_least_seconds=self.periods.stopped_at_least,
-                at_most_seconds=most,
-            )
+            self._wait(poller, lambda: self._has_fallen(poller, zero), zero, self.periods.stopped_at_least, most)
             if self.ordinary is not None:
                 self._exchanges.append(self.ordinary())
             with poller.quiet(at_most_seconds=self.periods.timeout + 1):
                 stopped = self._phase(poller, zero=zero, since=since, label="dependency stopped")
                 fault.undo()
                 zero = since = time.monotonic()
-        ready = self._recover(poller, zero, "stopped")
-        return stopped, self._phase(poller, zero=zero, since=since, label="dependency back"), ready
+        recovery, ready = self._recover(poller, zero, since, "stopped")
+        return stopped, recovery, ready
 
     def _paused(self, poller: Poller) -> tuple[Phase, Phase]:
         least = max(self.periods.paused_at_least, self._longest_cache + self.periods.settled)
         most = max(least, self.periods.paused_at_most)
+        bound = most + self.periods.stale + 2 * self.periods.timeout + 30
         since = time.monotonic()
-        with self.faults.paused_all(*self.services, at_most_seconds=most + 2 * self.periods.timeout + 30) as fault:
+        with self.faults.paused_all(*self.services, at_most_seconds=bound) as fault:
             zero = fault.applied_at
             self._say(f"the probes while {' and '.join(self.services)} hangs", most)
-            poller.wait(lambda: self._has_fallen(poller, zero), at_least_seconds=least, at_most_seconds=most)
+            self._wait(poller, lambda: self._has_fallen(poller, zero), zero, least, most)
             # Whoever is still waiting for an answer gets the client's whole patience while the dependency still hangs.
             with poller.quiet(at_most_seconds=self.periods.timeout + 1):
                 paused = self._phase(poller, zero=zero, since=since, label="dependency hanging")
                 fault.undo()
                 zero = since = time.monotonic()
-        self._recover(poller, zero, "paused")
-        return paused, self._phase(poller, zero=zero, since=since, label="dependency thawed")
+        resumed, _ = self._recover(poller, zero, since, "paused")
+        return paused, resumed
 
-    def _recover(self, poller: Poller, zero: float, phase: str) -> float | None:
-        """Wait until every probe that was well at rest is well again; restart the service where one stays down."""
+    def _recover(self, poller: Poller, zero: float, since: float, phase: str) -> tuple[Phase, float | None]:
+        """Watch until every probe that was well at rest is well again; restart the service where one stays down."""
         self._say("the probes to recover", self.periods.recovery)
         dependency_ready: float | None = None
-        began = time.monotonic()
 
         def is_dependency_ready() -> bool:
             nonlocal dependency_ready
@@ -197,17 +196,44 @@ class OutageScenario:
                 dependency_ready = round(time.monotonic() - zero, 3)
             return dependency_ready is not None
 
+        # A dependency may take its own time to be healthy again; the probes' time counts from there.
         has_health = self._dependency_has_health()
+        poller.wait(lambda: not has_health or is_dependency_ready(), at_most_seconds=self.periods.ready)
+        began = time.monotonic()
         bound = self.periods.recovery + self._longest_cache
-        while time.monotonic() - began < bound + (self.periods.ready if has_health else 0.0):
-            is_ready = is_dependency_ready() if has_health else True
-            if is_ready and self._is_well(poller, zero):
-                return dependency_ready
-            if is_ready and time.monotonic() - zero - (dependency_ready or 0.0) > bound:
-                break
-            time.sleep(0.1)
-        self._restart_app(poller, phase)
-        return dependency_ready
+        is_well = self._wait(poller, lambda: self._is_well(poller, zero), began, 0.0, bound, stale_before=zero)
+        seen = self._phase(poller, zero=zero, since=since, label=f"after the dependency was {phase}")
+        if not is_well:
+            self._restart_app(poller, phase)
+        return seen, dependency_ready
+
+    def _wait(
+        self,
+        poller: Poller,
+        until: Callable[[], bool],
+        zero: float,
+        at_least: float,
+        at_most: float,
+        *,
+        stale_before: float | None = None,
+    ) -> bool:
+        """Wait for ``until``; longer while a probe still repeats an answer from before the change.
+
+        Such an answer says nothing about the present, and how long it may be repeated is judged by a check of its own.
+        """
+        if poller.wait(until, at_least_seconds=at_least, at_most_seconds=at_most):
+            return True
+        change = zero if stale_before is None else stale_before
+
+        def is_over() -> bool:
+            newest = [
+                samples[-1] for name in self.asks if (samples := poller.samples(name)) and samples[-1].sent > change
+            ]
+            return until() or not any(is_stale_answer(sample, zero=change) for sample in newest)
+
+        poller.wait(is_over, at_most_seconds=max(0.0, self.periods.stale - (time.monotonic() - zero)))
+        poller.wait(until, at_most_seconds=self.periods.settled + 1)
+        return until()
 
     def _restart_app(self, poller: Poller, phase: str) -> None:
         """Leave a sound stack behind: the next phase would otherwise judge the last one's ruins."""
@@ -269,19 +295,14 @@ class OutageScenario:
 
     def _phase(self, poller: Poller, *, zero: float, since: float, label: str = "") -> Phase:
         """What every probe answered to requests sent since ``since``; without a label it is the phase at rest."""
-        timelines = []
         for name, ask in self.asks.items():
             samples = [sample for sample in poller.samples(name) if sample.sent >= since]
-            timelines.append(timeline_of(ask, samples, zero=zero, secrets=self._secrets))
             if label:
                 self._leaks += leaks_of(ask, samples, phase=label, secrets=self._secrets)
                 self._exchanges += self._changes(ask, samples)
             elif samples:
-                last = answer_of(samples[-1], zero=zero, secrets={})
-                self._standings_at_rest[name] = standing(self._probe(name), last)
-        return Phase(
-            seconds=round(time.monotonic() - zero, 3), timelines=tuple(timelines), states=snapshots(self.stack)
-        )
+                self._standings_at_rest[name] = self._says(name, samples[-1])
+        return phase_of(poller, self.asks.values(), stack=self.stack, zero=zero, since=since, secrets=self._secrets)
 
     def _changes(self, ask: Ask, samples: Iterable[Sample]) -> Iterable[Exchange]:
         """The first answer of each other status than *yes*, once per scenario."""

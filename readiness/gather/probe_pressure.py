@@ -11,7 +11,7 @@ from readiness.check import Impact
 from readiness.exceptions import StackError, UnsupportedError
 from readiness.facts.probes import Phase, Pressure, ResourcePressure
 from readiness.gather import gatherer
-from readiness.gather.probe_asking import answer_of, ask_of, known_secrets, snapshots, timeline_of
+from readiness.gather.probe_asking import answer_of, ask_of, is_stale_answer, known_secrets, phase_of
 from readiness.instruments.poller import Ask, Poller
 from readiness.instruments.variants import Variants
 from readiness.probes.standing import Standing, standing
@@ -25,7 +25,7 @@ __all__ = ["PressurePeriods", "PressureScenario"]
 DISK_BYTES = 64 * 1024 * 1024
 #: Above every threshold in use (85 to 95 %), below what makes the kernel kill something.
 DISK_RATIO = 0.99
-MEMORY_RATIO = 0.965
+MEMORY_RATIO = 0.955
 #: A filled file has a name of its own, so that removing it removes nothing of the owner's.
 FILL = ".readiness-fill"
 
@@ -37,11 +37,13 @@ class PressurePeriods:
     Attributes:
         before: at rest; ``change``: until the answer changes, at most.
         settled: after the change.
+        stale: as long an answer from before the change, by its own time stamp, is waited out.
     """
 
     before: float = 1.5
     change: float = 8.0
     settled: float = 1.0
+    stale: float = 75.0
     interval: float = 0.25
 
 
@@ -64,10 +66,7 @@ class PressureScenario:
         with Poller((self.ask,), resolve=self.stack.endpoint, interval_seconds=self.periods.interval) as poller:
 
             def phase(zero: float) -> Phase:
-                samples = [sample for sample in poller.samples(self.ask.name) if sample.sent >= zero]
-                timeline = timeline_of(self.ask, samples, zero=zero, secrets=secrets)
-                seconds = round(time.monotonic() - zero, 3)
-                return Phase(seconds=seconds, timelines=(timeline,), states=snapshots(self.stack))
+                return phase_of(poller, (self.ask,), stack=self.stack, zero=zero, since=zero, secrets=secrets)
 
             def says(zero: float, *, yes: bool) -> bool:
                 samples = [sample for sample in poller.samples(self.ask.name) if sample.sent >= zero]
@@ -77,6 +76,17 @@ class PressureScenario:
                 said = standing(self.probe, answer_of(last, zero=zero, secrets={}))
                 return (said is Standing.YES) is yes
 
+            def wait(zero: float, *, yes: bool) -> None:
+                """Until the answer changes; longer while it is one from before, by its own time stamp."""
+
+                def is_over() -> bool:
+                    samples = poller.samples(self.ask.name)
+                    return says(zero, yes=yes) or not is_stale_answer(samples[-1], zero=zero)
+
+                poller.wait(lambda: says(zero, yes=yes), at_most_seconds=change)
+                poller.wait(is_over, at_most_seconds=self.periods.stale - change)
+                poller.wait(lambda: False, at_most_seconds=self.periods.settled)
+
             zero = time.monotonic()
             poller.wait(lambda: False, at_most_seconds=self.periods.before)
             before = phase(zero)
@@ -84,16 +94,14 @@ class PressureScenario:
             try:
                 used = use()
                 zero = time.monotonic()
-                if poller.wait(lambda: says(zero, yes=False), at_most_seconds=change):
-                    poller.wait(lambda: False, at_most_seconds=self.periods.settled)
+                wait(zero, yes=False)
                 under = phase(zero)
             except StackError as error:
                 return Pressure(resource=resource, service=service, before=before, problem=str(error))
             finally:
                 free()
             zero = time.monotonic()
-            if poller.wait(lambda: says(zero, yes=True), at_most_seconds=change):
-                poller.wait(lambda: False, at_most_seconds=self.periods.settled)
+            wait(zero, yes=True)
             freed = phase(zero)
         return Pressure(resource=resource, service=service, before=before, used_ratio=used, under=under, freed=freed)
 
@@ -185,7 +193,7 @@ def _disk(stack: Stack, service: str, path: str) -> tuple[int, int]:
 _MEMORY = (
     "for d in /sys/fs/cgroup /sys/fs/cgroup/memory; do "
     'for p in "memory.max memory.current" "memory.limit_in_bytes memory.usage_in_bytes"; do set -- $p; '
-    '[ -r "$d/$1" ] && [ -r "$d/$2" ] && { cat "$d/$1" "$d/$2"; exit 0; }; done; done; exit 1'
+    '[ -r "$d/$1" ] && [ -r "$d/$2" ] && { cat "$d/$1" "$d/$2" "$d/memory.stat"; exit 0; }; done; done; exit 1'
 )
 #: A cgroup v1 without a limit names a figure near 2^63.
 NO_LIMIT_BYTES = 1 << 60
@@ -233,4 +241,7 @@ def _memory(stack: Stack, service: str) -> tuple[int, int]:
         raise StackError(f"{service} cannot tell how much memory it has")
     if not words[0].isdigit() or int(words[0]) > NO_LIMIT_BYTES:
         raise StackError(f"{service} has no memory limit, so high memory usage cannot be made safely")
-    return int(words[0]), int(words[1])
+    # Page cache that the kernel drops first is not usage, as in the kubelet's working set.
+    found = dict(re.findall(r"^(total_inactive_file|inactive_file) (\d+)$", done.output, re.MULTILINE))
+    cache = int(found.get("total_inactive_file") or found.get("inactive_file") or 0)
+    return int(words[0]), max(0, int(words[1]) - cache)
