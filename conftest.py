@@ -1,3 +1,4 @@
-"""The only thing that pytest accepts in no other conftest: plugins for the tests of the plugin itself."""
+"""Nothing here on purpose: audits from a checkout collect ``checks/`` below this file, also under another rootdir.
 
-pytest_plugins = ["pytester"]
+``pytest_plugins`` is refused there, so the tests of the plugin get pytester by ``-p`` in ``pyproject.toml``.
+"""
