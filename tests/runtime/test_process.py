@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ from readiness.exceptions import ConfigError, StackError, UnsupportedError
 from readiness.facts.start import FailureCause, ServiceStart
 from readiness.runtime import Capability, Variant
 from readiness.runtime.process import ProcessRuntime, ProcessStack
-from readiness.target import Compose, Entry, ProcessSpec, Target
+from readiness.target import Entry, ProcessSpec, Target
 
 # Answers on $PORT: /ready 200, /env its variables, /pid its number, /die ends it, /log writes a line.
 SERVER = """
@@ -60,6 +61,8 @@ print("listening", flush=True)
 http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
 """
 
+pytestmark = pytest.mark.slow
+
 Start = Callable[..., ProcessStack]
 
 
@@ -72,7 +75,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def start(folder: Path, tmp_path: Path) -> Iterator[Start]:
+def start(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    monkeypatch.setattr("readiness.runtime.process.ALIVE_SECONDS", 0.1)
     stacks: list[ProcessStack] = []
 
     def start(processes: dict[str, ProcessSpec], *, variant: Variant | None = None, **target: Any) -> ProcessStack:
@@ -216,7 +220,7 @@ def test_service_that_ends_well_but_should_serve_is_told_so(start: Start) -> Non
 def test_service_that_dies_while_others_start_is_not_ready(start: Start) -> None:
     stack = start(
         {
-            "worker": ProcessSpec(command=("sh", "-c", "sleep 1.2; exit 9")),
+            "worker": ProcessSpec(command=("sh", "-c", "sleep 0.3; exit 9")),
             "api": server(after=("worker",), command=("sh", "-c", 'sleep 0.5; exec "$0" server.py', "{python}")),
         }
     )
@@ -546,45 +550,6 @@ def test_unknown_port_and_service_are_errors(start: Start) -> None:
         stack.state("db")
 
 
-@pytest.mark.parametrize(
-    ("spec", "message"),
-    [
-        (ProcessSpec(command=("run", "{prot}")), r"processes\.api: unknown placeholder \{prot\}; there are \{port\}"),
-        (ProcessSpec(command=("run", "{port}")), "declares no port"),
-        (ProcessSpec(command=("run", "{port:db}")), "service 'db' declares no port"),
-        (ProcessSpec(command=("run",), port=80), "neither command nor env uses"),
-        (ProcessSpec(command=("run",), state=("data",)), "would write to your own files"),
-        (ProcessSpec(command=("run", "{state}"), state=("../data",)), "not a path below"),
-        (ProcessSpec(command=("run", "{state}"), state=("/data",)), "not a path below"),
-        (ProcessSpec(command=("run",), ready="/ready"), "needs a port"),
-        (ProcessSpec(command=("run",), after=("db",)), "no service 'db'"),
-        (ProcessSpec(command=("run",), after=("api",)), "circle"),
-        (ProcessSpec(command=("run",), install=("make", "{state}")), "runs once per run"),
-        (ProcessSpec(command=("run",), stop_signal="TERM"), "is no signal"),
-        (ProcessSpec(command=()), "is empty"),
-    ],
-)
-def test_mistakes_are_named_before_anything_starts(
-    folder: Path, tmp_path: Path, spec: ProcessSpec, message: str
-) -> None:
-    with pytest.raises(ConfigError, match=message) as caught:
-        make(folder, tmp_path, {"api": spec}, file="readiness.yaml")
-    assert caught.value.file == "readiness.yaml"
-
-
-def test_service_names_cannot_leave_the_folder(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="letters, digits"):
-        make(folder, tmp_path, {"../x": server()})
-
-
-def test_settings_of_unknown_services_are_mistakes_unless_a_compose_file_may_have_them(
-    folder: Path, tmp_path: Path
-) -> None:
-    with pytest.raises(ConfigError, match="no service 'ui' in processes"):
-        make(folder, tmp_path, {"api": server()}, environment={"ui": {}})
-    assert make(folder, tmp_path, {"api": server()}, environment={"ui": {}}, compose=Compose(files=("compose.yaml",)))
-
-
 def test_doubled_braces_and_other_braces_are_text(start: Start) -> None:
     stack = start({"api": server(env={"J": '{"a": 1}', "L": "{{port}}", "P": "{folder}|{python}"})})
     seen = stack.environment("api")
@@ -592,8 +557,81 @@ def test_doubled_braces_and_other_braces_are_text(start: Start) -> None:
     assert seen["P"] == f"{stack._target.folder}|{sys.executable}"
 
 
-def test_model_names_variables_but_no_values(folder: Path, tmp_path: Path) -> None:
-    model = make(folder, tmp_path, {"db": server(), "api": server(after=("db",), env={"KEY": "hush"})}).model()
-    assert model.services["api"].environment == ("KEY", "PORT")
-    assert model.services["api"].depends_on == {"db": "service_healthy"}
-    assert model.services["api"].ports == (8000,)
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can drop rights")
+def test_service_that_drops_its_rights_can_use_its_state(folder: Path) -> None:
+    with passable_folder() as work:
+        drop = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
+        script = 'touch "$HOME/f" "$TMPDIR/f" "$S/f"; echo out > /dev/stdout; id -u; exec sleep 60'
+        spec = ProcessSpec(command=(*drop, "sh", "-c", script), env={"S": "{state}"})
+        target = Target(name="shop", folder=str(folder), processes={"db": spec})
+        stack = ProcessRuntime(target, run_id="rights", work=work / "work").start(Variant(), progress=silent)
+        try:
+            wait_for(lambda: stack.logs("db") == "out\n65534")
+            stack.pause("db")
+            stack.unpause("db")
+        finally:
+            stack.close()
+        assert [path.name for path in (work / "work").iterdir()] == ["pids"]
+
+
+@contextlib.contextmanager
+def passable_folder() -> Iterator[Path]:
+    """A folder that other users may pass through, as a run's own is; pytest's are closed to them."""
+    with tempfile.TemporaryDirectory(prefix="readiness-test-") as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
+
+
+# What an ordinary user sees of a whole life of a stack; prints it as JSON.
+LIFE = """
+import json, pathlib, sys, tempfile
+from readiness.runtime import Variant
+from readiness.runtime.process import ProcessRuntime
+from readiness.target import ProcessSpec, Target
+seen = []
+with tempfile.TemporaryDirectory() as name:
+    work = pathlib.Path(name) / "work"
+    (pathlib.Path(name) / "server.py").write_text(sys.stdin.read())
+    spec = ProcessSpec(command=("{python}", "server.py", "parent"), env={"PORT": "{port}"}, port=8000, ready="/ready")
+    target = Target(name="shop", folder=name, processes={"api": spec})
+    stack = ProcessRuntime(target, run_id="ordinary", work=work).start(Variant(), progress=lambda *a, **k: None)
+    seen.append(stack.report.is_up)
+    for step in ("pause", "unpause", "stop", "start", "recreate"):
+        getattr(stack, step)("api")
+        seen.append(stack.state("api").status)
+    stack.close()
+    seen.append([path.name for path in work.iterdir()])
+print(json.dumps(seen))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="as an ordinary user every test here says so already")
+def test_ordinary_user_can_do_the_same() -> None:
+    drop = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
+    paths = os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, sys.path)])
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"}
+    # Root's own interpreter may lie in root's home, where setpriv can start it, but it cannot start itself.
+    probe = "import psutil, subprocess, sys; subprocess.run([sys.executable, '-c', ''], check=True)"
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    for python in (sys.executable, f"/usr/bin/{version}", f"/usr/local/bin/{version}"):
+        with contextlib.suppress(OSError):
+            if (
+                subprocess.run(
+                    [*drop, python, "-c", probe], env=environment, capture_output=True, check=False
+                ).returncode
+                == 0
+            ):
+                break
+    else:
+        pytest.skip("no interpreter of this version that another user may execute")
+    done = subprocess.run(
+        [*drop, python, "-c", LIFE],
+        env=environment,
+        input=SERVER,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.stderr == ""
+    assert json.loads(done.stdout) == [True, "paused", "running", "exited", "running", "running", ["pids"]]
