@@ -12,7 +12,7 @@ from readiness.exceptions import StackError
 from readiness.facts.http import Exchange, Responses, StatusClass
 from readiness.gather import gatherer
 from readiness.instruments.client import HttpClient
-from readiness.instruments.identity import Identity, log_in, masked
+from readiness.instruments.identity import PLAIN, Identity, log_in, masked
 from readiness.instruments.variants import Variants
 from readiness.runtime import Stack, Variant
 from readiness.target import Entry, Limit, Request, Target
@@ -273,7 +273,7 @@ def _send(
 ) -> Exchange:
     """Send one request; a service that is not there is recorded like one that does not answer."""
     try:
-        return http.send(entry, request, purpose=purpose, headers=headers)
+        return http.send(entry, request, purpose=purpose, headers={**PLAIN, **headers})
     except StackError as error:
         scheme = "https" if entry.https else "http"
         url = f"{scheme}://{entry.service}:{entry.port}{entry.base}{request.path}"

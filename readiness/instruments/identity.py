@@ -12,14 +12,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from readiness.facts.http import Exchange, StatusClass
+from readiness.facts.http import Exchange
 from readiness.target import Entry, Login, Request
 from readiness.verdict import Inconclusive
 
 if TYPE_CHECKING:
     from readiness.instruments.client import HttpClient
 
-__all__ = ["MASK", "Identity", "log_in", "masked"]
+__all__ = ["MASK", "PLAIN", "Identity", "log_in", "masked"]
+
+#: Asks for a body that can be read: the client keeps raw bytes.
+PLAIN = {"accept-encoding": "identity"}
 
 #: What stands in evidence where a secret was.
 MASK = "***"
@@ -151,9 +154,9 @@ def _by_request(
     exchanges = []
     if login.register is not None:
         # Refused where the user exists already: the login tells.
-        answer = http.send(entry, _filled(login.register, who))
+        answer = http.send(entry, _filled(login.register, who), headers=PLAIN)
         exchanges.append(masked(answer, secrets, hide_body=True))
-    answer = http.send(entry, _filled(request, who), purpose=StatusClass.OK)
+    answer = http.send(entry, _filled(request, who), headers=PLAIN)
     exchanges.append(masked(answer, secrets, hide_body=True))
     accepted = request.expect or range(_FIRST_SUCCESS, _FIRST_NOT_SUCCESS)
     if answer.status not in accepted:
