@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from readiness import gather
+from readiness.audit import fixtures
 from readiness.audit.items import check_meta, gatherers_of, impact_of, select, write_scope
-from readiness.audit.judging import Judge, limits_of
+from readiness.audit.judging import Judge
+from readiness.audit.progress import uncaptured_lines
 from readiness.audit.reporting import Reporter
 from readiness.audit.run import Run
 from readiness.audit.start import create_run
@@ -39,7 +41,6 @@ __all__ = ["install"]
 PROPERTY = "readiness"
 
 _VERDICT = pytest.StashKey[Verdict]()
-_BENCH = pytest.StashKey[Workbench]()
 
 #: pytest status of outcomes that are neither passed nor failed: (category, letter, word).
 STATUSES = {
@@ -78,7 +79,8 @@ def install(config: pytest.Config) -> None:
             config.pluginmanager.register(import_module(f"{gather.__name__}.{module.name}"), f"readiness-{module.name}")
     name = worker_input["workerid"] if worker_input else "main"
     bench = Workbench(run, name)
-    config.stash[_BENCH] = bench
+    config.stash[fixtures.BENCH] = bench
+    config.pluginmanager.register(fixtures, "readiness-fixtures")
     config.pluginmanager.register(AuditHooks(run, bench), "readiness-audit")
     if worker_input is None:
         config.pluginmanager.register(ControllerHooks(run, bench, config), "readiness-controller")
@@ -89,19 +91,6 @@ class AuditHooks:
 
     def __init__(self, run: Run, bench: Workbench) -> None:
         self._run, self._bench, self._judge = run, bench, Judge(profile=run.profile)
-
-    @pytest.fixture(scope="session")
-    def readiness_store(self) -> Any:
-        """Where facts come from."""
-        return self._bench.store
-
-    @pytest.fixture
-    def limits(self, request: pytest.FixtureRequest) -> Any:
-        """The limits of the check that asks, with the profile's numbers."""
-        meta = check_meta(request.node)
-        if meta is None:
-            raise pytest.UsageError("the fixture 'limits' is for checks")
-        return limits_of(meta, self._run.profile)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -184,12 +173,7 @@ class ControllerHooks:
         """Print progress; let a SIGTERM end the run as Ctrl-C does, so that everything is removed."""
         terminal = self._config.pluginmanager.get_plugin("terminalreporter")
         if terminal is not None and self._config.get_verbosity() >= 0:
-
-            def write_line(line: str) -> None:
-                terminal.ensure_newline()
-                terminal.write_line(line)
-
-            self._reporter.show_progress(write_line)
+            self._reporter.show_progress(uncaptured_lines(terminal))
         signal.signal(signal.SIGTERM, _leave)
 
     @pytest.hookimpl(optionalhook=True)
@@ -239,4 +223,3 @@ def _long(result: CheckResult) -> str:
         lines = [f"{result.id}: {finding.message}" for finding in result.findings]
         return "\n".join([*lines, f"  why: {result.why}", f"  do:  {result.remediation}"])
     return f"{result.id}: {result.reason or 'waived'}"
-

@@ -55,7 +55,9 @@ def select(items: list[pytest.Item], run: Run) -> list[pytest.Item]:
         meta = check_meta(item)
         if meta is not None:
             if meta.id in seen:
-                raise pytest.UsageError(f"two checks are called {meta.id}: {seen[meta.id]} and {item.nodeid}; rename one")
+                raise pytest.UsageError(
+                    f"two checks are called {meta.id}: {seen[meta.id]} and {item.nodeid}; rename one"
+                )
             seen[meta.id] = item.nodeid
             item.add_marker(impact_of(item).value)
             item.add_marker(meta.category.value)

@@ -95,6 +95,7 @@ def limits_of(meta: CheckMeta, profile: Profile) -> Any:
         default = fields[name].default
         if isinstance(default, int | float) and (isinstance(value, bool) or not isinstance(value, int | float)):
             raise ConfigError(
-                f"profile {profile.name}: limit {name} of {meta.id} is a number, not {value!r}", file=profile.file or None
+                f"profile {profile.name}: limit {name} of {meta.id} is a number, not {value!r}",
+                file=profile.file or None,
             )
     return meta.limits(**given)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["ProgressLog", "ProgressPrinter"]
+__all__ = ["ProgressLog", "ProgressPrinter", "uncaptured_lines"]
 
 #: Often enough to feel live, rarely enough to cost nothing.
 POLL_SECONDS = 0.2
@@ -29,6 +30,29 @@ class ProgressLog:
         line = json.dumps({"t": time.monotonic(), "worker": self._worker, "what": what, "at_most": at_most_seconds})
         with self._path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
+
+
+def uncaptured_lines(terminal: Any) -> Callable[[str], None]:
+    """A way to print a line while pytest captures the output of a check's set-up.
+
+    Args:
+        terminal: pytest's terminal reporter.
+    """
+    writer = terminal._tw  # noqa: SLF001  # pytest has no public way to its terminal
+    try:
+        # Capturing redirects the descriptor during each phase of an item; a copy taken now keeps its place.
+        output = os.fdopen(os.dup(writer._file.fileno()), "w", encoding="utf-8", errors="replace")  # noqa: SLF001
+    except (AttributeError, OSError, ValueError):
+        return lambda line: terminal.write_line(line)
+
+    def write_line(line: str) -> None:
+        # A line of dots may be under way: end it, and make pytest begin a new one.
+        start = "\n" if writer.width_of_current_line else ""
+        terminal.currentfspath, writer._current_line = None, ""  # noqa: SLF001
+        output.write(f"{start}{line}\n")
+        output.flush()
+
+    return write_line
 
 
 class ProgressPrinter:

@@ -121,9 +121,7 @@ class Reporter:
             partial = f"{missing} of {len(results)} checks in scope did not run"
             partial += " because the run was interrupted" if is_interrupted else ""
         judged = time.monotonic()
-        graded = grade_run(
-            results, profile=run.profile, stack_started=start is None or start.is_up, partial=partial
-        )
+        graded = grade_run(results, profile=run.profile, stack_started=start is None or start.is_up, partial=partial)
         spans = (*read_spans(run.facts),) if run.settings.replay is None else ()
         card = Scorecard(
             schema_version=SCHEMA_VERSION,
@@ -165,7 +163,8 @@ def _target_info(target: Target, run: Run, start: StackStart | None, model: Stac
         {
             "service": name,
             "role": roles.get(name, ""),
-            "image": (states[name].image if name in states else "") or (declared[name].image if name in declared else ""),
+            "image": (states[name].image if name in states else "")
+            or (declared[name].image if name in declared else ""),
             "state": states[name].state if name in states else "",
         }
         for name in dict.fromkeys((*declared, *states))

@@ -159,7 +159,9 @@ class Workbench:
                 answer = http.send(target.entries[0], request)
                 expected = request.expect or tuple(range(200, 300))
                 if answer.status not in expected:
-                    raise Inconclusive(f"the set-up request {answer.label} was not answered as expected: {answer.body[:200]}")
+                    raise Inconclusive(
+                        f"the set-up request {answer.label} was not answered as expected: {answer.body[:200]}"
+                    )
 
     def _after(self, impact: Impact) -> None:
         """Prove the steady state after a disruption; a stack that does not come back is replaced."""
