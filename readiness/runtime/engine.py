@@ -108,7 +108,7 @@ class Commands:
                 code = None
             finally:
                 if process.poll() is None:
-                    _kill_group(process.pid)
+                    _kill_session(process.pid)
                     process.wait()
                 with self._lock:
                     self._running.discard(process.pid)
@@ -119,7 +119,7 @@ class Commands:
         """Kill every command that still runs; their :meth:`run` returns."""
         with self._lock:
             for pid in self._running:
-                _kill_group(pid)
+                _kill_session(pid)
 
 
 def available() -> str | None:
@@ -192,10 +192,17 @@ def _ask(command: Sequence[str]) -> Finished:
     return Finished(exit_code=done.returncode, stdout=done.stdout, stderr=done.stderr)
 
 
-def _kill_group(pid: int) -> None:
-    # It leads its own session and was not waited for, so the number cannot belong to anybody else.
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
+def _kill_session(leader: int) -> None:
+    """SIGKILL the session of a command of ours; docker puts its plugins into process groups of their own.
+
+    The leader was not waited for, so its number cannot belong to anybody else.
+    """
+    import psutil  # noqa: PLC0415  # only where something has to be ended
+
+    for pid in psutil.pids():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if os.getsid(pid) == leader:
+                os.kill(pid, signal.SIGKILL)
 
 
 def _tail(file: IO[bytes]) -> str:

@@ -361,7 +361,7 @@ class _Maker:
             image = str(service.get("image") or "")
             if name in built:
                 service["image"] = built[name]
-                service["pull_policy"] = "build"
+                service["pull_policy"] = "never"  # it is built before the start, once
                 service["build"] = self._build(name, service["build"])
                 if image:
                     self._change(name, f"built as an image of this run, not as {image}", "the owner's tag is not moved")
@@ -372,9 +372,10 @@ class _Maker:
                 if substitute := substitutes.get(_normal(image)):
                     service["image"] = substitute
                     self._change(name, f"{substitute} in place of {image}", "images in readiness.yaml")
-                if service.pop("pull_policy", "missing") not in {"missing", "if_not_present", "never"}:
+                policy = service.get("pull_policy") or "missing"
+                if policy not in {"missing", "if_not_present", "never"}:
                     self._change(name, "an image that is there is not pulled again", _DROPPED["pull_policy"])
-                service["pull_policy"] = "missing"
+                service["pull_policy"] = "never" if policy == "never" else "missing"
         return built
 
     def _build(self, name: str, build: Mapping[str, Any]) -> dict[str, Any]:

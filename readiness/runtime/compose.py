@@ -1,0 +1,523 @@
+"""The compose runtime: runs a safe copy of the owner's compose project, never the project itself."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from readiness.exceptions import StackError
+from readiness.facts.model import StackModel
+from readiness.facts.start import StackStart
+from readiness.runtime import Capability, Completed, Endpoint, Progress, ServiceState, Variant
+from readiness.runtime.compose_model import OwnersModel, resolve, stack_model
+from readiness.runtime.compose_start import PROJECT_LABEL, SERVICE_LABEL, Launch, engine_words
+from readiness.runtime.engine import Commands, Engine, connect
+from readiness.runtime.ports import LOOPBACK, PortLease
+from readiness.runtime.reaper import LABEL_RUN, RUN_VARIABLE, Owner
+from readiness.runtime.safe_copy import Host, SafeCopy, make_safe
+from readiness.runtime.safe_files import LocalDisk, copy_files
+from readiness.target import Target
+
+if TYPE_CHECKING:
+    import docker
+
+__all__ = ["ComposeRuntime", "ComposeStack"]
+
+UP_SECONDS = 3600.0
+DOWN_SECONDS = 120.0
+RECREATE_SECONDS = 120.0
+#: The engine's default grace period before SIGKILL, where a container names none.
+GRACE_SECONDS = 10
+LOG_BYTES = 1024 * 1024
+OUTPUT_BYTES = 1024 * 1024
+#: Rounds of removing what ``down`` left; an ``up`` that was cut short may still be creating.
+REMOVAL_ROUNDS = 20
+
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class ComposeRuntime:
+    """Starts stacks of one target's compose project.
+
+    Args:
+        target: the whole declaration.
+        run_id: on everything that is created, as a label; lower case letters and digits.
+        work: the run's own folder; copies of the owner's files and the safe models go there.
+    """
+
+    def __init__(self, target: Target, *, run_id: str, work: Path) -> None:
+        self._target, self._run_id, self._work = target, run_id, work
+        # The owner of what is created is the process that answers for the run, not one of its workers.
+        self._owner = Owner.of(_controller()).describe()
+        self._worker = _slug(os.environ.get("PYTEST_XDIST_WORKER", ""))
+        self._owners: OwnersModel | None = None
+        self._stacks: list[ComposeStack] = []
+        self._started = 0
+        self._lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """``compose``."""
+        return "compose"
+
+    def model(self) -> StackModel:
+        """The owner's model, as declared; needs no engine.
+
+        Raises:
+            ConfigError: compose cannot read it; in compose's words, with file and line where they can be told.
+        """
+        owners = self._resolve()
+        return stack_model(owners.model, files=owners.files)
+
+    def start(self, variant: Variant, *, progress: Progress) -> ComposeStack:
+        """Start a safe copy and wait for it; a target that does not come up is reported, not raised.
+
+        Raises:
+            ConfigError: the compose files cannot be read.
+            StackError: no engine answers, or this machine has no room.
+        """
+        owners = self._resolve()
+        client, engine = connect()
+        with self._lock:
+            self._started += 1
+            number = self._started
+        parts = ["readiness", _slug(self._run_id), self._worker, _slug(variant.name), str(number) if number > 1 else ""]
+        project = "-".join(part for part in parts if part)
+        stack = ComposeStack(
+            target=self._target,
+            variant=variant,
+            run_id=self._run_id,
+            owner=self._owner,
+            project=project,
+            image_prefix="-".join(part for part in ("readiness", _slug(self._run_id), self._worker) if part),
+            place=self._work / project,
+            owners=owners,
+            client=client,
+            engine=engine,
+        )
+        with self._lock:
+            has_images = any(not other.is_closed for other in self._stacks)
+            self._stacks.append(stack)
+        stack.on_close = self._closed
+        try:
+            stack.launch(progress, built_before=has_images)
+        except BaseException:
+            stack.close()
+            raise
+        return stack
+
+    def close(self) -> None:
+        """Close every stack that is still open; idempotent."""
+        for stack in list(self._stacks):
+            stack.close()
+
+    def _resolve(self) -> OwnersModel:
+        with self._lock:
+            if self._owners is None:
+                commands = Commands(self._run_id, self._work)
+                self._owners = resolve(
+                    self._target, run_id=self._run_id, scratch=self._work / "model", commands=commands
+                )
+            return self._owners
+
+    def _closed(self, stack: ComposeStack) -> None:
+        """The last stack takes the images of this runtime with it; until then they serve the next variant."""
+        with self._lock:
+            is_last = all(other.is_closed for other in self._stacks)
+        if is_last:
+            stack.remove_images()
+
+
+class ComposeStack:
+    """A running safe copy. Made by :class:`ComposeRuntime`.
+
+    Attributes:
+        command_environment: variables for commands that work on this copy from outside (backup scripts):
+            ``COMPOSE_PROJECT_NAME`` and ``COMPOSE_FILE`` of the copy, never of the owner's stack.
+    """
+
+    def __init__(
+        self,
+        *,
+        target: Target,
+        variant: Variant,
+        run_id: str,
+        owner: str,
+        project: str,
+        image_prefix: str,
+        place: Path,
+        owners: OwnersModel,
+        client: docker.DockerClient,
+        engine: Engine,
+    ) -> None:
+        self._target, self._variant, self._run_id = target, variant, run_id
+        self._project, self._place, self._client = project, place, client
+        self._image_prefix = image_prefix
+        self._commands = Commands(run_id, place.parent)
+        self._ports = PortLease()
+        self._lock = threading.Lock()
+        self._is_closed = False
+        self._report: StackStart | None = None
+        self.on_close: Callable[[ComposeStack], None] = _nothing
+        self._safe: SafeCopy = make_safe(
+            owners.model,
+            target=target,
+            variant=variant,
+            run_id=run_id,
+            owner=owner,
+            project=project,
+            image_prefix=image_prefix,
+            place=str(place),
+            disk=LocalDisk(),
+            host=Host(
+                cpus=engine.cpus,
+                has_start_interval=engine.has_start_interval,
+                home=str(Path.home()),
+                take_port=self._ports.take,
+            ),
+        )
+        self._changes = (*owners.changes, *self._safe.changes)
+        self._file = place / "compose.json"
+        self.command_environment: Mapping[str, str] = {
+            "COMPOSE_PROJECT_NAME": project,
+            "COMPOSE_FILE": str(self._file),
+            RUN_VARIABLE: run_id,
+        }
+
+    @property
+    def project(self) -> str:
+        """The copy's project name."""
+        return self._project
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether :meth:`close` has been called."""
+        return self._is_closed
+
+    @property
+    def runtime(self) -> str:
+        """``compose``."""
+        return "compose"
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """Everything."""
+        return frozenset(Capability)
+
+    @property
+    def report(self) -> StackStart:
+        """How the start went."""
+        if self._report is None:
+            raise StackError("this stack was not started")
+        return self._report
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The services of the copy; those that are refused are not in it."""
+        return tuple(self._safe.model.get("services", {}))
+
+    def launch(self, progress: Progress, *, built_before: bool) -> None:
+        """Write the copy, start it and wait; called once, by the runtime.
+
+        Raises:
+            StackError: the machine, not the target, is at fault.
+        """
+        try:
+            self._place.mkdir(parents=True, exist_ok=True)
+            for copy in self._safe.copies:
+                copy_files(copy)
+            self._file.write_text(json.dumps(self._safe.model, indent=1), encoding="utf-8")
+        except OSError as error:
+            raise StackError(f"the copy cannot be written: {error}") from error
+        self._report = Launch(
+            target=self._target,
+            safe=self._safe,
+            project=self._project,
+            place=self._place,
+            compose=self._compose(),
+            client=self._client,
+            commands=self._commands,
+            endpoint=self.endpoint,
+            progress=progress,
+            stopped=self._variant.stopped,
+            built_before=built_before,
+            changes=self._changes,
+        ).run(wait=self._variant.wait)
+
+    def endpoint(self, service: str, port: int) -> Endpoint:
+        """Where the container port answers; a pinned port is told also while the service is down.
+
+        Raises:
+            StackError: no such service, or its port is not reachable from here.
+        """
+        home = self._safe.network_of.get(service, service)
+        pinned = self._safe.ports.get(home, {}).get(port)
+        if pinned is not None:
+            return Endpoint(host=LOOPBACK, port=pinned)
+        settings = self._inspect(home)["NetworkSettings"]
+        bindings = (settings.get("Ports") or {}).get(f"{port}/tcp") or []
+        if bindings:
+            return Endpoint(host=LOOPBACK, port=int(bindings[0]["HostPort"]))
+        # Not published: on Linux the containers' own addresses are reachable from the machine that runs them.
+        addresses = [str(net["IPAddress"]) for net in (settings.get("Networks") or {}).values() if net.get("IPAddress")]
+        if not addresses:
+            raise StackError(f"{service}: port {port} is not published, and the container has no address")
+        return Endpoint(host=addresses[0], port=port)
+
+    def state(self, service: str) -> ServiceState:
+        """The service's state; of several replicas the first one's."""
+        container = self._inspect(service)
+        state = container["State"]
+        is_over = state["Status"] in {"exited", "dead", "restarting"}
+        return ServiceState(
+            service=service,
+            status=str(state["Status"]),
+            instance=str(container["Id"]),
+            started_at=str(state["StartedAt"]),
+            health=(state.get("Health") or {}).get("Status"),
+            exit_code=int(state["ExitCode"]) if is_over else None,
+            restarts=int(container.get("RestartCount") or 0),
+        )
+
+    def stop(self, service: str) -> None:
+        """The container's stop signal, its grace period, then SIGKILL; all replicas."""
+        for container in self._all(service):
+            grace = container["Config"].get("StopTimeout")
+            seconds = GRACE_SECONDS if grace is None else int(grace)
+            # The SDK adds the grace period to its own timeout only when it is told.
+            self._engine(f"stopping {service}", self._client.api.stop, container["Id"], timeout=seconds)
+
+    def start(self, service: str) -> None:
+        """Start what was stopped; all replicas."""
+        for container in self._all(service):
+            self._engine(f"starting {service}", self._client.api.start, container["Id"])
+
+    def pause(self, service: str) -> None:
+        """Freeze all replicas."""
+        for container in self._all(service):
+            if not container["State"].get("Paused"):
+                self._engine(f"pausing {service}", self._client.api.pause, container["Id"])
+
+    def unpause(self, service: str) -> None:
+        """Undo :meth:`pause`."""
+        for container in self._all(service):
+            if container["State"].get("Paused"):
+                self._engine(f"unpausing {service}", self._client.api.unpause, container["Id"])
+
+    def signal(self, service: str, signal: str) -> None:
+        """Send a signal to PID 1 through the engine, which then counts the end as wanted: no restart policy applies."""
+        container = self._inspect(service)
+        self._engine(f"sending {signal} to {service}", self._client.api.kill, container["Id"], signal)
+
+    def recreate(self, service: str) -> None:
+        """A new container from the same definition, same ports and names, without touching its dependencies."""
+        self._need(service)
+        flags = ["--detach", "--no-deps", "--no-build", "--force-recreate", service]
+        done = self._cli("up", *flags, seconds=RECREATE_SECONDS)
+        if not done.is_ok:
+            raise StackError(f"{service} could not be recreated: {done.stderr[-1000:] or 'not in time'}")
+
+    def logs(self, service: str, *, since: datetime | None = None, tail: int = 1000) -> str:
+        """The last lines of the first replica, both streams, without colours."""
+        container = self._inspect(service)
+        options: dict[str, Any] = {"tail": tail}
+        if since is not None:
+            moment = since if since.tzinfo else since.replace(tzinfo=UTC)
+            options["since"] = moment.timestamp()
+        text = self._engine(f"reading the log of {service}", self._client.api.logs, container["Id"], **options)
+        return _ANSI.sub("", bytes(text)[-LOG_BYTES:].decode("utf-8", "replace"))
+
+    def execute(self, service: str, command: Sequence[str], *, timeout_seconds: float = 30.0) -> Completed:
+        """Run a command in the first replica's container.
+
+        Raises:
+            StackError: it did not end in time, or the container does not run.
+        """
+        container = self._inspect(service)
+        api = self._client.api
+        doing = f"running {command[0]} in {service}"
+        created = self._engine(doing, api.exec_create, container["Id"], list(command))["Id"]
+        output = bytearray()
+        problems: list[StackError] = []
+
+        def read() -> None:
+            try:
+                with engine_words(doing):
+                    for chunk in api.exec_start(created, stream=True):
+                        output.extend(chunk[: OUTPUT_BYTES - len(output)])
+            except StackError as error:
+                problems.append(error)
+
+        reader = threading.Thread(target=read, name=f"readiness {doing}", daemon=True)
+        reader.start()
+        reader.join(timeout_seconds)
+        if reader.is_alive():
+            raise StackError(f"{doing}: not ended after {timeout_seconds:g} s")
+        if problems:
+            raise problems[0]
+        code = self._engine(doing, api.exec_inspect, created)["ExitCode"]
+        return Completed(exit_code=-1 if code is None else int(code), output=output.decode("utf-8", "replace"))
+
+    def environment(self, service: str) -> Mapping[str, str]:
+        """The variables in force in the first replica's container, the image's included."""
+        pairs = (str(entry).partition("=") for entry in self._inspect(service)["Config"].get("Env") or [])
+        return {name: value for name, _, value in pairs}
+
+    def close(self) -> None:
+        """Remove the copy's containers, networks, volumes, files and ports; idempotent.
+
+        Raises:
+            StackError: something could not be removed; says what. The run's reaper tries again.
+        """
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+        self._commands.end_all()
+        try:
+            with contextlib.suppress(StackError):
+                # Without the file: what is removed is what bears the project's name, not what a file says.
+                command = ["docker", "compose", "-p", self._project, "down", "--volumes", "--remove-orphans"]
+                self._commands.run(
+                    [*command, "--timeout", "0"],
+                    cwd=self._place.parent,
+                    timeout_seconds=DOWN_SECONDS,
+                    environment=_plain_compose(),
+                )
+            left = self._remove_rest()
+            self.on_close(self)
+        finally:
+            shutil.rmtree(self._place, ignore_errors=True)
+            self._ports.close()
+            self._client.close()
+        if left:
+            raise StackError(f"the stack {self._project} left behind: {', '.join(left)}")
+
+    def remove_images(self) -> None:
+        """Remove the images that were built under this runtime's own names."""
+        with contextlib.suppress(StackError), engine_words("removing images"):
+            for image in self._client.images.list(filters={"label": f"{LABEL_RUN}={self._run_id}"}):
+                tags = [tag for tag in image.tags if tag.startswith(f"{self._image_prefix}-")]
+                for tag in tags:
+                    with contextlib.suppress(StackError), engine_words(f"removing {tag}"):
+                        self._client.images.remove(tag, force=True)
+
+    def _remove_rest(self) -> list[str]:
+        """Remove what bears the project's label until nothing does; what then is left."""
+        left: list[str] = []
+        for _ in range(REMOVAL_ROUNDS):
+            try:
+                left = self._remove_once()
+            except StackError as error:
+                left = [str(error)]
+            if not left:
+                return []
+            time.sleep(0.25)
+        return left
+
+    def _remove_once(self) -> list[str]:
+        """One round of removal; what was there."""
+        api, chosen = self._client.api, {"label": f"{PROJECT_LABEL}={self._project}"}
+        with engine_words("looking for leftovers"):
+            containers = [str(c["Id"]) for c in api.containers(all=True, filters=chosen)]
+            networks = [str(n["Id"]) for n in api.networks(filters=chosen)]
+            volumes = [str(v["Name"]) for v in api.volumes(filters=chosen).get("Volumes") or []]
+        for identity in containers:
+            with contextlib.suppress(StackError), engine_words("removing a container"):
+                api.remove_container(identity, force=True, v=True)
+        for identity in networks:
+            with contextlib.suppress(StackError), engine_words("removing a network"):
+                api.remove_network(identity)
+        for identity in volumes:
+            with contextlib.suppress(StackError), engine_words("removing a volume"):
+                api.remove_volume(identity, force=True)
+        return [*containers, *networks, *volumes]
+
+    def _compose(self) -> Any:
+        """The starter of testcontainers, held to our project name, our file and bounded commands."""
+        # Read when testcontainers is imported: no Ryuk (the reaper does its work), and ports where they are published.
+        os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
+        os.environ.setdefault("TESTCONTAINERS_CONNECTION_MODE", "docker_host")
+        from testcontainers.compose import DockerCompose  # noqa: PLC0415
+
+        compose = DockerCompose(str(self._place), compose_file_name=[str(self._file)], wait=False, build=False)
+        # It has no option for the project name; the command is a cached property. No .env of any folder is read.
+        own = ["docker", "compose", "-p", self._project, "--env-file", os.devnull]
+        compose.__dict__["compose_command_property"] = [*own, *compose.compose_command_property[2:]]
+
+        def run(cmd: list[str], context: str | None = None) -> subprocess.CompletedProcess[bytes]:
+            done = self._commands.run(
+                cmd, cwd=Path(context or self._place), timeout_seconds=UP_SECONDS, environment=_plain_compose()
+            )
+            out, err = done.stdout.encode(), done.stderr.encode()
+            if not done.is_ok:
+                code = -1 if done.exit_code is None else done.exit_code
+                raise subprocess.CalledProcessError(code, cmd, output=out, stderr=err)
+            return subprocess.CompletedProcess(cmd, 0, out, err)
+
+        compose.__dict__["_run_command"] = run
+        return compose
+
+    def _cli(self, *arguments: str, seconds: float) -> Any:
+        own = ["docker", "compose", "-p", self._project, "--env-file", os.devnull, "-f", str(self._file)]
+        return self._commands.run(
+            [*own, *arguments], cwd=self._place, timeout_seconds=seconds, environment=_plain_compose()
+        )
+
+    def _need(self, service: str) -> None:
+        if service not in self._safe.model.get("services", {}):
+            raise StackError(f"{service} is not a service of this stack; it has {', '.join(self.services)}")
+
+    def _all(self, service: str) -> list[dict[str, Any]]:
+        """Every replica's inspection, by number.
+
+        Raises:
+            StackError: no such service, or it has no container.
+        """
+        self._need(service)
+        chosen = {"label": [f"{PROJECT_LABEL}={self._project}", f"{SERVICE_LABEL}={service}"]}
+        with engine_words(f"looking for {service}"):
+            found = [
+                self._client.api.inspect_container(summary["Id"])
+                for summary in self._client.api.containers(all=True, filters=chosen)
+                if summary["Labels"].get("com.docker.compose.oneoff") != "True"
+            ]
+        if not found:
+            raise StackError(f"{service} has no container in {self._project}")
+        return sorted(found, key=lambda c: int(c["Config"]["Labels"].get("com.docker.compose.container-number", 1)))
+
+    def _inspect(self, service: str) -> dict[str, Any]:
+        return self._all(service)[0]
+
+    def _engine(self, doing: str, call: Any, *arguments: Any, **options: Any) -> Any:
+        with engine_words(doing):
+            return call(*arguments, **options)
+
+
+def _nothing(stack: ComposeStack) -> None:
+    """Nobody waits for the stack's end."""
+
+
+def _plain_compose() -> dict[str, str]:
+    """Settings of the caller's own compose must not change what is started or removed."""
+    names = ("COMPOSE_FILE", "COMPOSE_PROJECT_NAME", "COMPOSE_PROFILES", "COMPOSE_ENV_FILES", "COMPOSE_REMOVE_ORPHANS")
+    return {name: "" for name in names if name in os.environ}
+
+
+def _controller() -> int:
+    """The process that answers for the run: of an xdist worker its controller, else this one."""
+    return os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
