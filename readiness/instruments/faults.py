@@ -131,6 +131,18 @@ class Faults:
         with self._hold((service,), Capability.RECREATE, UndoKind.START, recreate, at_most_seconds) as fault:
             yield fault
 
+    def restart(self, service: str) -> None:
+        """Leave ``service`` running anew, whatever its state: a sound stack for the next observation.
+
+        Raises:
+            StackError: it cannot be stopped or started.
+        """
+        undo = Undo(kind=UndoKind.START, service=service)
+        with _sigterm_exits(), _always(lambda: self._restore(undo)):
+            self._journal.intend(undo)
+            if self._stack.state(service).is_running:
+                self._stack.stop(service)
+
     def undo_all(self) -> None:
         """Take back everything that is still open in the journal, newest first; for the end of a run, or a new start.
 

@@ -11,9 +11,11 @@ import fcntl
 import os
 import re
 import select
+import subprocess
 import threading
 from collections import deque
 from datetime import UTC, datetime
+from pathlib import Path
 
 __all__ = ["MAX_TEXT_BYTES", "LogPipe"]
 
@@ -40,6 +42,7 @@ class LogPipe:
         self._bytes = 0
         self._lock = threading.Lock()
         self._stop = threading.Event()
+        self._heir: Path | None = None
         self._readers: list[threading.Thread] = []
 
     def open(self) -> int:
@@ -79,6 +82,11 @@ class LogPipe:
             self._lines.clear()
             self._bytes = 0
 
+    def hand_over(self, file: Path) -> None:
+        """Let a process of its own write what comes from now on to ``file``, so that the writers may outlive this one."""
+        self._heir = file
+        self.close()
+
     def close(self) -> None:
         """End the readers, also where an escaped process still holds the other end."""
         self._stop.set()
@@ -89,10 +97,8 @@ class LogPipe:
         poll = select.poll()
         poll.register(read_end, select.POLLIN | select.POLLHUP)
         try:
-            while True:
+            while not self._stop.is_set():
                 if not poll.poll(STOP_POLL_MS):
-                    if self._stop.is_set():
-                        break
                     continue
                 chunk = os.read(read_end, CHUNK_BYTES)
                 if not chunk:
@@ -101,6 +107,8 @@ class LogPipe:
                 if len(rest) > MAX_LINE_BYTES:
                     lines, rest = [*lines, rest], b""
                 self._keep(lines)
+            if self._heir is not None:
+                _leave_to_cat(read_end, self._heir)
         finally:
             os.close(read_end)
             if rest:
@@ -118,3 +126,11 @@ class LogPipe:
                     self._bytes += len(piece) + 64
             while self._bytes > KEPT_BYTES:
                 self._bytes -= len(self._lines.popleft()[1]) + 64
+
+
+def _leave_to_cat(read_end: int, file: Path) -> None:
+    """It ends by itself when the last writer does."""
+    with file.open("ab") as log:
+        heir = subprocess.Popen(["cat"], stdin=read_end, stdout=log, stderr=subprocess.DEVNULL, start_new_session=True)
+    # Nobody waits for it, by intention; without a code its handle complains.
+    heir.returncode = 0

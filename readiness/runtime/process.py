@@ -12,6 +12,7 @@ import dataclasses
 import http.client
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -71,6 +72,8 @@ BODY_BYTES = 400
 #: Of what an installation printed.
 INSTALL_CHARS = 20_000
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
+
+_FIGURES = re.compile(r"[\d.]+")
 
 
 class ProcessRuntime:
@@ -198,8 +201,8 @@ class _Service:
         self.is_known.set()
 
     def remember(self, answer: str) -> None:
-        """Keep an answer of the ready path that differs from the one before."""
-        if not self.answers or self.answers[-1] != answer:
+        """Keep an answer of the ready path that differs from the one before in more than its figures."""
+        if not self.answers or _FIGURES.sub("", self.answers[-1]) != _FIGURES.sub("", answer):
             self.answers = [*self.answers, answer][-MAX_HEALTH_LOG:]
 
     def seen(self) -> Seen:
@@ -340,6 +343,25 @@ class ProcessStack:
         """The variables in force, the few that every command gets included."""
         return dict(self._service(service).process.launch.environment)
 
+    def keep(self) -> tuple[str, ...]:
+        """Let the stack outlive this process (``--readiness-keep``); afterwards this object can do nothing to it any more.
+
+        Returns:
+            How to reach each port, where the logs go on, and the command that removes everything.
+        """
+        with self._closing:
+            self._cancel()
+            for name, service in self._services.items():
+                service.process.keep(self._folder / name / "log")
+            self._services.clear()
+            self._lease.close()
+        reach = [
+            f"{name}: {LOOPBACK}:{port} (declared as {self._target.processes[name].port})"
+            for name, port in self._ports.items()
+        ]
+        marked = f"$(grep -lsz '^{RUN_VARIABLE}={self._run_id}$' /proc/[0-9]*/environ | cut -d/ -f3)"
+        return (*reach, f"logs: {self._folder}/*/log", f"remove: kill {marked}; rm -rf {self._folder}")
+
     def close(self) -> None:
         """End everything, remove the state, give the ports back; idempotent.
 
@@ -347,10 +369,9 @@ class ProcessStack:
             StackError: a process would not die, or a file could not be removed.
         """
         with self._closing:
-            self._cancelled.set()
-            for service in self._services.values():
-                with service.lock:
-                    pass  # Whoever was about to start something has done so; from here on nobody does.
+            if self._cancelled.is_set() and not self._services:
+                return  # kept
+            self._cancel()
             problems = self._end_processes()
             if problems:
                 raise StackError(f"the stack could not be removed whole: {'; '.join(problems)}")
@@ -534,6 +555,13 @@ class ProcessStack:
         service.remember(answer)
         return None if 200 <= status < 400 else answer  # noqa: PLR2004  # 2xx and 3xx
 
+    def _cancel(self) -> None:
+        """From here on nobody starts or changes anything; whoever was about to has done so."""
+        self._cancelled.set()
+        for service in self._services.values():
+            with service.lock:
+                pass
+
     def _end_processes(self) -> list[str]:
         """Ask all at once, then end each with everything it started; what could not be ended."""
         problems = []
@@ -578,8 +606,10 @@ def _run(launch: Launch, *, work: Path, seconds: float) -> Completed | None:
             code = NOT_EXECUTABLE if error.cause is FailureCause.PERMISSION else NOT_FOUND
             return Completed(exit_code=code, output=str(error))
         exit_code = process.wait(seconds)
+        if exit_code is None:
+            return None
         process.log.settle()
-        return None if exit_code is None else Completed(exit_code=exit_code, output=process.log.text(tail=1_000_000))
+        return Completed(exit_code=exit_code, output=process.log.text(tail=1_000_000))
     finally:
         process.close()
 

@@ -115,6 +115,15 @@ def test_recreated_service_runs_behind_the_block(stack: FakeStack, faults: Fault
     assert stack.done == ["recreate db", "start db"]
 
 
+@pytest.mark.parametrize(("state", "steps"), [("running", ["stop db", "start db"]), ("exited", ["start db"])])
+def test_restart_leaves_a_running_service(stack: FakeStack, faults: Faults, state: str, steps: list[str]) -> None:
+    stack.states["db"] = state
+    faults.restart("db")
+    assert stack.done == steps
+    assert stack.states["db"] == "running"
+    assert pending(stack) == []
+
+
 @pytest.mark.parametrize("reason", [ValueError("mine"), KeyboardInterrupt(), SystemExit(3)])
 def test_every_way_out_undoes(stack: FakeStack, faults: Faults, reason: BaseException) -> None:
     with pytest.raises(type(reason)) as caught, faults.paused("db", at_most_seconds=60):

@@ -445,6 +445,26 @@ def test_interrupted_start_leaves_nothing(folder: Path, tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "work").iterdir() if path.name.startswith("s-")] == []
 
 
+def test_kept_stack_lives_on_and_is_removed_by_the_command_it_names(folder: Path, tmp_path: Path) -> None:
+    runtime = make(folder, tmp_path, {"api": server("parent")})
+    stack = runtime.start(Variant(), progress=silent)
+    assert isinstance(stack, ProcessStack)
+    where = stack.endpoint("api", 8000)
+    reach, logs, remove = stack.keep()
+    stack.close()
+    try:
+        assert reach == f"api: 127.0.0.1:{where.port} (declared as 8000)"
+        with urllib.request.urlopen(f"http://127.0.0.1:{where.port}/log", timeout=5) as answer:
+            assert answer.status == 200
+        log = Path(logs.removeprefix("logs: ").replace("*", "api"))
+        wait_for(lambda: log.read_text(encoding="utf-8") == "asked\n")
+    finally:
+        command = remove.removeprefix("remove: ").replace("kill $", "kill -KILL $")
+        subprocess.run(["sh", "-c", command], check=True, capture_output=True)
+    wait_for(lambda: processes_of(stack) == [])
+    assert not stack._folder.exists()
+
+
 def test_logs_are_bounded_and_keep_the_newest(start: Start) -> None:
     flood = "import time\nfor i in range(200_000): print(i, 'x' * 100)\nprint('\\x1b[31mlast\\x1b[0m', flush=True); time.sleep(60)"
     stack = start({"worker": ProcessSpec(command=("{python}", "-c", flood), env={"PYTHONUNBUFFERED": ""})})
