@@ -51,7 +51,7 @@ def address_of(check: HealthCheck, *, service: str) -> HealthAddress | None:
         if found := pattern.search(text):
             own = _path(found["path"]) if "path" in found.groupdict() else None
             port = _number(found["port"])
-            if port is None and own is None and asked is None:
+            if port is None and own is None:
                 continue
             return HealthAddress(port=port, path=own or asked)
     return HealthAddress(path=asked) if asked else None
