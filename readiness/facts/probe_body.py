@@ -169,7 +169,8 @@ class Component:
 
     Attributes:
         status: its status word as written.
-        latency: the number beside it, in whatever unit the body uses; None where it names none.
+        latency: the number beside it, in whatever unit the body uses; None where it names none. ``latency_text`` as
+            written: how many digits it has tells whether equal figures are a coincidence.
         text: its error or message.
     """
 
@@ -177,6 +178,7 @@ class Component:
     says: Says
     status: str = ""
     latency: float | None = None
+    latency_text: str = ""
     text: str = ""
 
 
@@ -315,9 +317,17 @@ def _one(name: str, value: Any) -> Component:
     if not isinstance(value, Mapping):
         return Component(name=name, says=says(value), status=str(value)[:200])
     status, claim = _state_of(value)
-    latency = next((n for key, v in _flat(value) if _LATENCY_KEYS.match(key) and (n := _number(v)) is not None), None)
+    figures = ((n, v) for key, v in _flat(value) if _LATENCY_KEYS.match(key) and (n := _number(v)) is not None)
+    latency, written = next(figures, (None, ""))
     text = next((str(v) for key in _ERROR_KEYS if (v := _get(value, key)) not in {None, ""} if isinstance(v, str)), "")
-    return Component(name=name, says=claim, status=(status or "")[:200], latency=latency, text=text[:500])
+    return Component(
+        name=name,
+        says=claim,
+        status=(status or "")[:200],
+        latency=latency,
+        latency_text=str(written)[:40],
+        text=text[:500],
+    )
 
 
 def _flat(value: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
