@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,22 @@ def test_every_shipped_profile_loads_and_explains_itself(name: str, tmp_path: Pa
     assert profile.title
     assert profile.description
     assert all(reason.strip() for reason in profile.exclude.values())
+
+
+@pytest.mark.parametrize("name", shipped_profiles())
+def test_every_shipped_profile_speaks_of_shipped_checks_only(name: str) -> None:
+    sources = (Path(__file__).parent.parent / "checks").rglob("check_*.py")
+    ids = {
+        found for path in sources for found in re.findall(r'^ {4}id="([a-z0-9_.]+)"', path.read_text(), re.MULTILINE)
+    }
+    check_known(load_profile(name, rootdir=Path()), ids)
+
+
+def test_kubernetes_holds_probes_to_the_kubelets_patience() -> None:
+    profile = load_profile("kubernetes", rootdir=Path())
+    assert profile.limits["probe.hang_bounded"] == {"seconds": {"live": 1.0, "ready": 1.0, "startup": 1.0}}
+    assert profile.is_required("probe.live_no_deps")
+    assert profile.gate.fail_on is Severity.HIGH
 
 
 def test_production_judges_everything() -> None:
