@@ -43,7 +43,8 @@ def uncaptured_lines(terminal: Any) -> Callable[[str], None]:
         # Capturing redirects the descriptor during each phase of an item; a copy taken now keeps its place.
         output = os.fdopen(os.dup(writer._file.fileno()), "w", encoding="utf-8", errors="replace")  # noqa: SLF001
     except (AttributeError, OSError, ValueError):
-        return lambda line: terminal.write_line(line)
+        fallback: Callable[[str], None] = terminal.write_line
+        return fallback
 
     def write_line(line: str) -> None:
         # A line of dots may be under way: end it, and make pytest begin a new one.

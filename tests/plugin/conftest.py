@@ -17,6 +17,12 @@ include: ["own.*"]
 gate: {fail_on: high, min_grade: null}
 """
 
+# Never started: no gatherer here asks for the stack.
+TARGET = """
+name: small
+processes: {api: {command: ["{python}", -m, http.server, "{port}"], port: 8000}}
+"""
+
 CONFTEST = '''
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,7 +109,7 @@ def check_crashes(seen) -> Verdict:
 @pytest.fixture
 def folder(pytester: pytest.Pytester) -> Path:
     """The user's folder, without configuration of its own."""
-    pytester.makefile(".yaml", small=PROFILE)
+    pytester.makefile(".yaml", small=PROFILE, readiness=TARGET)
     audits = pytester.mkdir("audits")
     (audits / "conftest.py").write_text(CONFTEST)
     (audits / "check_own.py").write_text(CHECKS)
@@ -118,8 +124,7 @@ class Audit:
 
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "pytest", "-p", "no:randomly", "--readiness-profile=small.yaml"]
-        # Nobody listens on the discard port: no check here asks the target anything.
-        command += ["--readiness-url=http://127.0.0.1:9", *(arguments or ("audits",))]
+        command += ["--readiness-runtime=process", *(arguments or ("audits",))]
         return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=120, check=False)
 
     @property

@@ -56,7 +56,7 @@ def test_an_inconclusive_check_says_what_to_add(audit) -> None:
 
 def test_an_optional_check_without_its_declaration_is_not_applicable(audit) -> None:
     profile = audit.folder / "small.yaml"
-    profile.write_text(profile.read_text() + 'optional: ["own.inconclusive"]\n')
+    profile.write_text(profile.read_text() + '\noptional: ["own.inconclusive"]\n')
     audit("audits", "-k", "own")
     assert audit.outcomes["own.inconclusive"] == "not_applicable"
 
@@ -70,14 +70,14 @@ def test_a_required_inconclusive_check_fails_the_run(audit) -> None:
 
 def test_the_profile_sets_limits(audit) -> None:
     profile = audit.folder / "small.yaml"
-    profile.write_text(profile.read_text() + "limits: {own.passes: {most: 5}}\n")
+    profile.write_text(profile.read_text() + "\nlimits: {own.passes: {most: 5}}\n")
     audit("audits", "-k", "passes")
     assert audit.outcomes["own.passes"] == "fail"
 
 
 def test_an_unknown_limit_is_named(audit) -> None:
     profile = audit.folder / "small.yaml"
-    profile.write_text(profile.read_text() + "limits: {own.passes: {least: 5}}\n")
+    profile.write_text(profile.read_text() + "\nlimits: {own.passes: {least: 5}}\n")
     done = audit("audits", "-k", "passes")
     assert "has no limit 'least'; it has most" in done.stdout + done.stderr + json.dumps(audit.card)
 

@@ -48,7 +48,7 @@ def test_workers_share_facts_and_agree_with_a_serial_run(audit) -> None:
 
 def test_a_profile_leaves_checks_out_with_its_reason(audit) -> None:
     profile = audit.folder / "small.yaml"
-    profile.write_text(profile.read_text() + 'exclude: {"own.fails_*": out of scope}\n')
+    profile.write_text(profile.read_text() + '\nexclude: {"own.fails_*": out of scope}\n')
     done = audit("audits")
     assert "own.fails_high" not in audit.outcomes
     assert audit.card["profile"]["excluded"] == {"own.fails_*": "out of scope"}

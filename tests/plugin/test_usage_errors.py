@@ -26,7 +26,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         (["--readiness-profile=production", "--readiness-demo", "--readiness-min-grade=Z"], "expected one of"),
         (["--readiness-profile=production", "--readiness-replay=nowhere"], "recording.json"),
         (["--readiness-profile=production", "--readiness-url=ftp://x"], "expected http"),
-        (["--readiness-profile=production", "--readiness-url=http://example.com"], "--readiness-i-own=example.com"),
+        (["--readiness-profile=production", "--readiness-url=http://192.0.2.1"], "--readiness-i-own=192.0.2.1"),
     ],
 )
 def test_one_clear_error(tmp_path: Path, arguments: list[str], message: str) -> None:
