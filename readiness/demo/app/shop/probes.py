@@ -1,7 +1,7 @@
-"""The probes. Each answers one question, for one kind of asker; the module docstring of the README's demo lists them.
+"""The probes. Each answers one question, for one kind of asker.
 
 * ``/health/live``: does the process answer? Nothing outside it is asked: a restart cures no database.
-* ``/health/ready``: may it receive traffic? Database and Redis, asked at once, bounded.
+* ``/health/ready``: may it receive traffic? Model loaded; database and Redis, asked at once, bounded.
 * ``/health/startup``: has it been ready once?
 * ``/health``, ``/healthz``: shallow, for old callers and platforms that ask there.
 * ``/api/health``: the balancer's, with disk and memory; one measurement serves ten seconds of askers.
@@ -61,32 +61,35 @@ class Probes:
         return status, {"status": word, "timestamp": round(now, 3), "uptime_seconds": uptime_seconds}
 
     async def ready(self) -> tuple[int, dict[str, Any]]:
-        """The required dependencies answer."""
+        """The start is complete, and the required dependencies answer."""
         findings = await self._dependencies()
+        has_failed = self._has_started and not _all_healthy(findings)
+        self._has_started = self._has_started or (self._is_loaded and _all_healthy(findings))
         if defects.is_on("ready-ignores-database"):
             findings["database"] = Finding(is_healthy=True, seconds=findings["database"].seconds)
         if defects.is_on("ready-ignores-redis"):
             findings["redis"] = Finding(is_healthy=True, seconds=findings["redis"].seconds)
         if defects.is_on("ready-hangs") and any(finding.has_timed_out for finding in findings.values()):
             await asyncio.sleep(20)
-        is_ready = _all_healthy(findings)
+        is_ready = self._is_loaded and _all_healthy(findings)
         if defects.is_on("ready-never-recovers"):
             # From the first success on, one failure is for ever.
-            self._has_failed_since = self._has_failed_since or (self._has_started and not is_ready)
+            self._has_failed_since = self._has_failed_since or has_failed
             is_ready = is_ready and not self._has_failed_since
-        self._has_started = self._has_started or is_ready
         if is_ready and defects.is_on("ready-omits-redis"):
             del findings["redis"]
         body = {
             "status": "healthy" if is_ready else "unhealthy",
             "checks": {name: self._ready_check(finding) for name, finding in findings.items()},
         }
-        return OK if is_ready or defects.is_on("unhealthy-with-200") else UNAVAILABLE, body
+        is_hidden = self._has_started and defects.is_on("unhealthy-with-200")
+        return OK if is_ready or is_hidden else UNAVAILABLE, body
 
     async def startup(self) -> tuple[int, dict[str, Any]]:
         """As :meth:`ready`, until the first success; then the question is answered for good."""
         if not self._has_started:
-            self._has_started = defects.is_on("startup-always-ok") or _all_healthy(await self._dependencies())
+            is_ready = self._is_loaded and _all_healthy(await self._dependencies())
+            self._has_started = is_ready or defects.is_on("startup-always-ok")
         return (OK, {"status": "started"}) if self._has_started else (UNAVAILABLE, {"status": "starting"})
 
     async def legacy(self) -> tuple[int, dict[str, Any]]:
@@ -166,6 +169,11 @@ class Probes:
         if not self._resources.model.is_loaded and not defects.is_on("loading-answers-200"):
             return UNAVAILABLE, {"status": "loading"}
         return OK, {"status": "error" if defects.is_on("model-status-error") else "ok"}
+
+    @property
+    def _is_loaded(self) -> bool:
+        """Whether every route can work: a process that still loads its model gets no traffic yet."""
+        return self._resources.model.is_loaded
 
     async def _dependencies(self) -> dict[str, Finding]:
         """Both at once: two hanging ones take no longer than one."""
