@@ -347,26 +347,12 @@ class ComposeStack:
         api = self._client.api
         doing = f"running {command[0]} in {service}"
         created = self._engine(doing, api.exec_create, container["Id"], list(command))["Id"]
-        output = bytearray()
-        problems: list[StackError] = []
-
-        def read() -> None:
-            try:
-                with engine_words(doing):
-                    for chunk in api.exec_start(created, stream=True):
-                        output.extend(chunk[: OUTPUT_BYTES - len(output)])
-            except StackError as error:
-                problems.append(error)
-
-        reader = threading.Thread(target=read, name=f"readiness {doing}", daemon=True)
-        reader.start()
-        reader.join(timeout_seconds)
-        if reader.is_alive():
+        with engine_words(doing):
+            output = _read_frames(api, created, timeout_seconds=timeout_seconds)
+        if output is None:
             raise StackError(f"{doing}: not ended after {timeout_seconds:g} s")
-        if problems:
-            raise problems[0]
         code = self._engine(doing, api.exec_inspect, created)["ExitCode"]
-        return Completed(exit_code=-1 if code is None else int(code), output=output.decode("utf-8", "replace"))
+        return Completed(exit_code=-1 if code is None else int(code), output=output)
 
     def environment(self, service: str) -> Mapping[str, str]:
         """The variables in force in the first replica's container, the image's included."""
@@ -506,6 +492,46 @@ class ComposeStack:
 
 def _nothing(stack: ComposeStack) -> None:
     """Nobody waits for the stack's end."""
+
+
+def _read_frames(api: Any, execution: str, *, timeout_seconds: float) -> str | None:
+    """Start an execution and read both its streams to their end; None where that does not come in time.
+
+    The SDK's own reader takes the socket from under a buffered one: it can lose the first bytes, waits without bound
+    and leaves the socket open.
+    """
+    import requests  # noqa: PLC0415
+    import urllib3.exceptions  # noqa: PLC0415
+
+    deadline = time.monotonic() + timeout_seconds
+    data = bytearray()
+    answer = api._post_json(  # noqa: SLF001  # the only way to ask without taking the connection over
+        api._url("/exec/{0}/start", execution),  # noqa: SLF001  # as above
+        data={"Detach": False, "Tty": False},
+        stream=True,
+        timeout=timeout_seconds,
+    )
+    with contextlib.closing(answer):
+        api._raise_for_status(answer)  # noqa: SLF001  # as above
+        try:
+            while chunk := answer.raw.read(8192):
+                data += chunk[: max(0, OUTPUT_BYTES - len(data))]
+                if time.monotonic() > deadline:
+                    return None
+        except (requests.RequestException, TimeoutError, urllib3.exceptions.TimeoutError):
+            return None
+    return _demultiplexed(bytes(data)).decode("utf-8", "replace")
+
+
+def _demultiplexed(data: bytes) -> bytes:
+    """Both streams in the order of their frames: a byte for the stream, three of padding, four of length."""
+    output = bytearray()
+    position = 0
+    while position + 8 <= len(data):
+        length = int.from_bytes(data[position + 4 : position + 8], "big")
+        output += data[position + 8 : position + 8 + length]
+        position += 8 + length
+    return bytes(output)
 
 
 def _plain_compose() -> dict[str, str]:
