@@ -223,11 +223,20 @@ def test_processes_are_told_apart_by_their_programs() -> None:
     model = _model(
         db={"command": ("postgres", "-D", "data"), "ports": (5432,)},
         cache={"command": ("/usr/bin/redis-server", "--port", "6379"), "ports": (6379,)},
-        edge={"command": ("nginx", "-g", "daemon off;"), "ports": (8443,)},
+        edge={"command": ("nginx", "-g", "daemon off;"), "ports": (8443,), "depends_on": {"api": "service_healthy"}},
         api={"command": ("uvicorn", "app:app"), "ports": (8000,)},
     )
     target = complete_offline(_target(), model)
     assert target.roles == {Role.DB: ("db",), Role.REDIS: ("cache",), Role.PROXY: ("edge",), Role.APP: ("api",)}
+    assert _entries(target) == [("proxy", "edge", 8443, True), ("direct", "api", 8000, False)]
+
+
+def test_a_proxy_that_is_not_published_where_others_are_is_no_entry() -> None:
+    model = _model(
+        inner={"image": "envoyproxy/envoy:v1.30", "ports": (10000,)},
+        api={"build_context": ".", "published": ("80->8000",), "ports": (8000,)},
+    )
+    assert _entries(complete_offline(_target(), model)) == [("direct", "api", 8000, False)]
 
 
 def test_what_is_declared_is_not_touched() -> None:

@@ -147,9 +147,12 @@ def _entries(target: Target, model: StackModel, rows: list[Discovery]) -> tuple[
     """The proxy's public port where one stands before the service, then the service's own."""
     entries = []
     service = model.services.get(target.service or "")
+    # Local processes and host networks publish nothing: there every port is as public as the next.
+    publishes = any(other.published for other in model.services.values())
     for name in target.services_of(Role.PROXY):
         proxy = model.services.get(name)
-        port = http_port(proxy, prefers_tls=True) if proxy is not None and proxy.published else None
+        is_public = proxy is not None and (bool(proxy.published) or not publishes)
+        port = http_port(proxy, prefers_tls=True) if proxy is not None and is_public else None
         if proxy is None or port is None or name == target.service:
             continue
         if service is not None and service.name in proxy.depends_on:
