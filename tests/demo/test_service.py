@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -9,9 +10,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+import structlog
 
 from readiness.demo.app.shop import settings as shop_settings
 from readiness.demo.app.shop.main import create_app
@@ -32,7 +35,7 @@ SECURITY_HEADERS = {
 
 
 @pytest.fixture
-def variables(tmp_path, monkeypatch):
+def variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """What the service needs, with stores that nobody serves."""
     values = {
         "DATABASE_HOST": "127.0.0.1",
@@ -51,7 +54,7 @@ def variables(tmp_path, monkeypatch):
     return monkeypatch
 
 
-async def _ask(*requests):
+async def _ask(*requests: Any) -> list[httpx.Response]:
     resources = Resources.of(shop_settings.load())
     transport = httpx.ASGITransport(create_app(resources), raise_app_exceptions=False)
     try:
@@ -62,10 +65,9 @@ async def _ask(*requests):
             await resources.close()
 
 
-def ask(*requests):
-    import asyncio  # noqa: PLC0415  # one loop per call, and nothing else here is asynchronous
-
-    return asyncio.run(_ask(*((*r, {}) if len(r) == 2 else r for r in requests)))
+def ask(*requests: Any) -> list[httpx.Response]:
+    with structlog.testing.capture_logs():
+        return asyncio.run(_ask(*((*r, {}) if len(r) == 2 else r for r in requests)))
 
 
 EVERY_STATUS = [
@@ -84,7 +86,7 @@ EVERY_STATUS = [
 ]
 
 
-def test_every_kind_of_answer_carries_every_security_header_once(variables):
+def test_every_kind_of_answer_carries_every_security_header_once(variables: pytest.MonkeyPatch) -> None:
     answers = ask(*EVERY_STATUS)
     assert [a.status_code for a in answers] == [200, 401, 404, 405, 422, 413, 500, 503, 200, 301, 503, 400]
     for answer in answers:
@@ -92,7 +94,7 @@ def test_every_kind_of_answer_carries_every_security_header_once(variables):
         assert [name for name in SECURITY_HEADERS if names.count(name) != 1] == [], answer.request.url
 
 
-def test_the_limit_answers_429_with_security_headers_and_when_to_retry(variables):
+def test_the_limit_answers_429_with_security_headers_and_when_to_retry(variables: pytest.MonkeyPatch) -> None:
     variables.setenv("RATE_LIMIT_PER_MINUTE", "2")
     answers = ask(*[("GET", "/nope")] * 3)
     assert [a.status_code for a in answers] == [404, 404, 429]
@@ -101,7 +103,7 @@ def test_the_limit_answers_429_with_security_headers_and_when_to_retry(variables
     assert set(answers[2].headers) >= SECURITY_HEADERS
 
 
-def test_errors_have_one_shape_and_name_the_request(variables):
+def test_errors_have_one_shape_and_name_the_request(variables: pytest.MonkeyPatch) -> None:
     for answer in ask(("GET", "/boom"), ("GET", "/nope"), ("GET", "/me"), ("GET", "/items")):
         error = answer.json()["error"]
         assert set(error) == {"code", "message", "request_id"}
@@ -109,38 +111,38 @@ def test_errors_have_one_shape_and_name_the_request(variables):
         assert "Traceback" not in answer.text
 
 
-def test_the_nonce_is_new_each_time_and_is_the_page_s_own(variables):
+def test_the_nonce_is_new_each_time_and_is_the_page_s_own(variables: pytest.MonkeyPatch) -> None:
     first, second = ask(("GET", "/"), ("GET", "/"))
     nonces = [re.search(r"'nonce-([^']+)'", a.headers["content-security-policy"])[1] for a in (first, second)]
     assert nonces[0] != nonces[1]
     assert f'nonce="{nonces[0]}"' in first.text
 
 
-def test_the_flag_governs_the_security_headers(variables):
+def test_the_flag_governs_the_security_headers(variables: pytest.MonkeyPatch) -> None:
     variables.setenv("SECURITY_HEADERS_ENABLED", "false")
     for answer in ask(*EVERY_STATUS):
         assert SECURITY_HEADERS & set(answer.headers) == set()
 
 
-def test_hsts_is_for_production_alone(variables):
+def test_hsts_is_for_production_alone(variables: pytest.MonkeyPatch) -> None:
     variables.setenv("ENVIRONMENT", "development")
     (answer,) = ask(("GET", "/health"))
     assert SECURITY_HEADERS - set(answer.headers) == {"strict-transport-security"}
 
 
-def test_a_defect_of_errors_leaves_the_other_answers_alone(variables):
+def test_a_defect_of_errors_leaves_the_other_answers_alone(variables: pytest.MonkeyPatch) -> None:
     variables.setenv("SHOP_DEFECTS", "errors-without-headers")
     good, bad = ask(("GET", "/health"), ("GET", "/nope"))
     assert set(good.headers) >= SECURITY_HEADERS
     assert SECURITY_HEADERS & set(bad.headers) == set()
 
 
-def test_liveness_and_the_shallow_health_need_nobody(variables):
+def test_liveness_and_the_shallow_health_need_nobody(variables: pytest.MonkeyPatch) -> None:
     answers = ask(("GET", "/health/live"), ("GET", "/health"), ("GET", "/healthz"))
     assert [a.status_code for a in answers] == [200, 200, 200]
 
 
-def test_readiness_names_every_lost_dependency_and_no_address(variables):
+def test_readiness_names_every_lost_dependency_and_no_address(variables: pytest.MonkeyPatch) -> None:
     (answer,) = ask(("GET", "/health/ready"))
     checks = answer.json()["checks"]
     assert {name: check["error"] for name, check in checks.items()} == {
@@ -150,7 +152,7 @@ def test_readiness_names_every_lost_dependency_and_no_address(variables):
     assert "127.0.0.1" not in answer.text
 
 
-def test_only_the_proxy_says_who_the_client_is(variables):
+def test_only_the_proxy_says_who_the_client_is(variables: pytest.MonkeyPatch) -> None:
     variables.setenv("RATE_LIMIT_PER_MINUTE", "1")
     stranger = [("GET", "/nope", {"headers": {"X-Forwarded-For": f"10.0.0.{n}"}}) for n in (1, 2)]
     assert [a.status_code for a in ask(*stranger)] == [404, 429]
@@ -160,11 +162,11 @@ def test_only_the_proxy_says_who_the_client_is(variables):
     assert [a.status_code for a in ask(*proxy)] == [404, 404]
 
 
-def test_the_documents_are_closed_in_production(variables):
+def test_the_documents_are_closed_in_production(variables: pytest.MonkeyPatch) -> None:
     assert [a.status_code for a in ask(("GET", "/docs"), ("GET", "/openapi.json"))] == [404, 404]
 
 
-def test_missing_settings_are_named_and_no_value_is_shown():
+def test_missing_settings_are_named_and_no_value_is_shown() -> None:
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(DEMO / "app"), "JWT_SECRET": "too-short-secret"}
     done = subprocess.run(
         [sys.executable, "-P", "-m", "shop"], env=environment, capture_output=True, text=True, check=False, timeout=30
@@ -184,7 +186,7 @@ def test_missing_settings_are_named_and_no_value_is_shown():
     assert "too-short-secret" not in done.stderr
 
 
-def test_log_lines_are_json():
+def test_log_lines_are_json() -> None:
     code = "from shop import logs; import structlog; logs.configure(level='info', service='api'); structlog.get_logger('x').info('hello', n=1)"
     done = subprocess.run(
         [sys.executable, "-P", "-c", code],
