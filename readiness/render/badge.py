@@ -27,7 +27,7 @@ def render(card: Scorecard) -> str:
     right = f"{card.grade} {points(card.score)}" if card.grade else "no grade"
     if card.run.partial:
         right += " (partial)"
-    title = f"readiness of {clip(visible(card.target.name), 100)}: {right}"
+    title = f"readiness of {visible(clip(card.target.name, 100))}: {right}"
     colour = _COLOURS[card.grade[0]] if card.grade else _UNKNOWN
     left_text, right_text = (round(len(text) * _CHARACTER_PIXELS) for text in (left, right))
     left_width, right_width = left_text + _PADDING_PIXELS, right_text + _PADDING_PIXELS

@@ -25,6 +25,7 @@ SUFFIX = ".html"
 
 #: Evidence longer than this is folded away; a reader sees what kind of thing it is from these first lines.
 _FOLDED_CHARACTERS = 900
+_HEADING_CHARACTERS = 120
 
 
 def render(card: Scorecard) -> str:
@@ -59,7 +60,12 @@ def _environment() -> Environment:
     import jinja2  # noqa: PLC0415  # heavy; not at import
 
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_shown
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_shown,
+        keep_trailing_newline=True,
     )
     environment.filters.update(
         points=_view.points,
@@ -67,6 +73,7 @@ def _environment() -> Environment:
         duration=_view.duration,
         size=_view.size,
         limits=_view.limits,
+        short=lambda text: _view.clip(text, _HEADING_CHARACTERS),
         words=lambda text: text.replace("_", " "),
         is_long=lambda text: len(text) > _FOLDED_CHARACTERS,
     )

@@ -147,7 +147,7 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
 
 def _text(text: str) -> str:
     """One line of running text in which nothing is markup, a link or a mention."""
-    line = " ".join(clip(visible(text), 1000).split())
+    line = " ".join(visible(clip(text, 1000)).split())
     line = _SPECIAL.sub(r"\\\g<0>", line)
     line = re.sub("[&<>]", lambda match: _ENTITIES[match[0]], line)
     return _AUTOLINK.sub(lambda match: match[0][:1] + _WORD_JOINER + match[0][1:], line)
@@ -155,11 +155,11 @@ def _text(text: str) -> str:
 
 def _code(text: str) -> str:
     """A code span; backticks cannot end it early, for there are none left."""
-    return f"`{' '.join(clip(visible(text), 200).split()).replace('`', chr(39)) or ' '}`"
+    return f"`{' '.join(visible(clip(text, 200)).split()).replace('`', chr(39)) or ' '}`"
 
 
 def _fenced(text: str) -> Iterator[str]:
     """A code block whose fence is longer than any run of backticks within."""
-    shown = clip(visible(text))
+    shown = visible(clip(text))
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", shown)), default=0))
     yield from (f"{fence}text", *shown.split("\n"), fence, "")

@@ -105,5 +105,5 @@ def _notification(check: CheckResult) -> dict[str, Any]:
 def _message(text: str) -> dict[str, str]:
     # SARIF makes links of "[text](target)" and placeholders of "{0}" (2.1.0, 3.11.5 and 3.11.6). A space takes the one
     # away; doubled braces are literal ones.
-    shown = clip(visible(text)).replace("](", "] (").replace("{", "{{").replace("}", "}}")
+    shown = visible(clip(text)).replace("](", "] (").replace("{", "{{").replace("}", "}}")
     return {"text": shown or "-"}

@@ -17,7 +17,7 @@ SUFFIX = ".txt"
 #: Longer texts belong into the other formats; here each part of a check gets a few lines.
 _MAX_TEXT = 500
 _BAR_CELLS = 24
-_LEAST_WIDTH = 40
+_LEAST_WIDTH = 50
 
 _RESET = "\x1b[0m"
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
@@ -32,7 +32,7 @@ def render(card: Scorecard, width: int = 100, *, colour: bool = False, ascii_onl
 
     Args:
         card: the result.
-        width: of the terminal, in cells; at least 40 are used.
+        width: of the terminal, in cells; at least 50 are used.
         colour: send colours; no other control characters are ever sent.
         ascii_only: for terminals without UTF-8; what a target said in other characters is then spelled ``\uXXXX``.
     """
@@ -70,7 +70,9 @@ class _Page:
         score = f"score {points(card.score)} of 100"
         if high > low:
             score += f" (up to {points(high)} if all that is open passes)"
-        yield f"{self._paint(f' {grade} ', 'bold', colour)}  {score} · {percent(card.coverage)} decided"
+        beside = textwrap.wrap(f"{score} · {percent(card.coverage)} decided", self._width - len(grade) - 4)
+        yield f"{self._paint(f' {grade} ', 'bold', colour)}  {beside[0]}"
+        yield from (f"{' ' * (len(grade) + 4)}{line}" for line in beside[1:])
         yield from self._wrapped(", ".join(f"{count} {word}" for word, count in view.counts) or "nothing was checked")
         if card.run.partial:
             yield from self._wrapped(f"Partial run: {self._line(card.run.partial)}")
@@ -78,9 +80,10 @@ class _Page:
             yield from self._wrapped(f"Cap: {self._line(cap)}")
         yield ""
         longest = max((len(self._line(category.title)) for category in card.categories), default=0)
+        cells = max(0, min(_BAR_CELLS, self._width - longest - len("    A+   100.0  100 % decided")))
         for category in card.categories:
-            filled = round(_BAR_CELLS * category.score / 100)
-            bar = "█" * filled + "░" * (_BAR_CELLS - filled)
+            filled = round(cells * category.score / 100)
+            bar = "█" * filled + "░" * (cells - filled)
             note = "" if category.coverage >= 1 else f"  {percent(category.coverage)} decided"
             letter = (category.grade or "-").ljust(2)
             yield f"  {self._line(category.title).ljust(longest)}  {letter}  {bar} {points(category.score):>5}{note}"
@@ -187,12 +190,12 @@ class _Page:
     def _block(self, text: str, *, indent: int) -> Iterator[str]:
         """Lines as they are, for copying; only bounded."""
         yield from (
-            f"{' ' * indent}{clip(line, 200)}" for line in clip(visible(text), _MAX_TEXT).expandtabs(2).split("\n")
+            f"{' ' * indent}{clip(line, 200)}" for line in visible(clip(text, _MAX_TEXT)).expandtabs(2).split("\n")
         )
 
     @staticmethod
     def _line(text: str) -> str:
-        return " ".join(clip(visible(text), _MAX_TEXT).split())
+        return " ".join(visible(clip(text, _MAX_TEXT)).split())
 
     def _paint(self, text: str, *styles: str) -> str:
         if not self._colour:
