@@ -14,6 +14,7 @@ from typing import Any
 from readiness.check import Impact
 from readiness.exceptions import StackError
 from readiness.facts.http import StatusClass
+from readiness.facts.probe_body import read_body
 from readiness.facts.probes import Latency, ProbeAnswers, ProbeBaseline
 from readiness.gather import gatherer
 from readiness.gather.probe_asking import answer_of, asks_of, exchange_of, known_secrets
@@ -100,7 +101,8 @@ async def observe(
         if place is not None:
             work = _latency(asks[kind.value], place, plan)
             latency.append(await _meanwhile(work, asks, where, busy))
-    await _after_the_cache(probes, asks, where, busy, plan=plan, zero=zero)
+    measuring = {name: ask for name, ask in asks.items() if read_body(quiet[name][-1].body).metrics}
+    await _after_the_cache(probes, measuring, where, busy, plan=plan, zero=zero)
     asked = tuple(
         ProbeAnswers(
             kind=name,
@@ -183,7 +185,7 @@ async def _after_the_cache(
     plan: Plan,
     zero: float,
 ) -> None:
-    """Ask the cached probes again when what they answered first must have expired."""
+    """Ask for metrics again when the answer that was given first must have expired: a repeated one cannot move."""
     caches = {name: probes[ProbeKind(name)].cache_seconds for name in asks}
     for name in sorted(
         (n for n, cache in caches.items() if 0 < cache <= plan.longest_cache_seconds), key=caches.__getitem__
