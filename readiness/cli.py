@@ -7,9 +7,11 @@ import dataclasses
 import difflib
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
 from collections.abc import Sequence
 from importlib import import_module
@@ -70,6 +72,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"readiness {readiness.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
+    init = commands.add_parser("init", help="write a first readiness.yaml from what can be found out")
+    init.add_argument("folder", type=Path, nargs="?", default=Path(), metavar="DIR", help="the folder of the stack")
+    init.set_defaults(run=_init)
+
     render = commands.add_parser("render", help="render a kept scorecard.json again")
     render.add_argument("card", type=Path, metavar="CARD", help="a scorecard.json")
     render.add_argument("--format", default="html,json", help="formats, separated by commas (default: %(default)s)")
@@ -97,6 +103,27 @@ def _parser() -> argparse.ArgumentParser:
     schema.add_argument("name", choices=SCHEMAS)
     schema.set_defaults(run=_schema)
     return parser
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    from readiness.discovery import complete_offline  # noqa: PLC0415  # not needed for the other commands
+    from readiness.runtime.compose import ComposeRuntime  # noqa: PLC0415  # heavy
+    from readiness.starter import starter_yaml  # noqa: PLC0415
+    from readiness.target_file import TARGET_FILE, find_target, load_target  # noqa: PLC0415
+
+    path: Path = arguments.folder / TARGET_FILE
+    if path.exists():
+        raise ConfigError("is already there", file=str(path), hint="edit it, or move it away")
+    target = find_target(arguments.folder, None)
+    with tempfile.TemporaryDirectory(prefix="readiness-init-") as work:
+        model = ComposeRuntime(target, run_id=secrets.token_hex(4), work=Path(work)).model()
+    try:
+        path.write_text(starter_yaml(complete_offline(target, model)), encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot be written: {error.strerror}", file=str(path)) from error
+    load_target(path)
+    _print(path)
+    return 0
 
 
 def _render(arguments: argparse.Namespace) -> int:

@@ -31,7 +31,7 @@ HOSTILE = {
     "svg": "]]></title><script xlink:href='data:,alert(1)'/>",
     "separator": "one\u2028two\u2029three\x85four\0five",
     "surrogate": "broken \udc80\udcff bytes",
-    "huge": "A" * 200_000,
+    "huge": "A" * 20_000,
     "mention": "@everyone see www.evil.example and #1",
 }
 
@@ -97,7 +97,7 @@ def test_hostile_text_can_be_written_in_every_format(name: str, text: str, tmp_p
     assert commands == []
     if name not in {"md", "terminal"}:  # there it is text, in a code block
         assert "</script>" not in shown
-    assert len(shown) < 200_000_000
+    assert len(shown) < 20_000_000
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
