@@ -16,7 +16,7 @@ from readiness.render import _view
 from readiness.scorecard import CheckResult, Scorecard
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    from jinja2 import Template
 
 __all__ = ["NAME", "SUFFIX", "render"]
 
@@ -35,18 +35,14 @@ def render(card: Scorecard) -> str:
     style = _source("scorecard.css")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     view = _view.View.of(card)
-    return (
-        _environment()
-        .from_string(_source("scorecard.html.j2"))
-        .render(
-            card=card,
-            view=view,
-            start=card.target.start,
-            unknown=_by_cause(view.inconclusive),
-            style=Markup(style),  # noqa: S704  # our own file, without anything of the card's
-            style_digest=digest,
-            longest_step=max((step.seconds for step in card.run.critical_path), default=0) or 1,
-        )
+    return _template().render(
+        card=card,
+        view=view,
+        start=card.target.start,
+        unknown=_by_cause(view.inconclusive),
+        style=Markup(style),  # noqa: S704  # our own file, without anything of the card's
+        style_digest=digest,
+        longest_step=max((step.seconds for step in card.run.critical_path), default=0) or 1,
     )
 
 
@@ -56,7 +52,7 @@ def _source(name: str) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def _template() -> Template:
     import jinja2  # noqa: PLC0415  # heavy; not at import
 
     environment = jinja2.Environment(
@@ -78,7 +74,7 @@ def _environment() -> Environment:
         is_long=lambda text: len(text) > _FOLDED_CHARACTERS,
     )
     environment.globals.update(measured=_view.measured)
-    return environment
+    return environment.from_string(_source("scorecard.html.j2"))
 
 
 def _shown(value: Any) -> Any:
