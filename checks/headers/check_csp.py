@@ -8,6 +8,7 @@ from readiness import Category, Evidence, Finding, Severity, Verdict, check
 from readiness.facts.http import Exchange, Responses
 from readiness.headers import csp
 from readiness.headers.answers import conclude, entries_of, is_document, is_subresource, sound
+from readiness.headers.meta import http_equiv
 from readiness.target import Target
 
 HEADER, REPORT_ONLY = "Content-Security-Policy", "Content-Security-Policy-Report-Only"
@@ -43,6 +44,7 @@ def check_csp(responses: Responses, target: Target, limits: CspLimits) -> Verdic
         values = answer.all(HEADER)
         graded = csp.grade(
             values,
+            meta=http_equiv(answer.body, HEADER) if answer.is_html else (),
             report_only=answer.all(REPORT_ONLY),
             is_document=is_document(answer),
             require_base_uri=limits.require_base_uri,

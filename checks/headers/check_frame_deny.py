@@ -28,7 +28,7 @@ def check_frame_deny(responses: Responses, target: Target) -> Verdict:
 
     def grade(answer: Exchange) -> list[str]:
         graded = framing.grade(answer.all(HEADER), csp=answer.all(POLICY), at_most=Framing.NOBODY)
-        return [*graded.findings, *declared(target.security_headers, HEADER, answer)]
+        return list(graded.findings) or declared(target.security_headers, HEADER, answer)
 
     answers = [answer for answer in sound(responses) if not is_subresource(answer)]
     return conclude(responses, answers, grade, headers=(HEADER, POLICY), holds="nobody can frame them")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from readiness import Category, Finding, Inconclusive, NotApplicable, Severity, Verdict, check
 from readiness.facts.http import Responses
 from readiness.headers import hsts
-from readiness.headers.answers import SECURITY_HEADERS, carried, evidence, representative
+from readiness.headers.answers import MAX_EVIDENCE, SECURITY_HEADERS, carried, evidence, representative
 
 HEADER = "Strict-Transport-Security"
 
@@ -30,7 +30,7 @@ def check_hsts_absent_nonprod(responses: Responses, development_responses: Respo
     # max-age=0 ends what an earlier visit may have remembered (RFC 6797, 6.1.1).
     sent = [a for a in development_responses.answered if hsts.grade(a.all(HEADER)).max_age_seconds]
     if sent:
-        proofs = tuple(evidence(answer, HEADER) for answer in sent[:6])
+        proofs = tuple(evidence(answer, HEADER) for answer in sent[:MAX_EVIDENCE])
         findings.append(Finding(message=f"{HEADER} is sent in development ({len(sent)} answers)", evidence=proofs))
     for entry, headers in development.items():
         others = production.get(entry, frozenset()) - {HEADER}

@@ -45,7 +45,7 @@ def check_hsts_production(responses: Responses, target: Target, limits: HstsLimi
             at_least_seconds=limits.max_age_seconds,
             require_subdomains=limits.include_subdomains,
         )
-        return [*graded.findings, *declared(target.security_headers, HEADER, answer)]
+        return list(graded.findings) or declared(target.security_headers, HEADER, answer)
 
     secure = {exchange.entry for exchange in responses.exchanges if exchange.https}
     asked = tuple(e for e in responses.exchanges if (e.https if secure else is_forwarded_https(e)))

@@ -1,4 +1,4 @@
-"""Answers do not tell which version of which software made them."""
+"""Answers do not advertise the software that made them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HEADERS = ("Server", "Via", *leaks.TELLTALE)
     id="headers.leaks",
     category=Category.HEADERS,
     severity=Severity.LOW,
-    title="No answer names the version of the software behind it",
+    title="No answer advertises its software by X-Powered-By and its like, or a version by Server or Via",
     why="Scanners look for known holes by version; whoever does not tell is found later.",
     source="OWASP Secure Headers Project, headers to remove; RFC 9110, 10.2.4 (Server, on fine-grained detail)",
     remediation="Remove X-Powered-By and its like; in nginx server_tokens off; in uvicorn --no-server-header.",
@@ -28,4 +28,4 @@ def check_leaks(responses: Responses) -> Verdict:
         page = leaks.grade_page(answer.body).findings if is_error_page else ()
         return [*leaks.grade(answer.headers).findings, *page]
 
-    return conclude(responses, responses.answered, grade, headers=HEADERS, holds="no version is named")
+    return conclude(responses, responses.answered, grade, headers=HEADERS, holds="no software is advertised")

@@ -26,7 +26,6 @@ def check_nosniff(responses: Responses, target: Target) -> Verdict:
     """Judge every answer that is no error, static files and redirects included."""
 
     def grade(answer: Exchange) -> list[str]:
-        stated = declared(target.security_headers, HEADER, answer)
-        return [*nosniff.grade(answer.all(HEADER)).findings, *stated]
+        return list(nosniff.grade(answer.all(HEADER)).findings) or declared(target.security_headers, HEADER, answer)
 
     return conclude(responses, sound(responses), grade, headers=(HEADER, "Content-Type"), holds="nosniff, once")

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from readiness import Category, Finding, Inconclusive, Measurement, NotApplicable, Severity, Verdict, check
 from readiness.facts.http import Exchange, Responses, StatusClass
 from readiness.headers import csp, framing, hsts, nosniff, permissions, referrer
-from readiness.headers.answers import FIRST_ERROR, SECURITY_HEADERS, carried, evidence, is_document, representative
+from readiness.headers.answers import (
+    FIRST_ERROR,
+    MAX_EVIDENCE,
+    SECURITY_HEADERS,
+    carried,
+    evidence,
+    is_document,
+    representative,
+)
 from readiness.headers.grade import Grade
 from readiness.target import Target
 
@@ -65,20 +73,20 @@ def check_on_error_responses(
 
 
 def _findings(errors: Iterable[Exchange], responses: Responses) -> Iterable[Finding]:
-    """One finding per status and entry."""
+    """One finding per entry and set of problems."""
     expected = carried(responses)
-    grouped: dict[tuple[int, str], list[tuple[Exchange, list[str]]]] = {}
+    grouped: dict[tuple[str, tuple[str, ...]], list[Exchange]] = {}
     for answer in errors:
         names = expected.get(answer.entry, frozenset())
         good = [other for other in representative(responses) if other.entry == answer.entry]
-        problems = [p for name in SECURITY_HEADERS if name in names for p in _problems(answer, name, good)]
+        problems = tuple(p for name in SECURITY_HEADERS if name in names for p in _problems(answer, name, good))
         if problems:
-            grouped.setdefault((answer.status or 0, answer.entry), []).append((answer, problems))
-    for (status, entry), cases in sorted(grouped.items(), key=lambda item: item[0]):
-        problems = list(dict.fromkeys(problem for _, found in cases for problem in found))
+            grouped.setdefault((answer.entry, problems), []).append(answer)
+    for (entry, problems), answers in grouped.items():
+        statuses = ", ".join(str(status) for status in sorted({answer.status or 0 for answer in answers}))
         yield Finding(
-            message=f"{status} via {entry}: {'; '.join(problems)}",
-            evidence=tuple(evidence(answer, *SECURITY_HEADERS) for answer, _ in cases[:6]),
+            message=f"{statuses} via {entry}: {'; '.join(problems)}",
+            evidence=tuple(evidence(answer, *SECURITY_HEADERS) for answer in answers[:MAX_EVIDENCE]),
         )
 
 

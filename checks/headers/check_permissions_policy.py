@@ -36,7 +36,7 @@ def check_permissions_policy(responses: Responses, target: Target, limits: Permi
 
     def grade(answer: Exchange) -> list[str]:
         graded = permissions.grade(answer.all(HEADER), denied=limits.denied)
-        return [*graded.findings, *declared(target.security_headers, HEADER, answer)]
+        return list(graded.findings) or declared(target.security_headers, HEADER, answer)
 
     answers = [answer for answer in sound(responses) if not is_subresource(answer)]
     return conclude(responses, answers, grade, headers=(HEADER, "Feature-Policy"), holds="sensors denied")

@@ -37,7 +37,7 @@ def check_referrer_policy(responses: Responses, target: Target, limits: Referrer
 
     def grade(answer: Exchange) -> list[str]:
         graded = referrer.grade(answer.all(HEADER), refused=frozenset(limits.refused))
-        return [*graded.findings, *declared(target.security_headers, HEADER, answer)]
+        return list(graded.findings) or declared(target.security_headers, HEADER, answer)
 
     answers = [answer for answer in sound(responses) if not is_subresource(answer)]
     return conclude(responses, answers, grade, headers=(HEADER,), holds="addresses stay private")

@@ -26,7 +26,7 @@ def check_xss_protection(responses: Responses, target: Target) -> Verdict:
     """Judge every answer that is no error; a value that the owner states must be there."""
 
     def grade(answer: Exchange) -> list[str]:
-        return [*xss.grade(answer.all(HEADER)).findings, *declared(target.security_headers, HEADER, answer)]
+        return list(xss.grade(answer.all(HEADER)).findings) or declared(target.security_headers, HEADER, answer)
 
     answers = [answer for answer in sound(responses) if not is_subresource(answer)]
     return conclude(responses, answers, grade, headers=(HEADER,), holds="absent, 0 or 1; mode=block")

@@ -9,6 +9,7 @@ from readiness.verdict import Evidence, Finding, Inconclusive, Verdict
 
 __all__ = [
     "FIRST_ERROR",
+    "MAX_EVIDENCE",
     "SECURITY_HEADERS",
     "carried",
     "conclude",
