@@ -10,7 +10,8 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -20,7 +21,7 @@ __all__ = ["everything_of", "freeze", "kill", "marked", "thaw"]
 #: How often the tree is looked at while it changes.
 POLL_SECONDS = 0.02
 #: A process in an uninterruptible wait stops and dies late; beyond this it is given up.
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 10.0
 
 
 def everything_of(leader: psutil.Process, *, marker: str) -> list[psutil.Process]:
@@ -32,22 +33,17 @@ def everything_of(leader: psutil.Process, *, marker: str) -> list[psutil.Process
     """
     table = _table()
     wanted = marker.encode()
-    found = {
-        pid: process
-        for pid, process in table.items()
-        if pid == leader.pid or _session(pid) == leader.pid or wanted in _environment(pid)
-    }
-    children: dict[int, list[psutil.Process]] = {}
-    for process in table.values():
-        with contextlib.suppress(psutil.Error):
-            children.setdefault(process.ppid(), []).append(process)
+    found = {pid for pid, entry in table.items() if leader.pid in {pid, entry.session} or wanted in _environment(pid)}
+    children: dict[int, list[int]] = {}
+    for pid, entry in table.items():
+        children.setdefault(entry.parent, []).append(pid)
     waiting = list(found)
     while waiting:
-        for child in children.get(waiting.pop(), ()):
-            if child.pid not in found:
-                found[child.pid] = child
-                waiting.append(child.pid)
-    return sorted(filter(_is_alive, found.values()), key=lambda process: process.pid != leader.pid)
+        new = [child for child in children.get(waiting.pop(), ()) if child not in found]
+        found.update(new)
+        waiting += new
+    others = [pid for pid in found if pid != leader.pid]
+    return [*([leader] if leader.pid in found else []), *_handles(others, table)]
 
 
 def marked(marker: str, *, is_prefix: bool = False) -> list[psutil.Process]:
@@ -56,11 +52,13 @@ def marked(marker: str, *, is_prefix: bool = False) -> list[psutil.Process]:
     A process of another user is seen only by root: its environment is not readable, and it is none of ours.
     """
     wanted = marker.encode()
-    return [
-        process
-        for pid, process in _table().items()
+    table = _table()
+    found = [
+        pid
+        for pid in table
         if any(variable == wanted or (is_prefix and variable.startswith(wanted)) for variable in _environment(pid))
     ]
+    return _handles(found, table)
 
 
 def freeze(tree: Callable[[], list[psutil.Process]]) -> bool:
@@ -97,21 +95,43 @@ def kill(tree: Callable[[], list[psutil.Process]]) -> list[psutil.Process]:
     return left
 
 
-def _table() -> dict[int, psutil.Process]:
-    """Every process but ourselves and those that we come from."""
-    spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
-    found = {}
-    for pid in psutil.pids():
-        if pid not in spared:
-            with contextlib.suppress(psutil.Error):
-                found[pid] = psutil.Process(pid)
+@dataclass(frozen=True, kw_only=True)
+class _Entry:
+    """One line of the process table: parent, session, and the kernel's start time as text."""
+
+    parent: int
+    session: int
+    started: str
+
+
+def _table() -> dict[int, _Entry]:
+    """Every living process but ourselves and those that we come from, from one read each: a fault must not take long."""
+    found = {pid: entry for pid in psutil.pids() if (entry := _entry(pid)) is not None}
+    spared = os.getpid()
+    while spared in found:
+        spared = found.pop(spared).parent
     return found
 
 
-def _session(pid: int) -> int | None:
+def _entry(pid: int) -> _Entry | None:
+    """Fields 3, 4, 6 and 22 of proc(5) ``/proc/PID/stat``; the name before them may hold anything."""
     with contextlib.suppress(OSError):
-        return os.getsid(pid)
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        if fields and fields[0] not in {"Z", "X"}:
+            return _Entry(parent=int(fields[1]), session=int(fields[3]), started=fields[19])
     return None
+
+
+def _handles(pids: Iterable[int], table: Mapping[int, _Entry]) -> list[psutil.Process]:
+    """Handles of those that are still the ones in the table: a number may have gone to another process since."""
+    found = []
+    for pid in pids:
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(pid)
+            entry = _entry(pid)
+            if entry is not None and entry.started == table[pid].started:
+                found.append(process)
+    return found
 
 
 def _environment(pid: int) -> frozenset[bytes]:
