@@ -744,7 +744,9 @@ class _Maker:
         service.pop("depends_on", None)
         if kept:
             service["depends_on"] = kept
-        links = [link for link in service.get("links") or [] if str(link).split(":")[0] in self._services]
+        # Compose starts what is linked, too.
+        reachable = self._services.keys() - stopped
+        links = [link for link in service.get("links") or [] if str(link).split(":")[0] in reachable]
         service.pop("links", None)
         if links:
             service["links"] = links

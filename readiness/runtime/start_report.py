@@ -119,7 +119,7 @@ _ENGINE_CAUSES: tuple[tuple[FailureCause, re.Pattern[str]], ...] = (
 
 _TOOL_MISSING = re.compile(
     r"executable file not found|(^|[: ])(command )?not found\s*$|no such file or directory: unknown|"
-    r"can't open .*: No such file|ModuleNotFoundError|No module named|Cannot find module",
+    r"can't open .*No such file|ModuleNotFoundError|No module named|Cannot find module",
     re.MULTILINE,
 )
 _REFUSED = re.compile(
