@@ -11,7 +11,7 @@ from readiness.facts.http import Exchange, StatusClass
 from readiness.facts.model import StackModel
 from readiness.facts.probe_body import leaks_in, mask, read_body, secret_values
 from readiness.facts.probes import Answer, Phase, ProbeLeak, ServiceSnapshot, Span, Timeline
-from readiness.instruments.poller import Ask, Poller, Sample
+from readiness.instruments.poller import NO_ANSWER, Ask, Poller, Sample
 from readiness.runtime import Stack
 from readiness.target import Entry, Probe, Request, Target
 
@@ -168,7 +168,8 @@ def _runs(samples: Sequence[Sample], zero: float, secrets: Mapping[str, str], *,
     runs: list[list[Sample]] = []
     last: tuple[object, ...] | None = None
     for sample in samples:
-        error = sample.error.split(":")[0] if sample.error else None
+        # A port that nobody listens on refuses, resets or closes as it likes: all of that is *nobody there*.
+        error = sample.error and ("late" if sample.error.startswith(NO_ANSWER) else "nobody there")
         likeness = (sample.status, error, _FIGURES.sub("0", sample.body) if with_body else None)
         if likeness == last:
             runs[-1].append(sample)

@@ -189,19 +189,22 @@ class OutageScenario:
         """Watch until every probe that was well at rest is well again; restart the service where one stays down."""
         self._say("the probes to recover", self.periods.recovery)
         dependency_ready: float | None = None
+        # A started dependency may take its own time to be healthy again; the probes' time counts from there. One that
+        # was frozen is ready at once, whatever its engine's last health check made of the pause.
+        is_timed = phase == "stopped" and self._dependency_has_health()
 
-        def is_dependency_ready() -> bool:
+        def is_settled() -> bool:
             nonlocal dependency_ready
-            if dependency_ready is None and self._is_dependency_healthy():
+            if is_timed and dependency_ready is None and self._is_dependency_healthy():
                 dependency_ready = round(time.monotonic() - zero, 3)
-            return dependency_ready is not None
+            return self._is_well(poller, zero)
 
-        # A dependency may take its own time to be healthy again; the probes' time counts from there.
-        has_health = self._dependency_has_health()
-        poller.wait(lambda: not has_health or is_dependency_ready(), at_most_seconds=self.periods.ready)
+        poller.wait(
+            lambda: is_settled() or not is_timed or dependency_ready is not None, at_most_seconds=self.periods.ready
+        )
         began = time.monotonic()
         bound = self.periods.recovery + self._longest_cache
-        is_well = self._wait(poller, lambda: self._is_well(poller, zero), began, 0.0, bound, stale_before=zero)
+        is_well = self._wait(poller, is_settled, began, 0.0, bound, stale_before=zero)
         seen = self._phase(poller, zero=zero, since=since, label=f"after the dependency was {phase}")
         if not is_well:
             self._restart_app(poller, phase)

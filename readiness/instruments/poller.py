@@ -25,7 +25,7 @@ from readiness.exceptions import StackError
 from readiness.runtime import Endpoint
 from readiness.target import Entry, Request
 
-__all__ = ["Ask", "Poller", "Sample", "ask_once", "burst", "loopback_server", "run_bounded"]
+__all__ = ["NO_ANSWER", "Ask", "Poller", "Sample", "ask_once", "burst", "loopback_server", "run_bounded"]
 
 T = TypeVar("T")
 
@@ -36,6 +36,8 @@ MAX_HEADER_CHARS = 16 * 1024
 #: A limiter that says no is not asked at full speed again: the audit must not keep its own window full.
 BACK_OFF_SECONDS = 2.0
 TOO_MANY_REQUESTS = 429
+#: How the error of an exchange begins that took too long.
+NO_ANSWER = "no answer within"
 
 Resolve = Callable[[str, int], Endpoint]
 
@@ -213,7 +215,7 @@ async def ask_once(ask: Ask, where: Endpoint | None) -> Sample:
         async with asyncio.timeout(ask.timeout_seconds), _connection(ask.entry, where) as (reader, writer):
             status, headers, body = await _exchange(ask, reader, writer)
     except TimeoutError:
-        status, error = None, f"no answer within {ask.timeout_seconds:g} s"
+        status, error = None, f"{NO_ANSWER} {ask.timeout_seconds:g} s"
     except (OSError, h11.ProtocolError, EOFError) as problem:
         status, error = None, f"{type(problem).__name__}: {problem}"[:300]
     return Sample(

@@ -161,11 +161,19 @@ def _redis_cli(stack: Stack, service: str, login: Login) -> str:
         '{ [ -z "$1" ] || export REDISCLI_AUTH="$1"; exec "$cli" INFO commandstats; }; done; exit 127'
     )
     done = stack.execute(service, ["sh", "-c", script, "sh", login.password], timeout_seconds=ASK_SECONDS)
-    return _output(done, service, "redis-cli")
+    reply = _output(done, service, "redis-cli")
+    # redis-cli ends with 0 also when it is refused.
+    if reply.lstrip().startswith(("NOAUTH", "NOPERM", "WRONGPASS", "ERR", "(error)")):
+        raise GatherError(f"Redis refuses INFO: {reply.strip()[:100]}")
+    return reply
 
 
 def _psql(stack: Stack, service: str, login: Login) -> str:
-    script = 'PGPASSWORD="$1" PGCONNECT_TIMEOUT=5 exec psql -X -A -t -U "$2" -d "$3" -c "$4"'
+    # By its socket, else by TCP: where the socket is, only the server's own settings say.
+    script = (
+        'command -v psql >/dev/null 2>&1 || exit 127; export PGPASSWORD="$1" PGCONNECT_TIMEOUT=5; '
+        'for host in "" 127.0.0.1; do psql -X -A -t -w ${host:+-h "$host"} -U "$2" -d "$3" -c "$4" && exit; done; exit 2'
+    )
     database = login.database or login.user or "postgres"
     command = ["sh", "-c", script, "sh", login.password, login.user or "postgres", database, _TRANSACTIONS]
     return _output(stack.execute(service, command, timeout_seconds=ASK_SECONDS), service, "psql")
