@@ -23,13 +23,14 @@ from readiness.audit.start import create_run
 from readiness.audit.workbench import Workbench
 from readiness.catalogue import shipped_checks
 from readiness.check import Category, Impact
-from readiness.exceptions import ReadinessError
+from readiness.exceptions import ConfigError, ReadinessError
 from readiness.facts._codec import decode, encode
+from readiness.profile_file import check_known
 from readiness.runtime.reaper import reap_dead_runs, start_reaper
 from readiness.scorecard import CheckResult
 from readiness.scrub import Scrubber
 from readiness.verdict import Outcome, Verdict
-from readiness.waiver import waive
+from readiness.waiver import validate, waive
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -94,7 +95,9 @@ class AuditHooks:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Keep what the profile wants, order it, and plan the gathering."""
+        """Keep what the profile wants, and order it."""
+        if config.args_source is not pytest.Config.ArgsSource.ARGS:
+            self._refuse_unknown_ids(items)
         dropped = select(items, self._run)
         if dropped:
             config.hook.pytest_deselected(items=dropped)
@@ -142,6 +145,15 @@ class AuditHooks:
         item.user_properties.append((PROPERTY, json.dumps(data)))
         self._show(report, item, result)
         return report
+
+    def _refuse_unknown_ids(self, items: list[pytest.Item]) -> None:
+        """A typo in a profile or a waiver would silently change the scope."""
+        ids = {meta.id for item in items if (meta := check_meta(item)) is not None}
+        try:
+            check_known(self._run.profile, ids)
+            validate(self._run.target.waivers, known=ids, file=self._run.target.file)
+        except ConfigError as error:
+            raise pytest.UsageError(str(error)) from error
 
     def pytest_sessionfinish(self) -> None:
         """Remove this process's stack."""

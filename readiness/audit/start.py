@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from readiness.audit.run import Run
-from readiness.audit.runtimes import choose_runtime
+from readiness.audit.runtimes import choose_runtime, make_runtime
 from readiness.audit.settings import Settings
+from readiness.discovery import complete_offline
 from readiness.exceptions import ConfigError, RecordingError
 from readiness.facts._codec import decode
 from readiness.profile_file import load_profile
 from readiness.render import formats
 from readiness.scoring import GRADES
+from readiness.runtime.attached import AttachedRuntime
 from readiness.target import Target
-from readiness.target_file import find_target, load_target
+from readiness.target_file import check_against_model, find_target, load_target
 
 if TYPE_CHECKING:
     import pytest
@@ -43,7 +46,28 @@ def create_run(config: pytest.Config) -> Run:
     profile = _profile(settings)
     target = _target(settings)
     runtime = choose_runtime(settings, target)
-    return Run.create(runtime=runtime, settings=settings, profile=profile, target=target)
+    run = Run.create(runtime=runtime, settings=settings, profile=profile, target=target)
+    if runtime == "replay":
+        return run
+    try:
+        return dataclasses.replace(run, target=_with_model(run))
+    except BaseException:
+        shutil.rmtree(run.folder, ignore_errors=True)
+        raise
+
+
+def _with_model(run: Run) -> Target:
+    """The target with what the model alone tells: ports and services must be known before the stack is started.
+
+    Raises:
+        ConfigError: the model cannot be read, or the declaration names services that it does not have.
+    """
+    runtime, target = make_runtime(run), run.target
+    if isinstance(runtime, AttachedRuntime):
+        return dataclasses.replace(target, entries=(runtime.entry,), service=runtime.entry.service)
+    model = runtime.model()
+    check_against_model(target, model)
+    return complete_offline(target, model)
 
 
 def _profile(settings: Settings) -> Profile:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from readiness.check import Impact
-from readiness.discovery import complete_offline, complete_online
+from readiness.discovery import complete_online
 from readiness.facts.http import Exchange, StatusClass
 from readiness.facts.model import StackModel
 from readiness.facts.start import StackStart
@@ -30,13 +30,12 @@ def stack_start(started: Stack) -> StackStart:
 
 @gatherer(impact=Impact.OBSERVES, at_most_seconds=300)
 def target(declared: Target, runtime: Runtime, started: Stack) -> Target:
-    """The target with what can be found out about it; without a running stack, from the model alone."""
-    offline = complete_offline(declared, runtime.model())
+    """The target with what the running stack tells about it; what the model tells is in ``declared`` already."""
     if not started.report.is_up:
-        return offline
+        return declared
     with HttpClient(started, timeout_seconds=ASK_SECONDS) as http:
 
         def ask(entry: Entry, request: Request) -> Exchange:
             return http.send(entry, request, purpose=StatusClass.PROBE)
 
-        return complete_online(offline, ask)
+        return complete_online(declared, ask, model=runtime.model())
