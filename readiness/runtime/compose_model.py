@@ -204,7 +204,10 @@ class _Resolver:
             self._fill(name, is_required=True)
         if not is_resolved and not required and (kind := _CAST.search(said)) and unset:
             for name in sorted(unset):
-                self._set(name, "true" if kind[1] == "Bool" else "1", "a number" if kind[1] != "Bool" else "a flag")
+                if generated_value(name, run_id=self._run_id)[0] == "a value":
+                    self._set(name, "true" if kind[1] == "Bool" else "1", "a flag" if kind[1] == "Bool" else "a number")
+                else:
+                    self._fill(name, is_required=False)
             return True
         for name in sorted(unset):
             self._fill(name, is_required=False)
