@@ -190,8 +190,8 @@ def _output(done: Completed, service: str, program: str) -> str:
 def _resp_info(where: Endpoint, login: Login) -> str:
     """``INFO commandstats`` over a bare connection (RESP2, redis.io/docs/reference/protocol-spec)."""
     try:
-        with socket.create_connection((where.host, where.port), timeout=ASK_SECONDS) as connection:
-            stream = connection.makefile("rwb")
+        place = (where.host, where.port)
+        with socket.create_connection(place, timeout=ASK_SECONDS) as connection, connection.makefile("rwb") as stream:
             if login.password:
                 words = ["AUTH", *([login.user] if login.user else []), login.password]
                 _resp(stream.write, stream.flush, words)

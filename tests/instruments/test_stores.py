@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from readiness.exceptions import GatherError, StackError
+from readiness.instruments.stores import postgres_counter, redis_counter
+from readiness.runtime import Completed, Endpoint
+
+STATISTICS = (
+    "# Commandstats\r\n"
+    "cmdstat_ping:calls=7,usec=10\r\n"
+    "cmdstat_get:calls=30,usec=99\r\n"
+    "cmdstat_info:calls=4,usec=9\r\n"
+    "cmdstat_auth:calls=9,usec=9\r\n"
+    "cmdstat_client|setinfo:calls=18,usec=9\r\n"
+)
+
+
+@dataclass
+class FakeStack:
+    """Runs scripted commands; ``ran`` keeps what was asked."""
+
+    answers: list[Completed] = field(default_factory=list)
+    runtime: str = "compose"
+    variables: dict[str, dict[str, str]] = field(default_factory=dict)
+    where: Endpoint | None = None
+    ran: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+
+    def execute(self, service: str, command: Sequence[str], *, timeout_seconds: float = 30.0) -> Completed:
+        self.ran.append((service, tuple(command)))
+        return self.answers.pop(0)
+
+    def environment(self, service: str) -> Mapping[str, str]:
+        if service not in self.variables:
+            raise StackError("gone")
+        return self.variables[service]
+
+    def endpoint(self, service: str, port: int) -> Endpoint:
+        assert self.where is not None
+        return self.where
+
+
+def done(output: str, exit_code: int = 0) -> Completed:
+    return Completed(exit_code=exit_code, output=output)
+
+
+def test_redis_commands_are_counted_without_the_connections_own() -> None:
+    stack = FakeStack([done(STATISTICS)])
+    counter = redis_counter(stack, "cache")  # type: ignore[arg-type]  # a fake
+    assert (counter.unit, counter.read()) == ("commands", 37.0)
+    assert stack.ran[0][0] == "cache"
+
+
+def test_redis_is_asked_again_with_the_password_of_its_users() -> None:
+    refused = done("NOAUTH Authentication required.")
+    stack = FakeStack([refused, done(STATISTICS)], variables={"api": {"REDIS_URL": "redis://:sec%40ret@cache:6379/0"}})
+    assert redis_counter(stack, "cache", users=["api"]).read() == 37.0  # type: ignore[arg-type]  # a fake
+    assert stack.ran[1][1][-1] == "sec@ret"
+
+
+def test_redis_with_its_own_password() -> None:
+    stack = FakeStack(
+        [done("NOAUTH Authentication required."), done(STATISTICS)], variables={"cache": {"REDIS_PASSWORD": "secret"}}
+    )
+    assert redis_counter(stack, "cache").read() == 37.0  # type: ignore[arg-type]  # a fake
+
+
+def test_a_store_without_its_client_program_says_so() -> None:
+    counter = redis_counter(FakeStack([done("", 127)] * 2), "cache")  # type: ignore[arg-type]  # a fake
+    with pytest.raises(GatherError, match="has no redis-cli"):
+        counter.read()
+
+
+def test_postgres_transactions_are_read_from_among_warnings() -> None:
+    stack = FakeStack([done("could not change directory\n4711\n")], variables={"db": {"POSTGRES_USER": "shop"}})
+    counter = postgres_counter(stack, "db")  # type: ignore[arg-type]  # a fake
+    assert (counter.unit, counter.read()) == ("transactions", 4711.0)
+    assert "shop" in stack.ran[0][1]
+
+
+def test_postgres_is_asked_as_its_user_does() -> None:
+    url = "postgresql+asyncpg://shop:pa%3Ass@db:5432/orders?ssl=off"
+    stack = FakeStack([done("denied", 2), done("12")], variables={"api": {"DATABASE_URL": url}, "db": {}})
+    assert postgres_counter(stack, "db", users=["api"]).read() == 12.0  # type: ignore[arg-type]  # a fake
+    assert stack.ran[1][1][4:7] == ("pa:ss", "shop", "orders")
+
+
+def test_a_refusing_postgres_is_an_error() -> None:
+    stack = FakeStack([done("FATAL: no", 2)] * 3, variables={"db": {"POSTGRES_PASSWORD": "x"}})
+    with pytest.raises(GatherError, match="ended with 2"):
+        postgres_counter(stack, "db").read()  # type: ignore[arg-type]  # a fake
+
+
+def test_an_answer_without_a_number_is_an_error() -> None:
+    with pytest.raises(GatherError, match="no transaction count"):
+        postgres_counter(FakeStack([done("hello")] * 3), "db").read()  # type: ignore[arg-type]  # a fake
+
+
+@contextmanager
+def redis_server(password: str = "") -> Iterator[Endpoint]:
+    """Speaks as much RESP as ``INFO`` and ``AUTH`` need."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection, connection.makefile("rwb") as stream:
+                    may = not password
+                    while line := stream.readline():
+                        words = []
+                        for _ in range(int(line[1:])):
+                            stream.readline()
+                            words.append(stream.readline().strip().decode())
+                        if words[0] == "AUTH":
+                            may = words[-1] == password
+                            stream.write(b"+OK\r\n" if may else b"-WRONGPASS\r\n")
+                        elif not may:
+                            stream.write(b"-NOAUTH Authentication required.\r\n")
+                        else:
+                            stream.write(b"$%d\r\n%s\r\n" % (len(STATISTICS), STATISTICS.encode()))
+                        stream.flush()
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield Endpoint(host="127.0.0.1", port=server.getsockname()[1])
+
+
+def test_a_process_is_asked_at_its_own_port_and_never_by_a_program() -> None:
+    with redis_server("secret") as where:
+        stack = FakeStack(runtime="process", where=where, variables={"cache": {"REDIS_PASSWORD": "secret"}})
+        assert redis_counter(stack, "cache").read() == 37.0  # type: ignore[arg-type]  # a fake
+    assert stack.ran == []
+
+
+def test_a_process_with_another_password_is_an_error() -> None:
+    with redis_server("secret") as where:
+        stack = FakeStack(runtime="process", where=where)
+        with pytest.raises(GatherError, match="NOAUTH"):
+            redis_counter(stack, "cache").read()  # type: ignore[arg-type]  # a fake
+
+
+@pytest.mark.parametrize("make", [redis_counter, postgres_counter])
+def test_a_process_that_does_not_listen_is_an_error(make: type) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        where = Endpoint(host="127.0.0.1", port=server.getsockname()[1])
+    with pytest.raises(GatherError, match="cannot be asked"):
+        make(FakeStack(runtime="process", where=where), "store").read()
