@@ -6,6 +6,7 @@ Standard library only; everything is frozen, keyword-only and survives a JSON ro
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -79,6 +80,11 @@ class Measurement:
     unit: str
     at_most: float | None = None
     at_least: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is no number: it keeps every limit, or none, and JSON cannot hold it."""
+        if not math.isfinite(self.value):
+            raise ValueError(f"{self.name} is {self.value}, which is not a measurement")
 
     @property
     def is_within(self) -> bool:

@@ -19,8 +19,18 @@ PURE = {
     "readiness.target": {"readiness.verdict"},
     "readiness.profile": {"readiness.verdict"},
     "readiness.headers": {"readiness.verdict", "readiness.facts", "readiness.headers"},
+    "readiness.probes": {"readiness.verdict", "readiness.facts", "readiness.probes", "readiness.target"},
+    "readiness.waiver": {"readiness.exceptions", "readiness.scorecard", "readiness.target", "readiness.verdict"},
+    "readiness.scrub": {"readiness.check", "readiness.verdict"},
+    "readiness.starter": {"readiness.target"},
     "readiness.scorecard": {"readiness.check", "readiness.facts", "readiness.verdict"},
-    "readiness.scoring": {"readiness.check", "readiness.facts", "readiness.profile", "readiness.scorecard", "readiness.verdict"},
+    "readiness.scoring": {
+        "readiness.check",
+        "readiness.facts",
+        "readiness.profile",
+        "readiness.scorecard",
+        "readiness.verdict",
+    },
     "readiness.render": {
         "readiness.check",
         "readiness.exceptions",
@@ -87,10 +97,23 @@ CHECKS = sorted((ROOT / "checks").rglob("*.py"))
 
 @pytest.mark.parametrize("path", CHECKS, ids=lambda path: path.stem)
 def test_checks_import_only_facts_and_the_public_names(path: Path) -> None:
-    allowed = {"readiness", "readiness.facts", "readiness.headers", "readiness.target"}
-    standard = {"__future__", "collections", "dataclasses", "datetime", "enum", "itertools", "math", "re", "statistics", "typing"}
+    allowed = {"readiness", "readiness.facts", "readiness.headers", "readiness.probes", "readiness.target"}
+    standard = {
+        "__future__",
+        "collections",
+        "dataclasses",
+        "datetime",
+        "enum",
+        "itertools",
+        "math",
+        "re",
+        "statistics",
+        "typing",
+    }
     for module in _imports(path):
-        assert module == "readiness" or _is_below(module, allowed - {"readiness"}) or module.split(".")[0] in standard, module
+        assert (
+            module == "readiness" or _is_below(module, allowed - {"readiness"}) or module.split(".")[0] in standard
+        ), module
 
 
 def test_there_are_modules_and_checks_to_hold_to_the_rules() -> None:

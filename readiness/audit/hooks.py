@@ -155,9 +155,12 @@ class AuditHooks:
         except ConfigError as error:
             raise pytest.UsageError(str(error)) from error
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
-        """Remove this process's stack."""
-        self._bench.close()
+        """Remove this process's stack, or say where it is left."""
+        kept = self._bench.close()
+        if kept:
+            (self._run.work / f"kept-{self._bench.worker}.txt").write_text("\n".join(kept), encoding="utf-8")
 
     def _show(self, report: pytest.TestReport, item: pytest.Item, result: CheckResult) -> None:
         if result.outcome is Outcome.PASS:

@@ -33,6 +33,7 @@ from readiness.scorecard import (
 from readiness.scoring import ALGORITHM_VERSION, grade_run
 from readiness.scrub import Scrubber
 from readiness.target import Target
+from readiness.waiver import notices
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,12 +86,21 @@ class Reporter:
         if self._card is not None:
             terminalreporter.section("readiness", sep="=")
             width = terminalreporter._tw.fullwidth  # noqa: SLF001  # the public width rounds down for wide characters
-            text = terminal.render(self._card, width=width, colour=terminalreporter.hasmarkup)
+            encoding = getattr(terminalreporter._tw._file, "encoding", None) or "ascii"  # noqa: SLF001
+            text = terminal.render(
+                self._card,
+                width=width,
+                colour=terminalreporter.hasmarkup,
+                ascii_only=not encoding.lower().startswith("utf"),
+            )
             terminalreporter.write_line(text.rstrip("\n"))
         if self._problem:
             terminalreporter.write_line(self._problem, red=True)
         for path in self._files:
             terminalreporter.write_line(f"written: {path}")
+        for path in sorted(self._run.work.glob("kept-*.txt")):
+            terminalreporter.section("the stack was left up", sep="-")
+            terminalreporter.write_line(path.read_text(encoding="utf-8"))
 
     def close(self) -> None:
         """End the progress; the run's folder goes with its guard, or here where a replay had none."""
@@ -108,7 +118,9 @@ class Reporter:
         return [self._results.get(row["id"]) or decode(CheckResult, row) for row in absent]
 
     def _scrubber(self) -> Scrubber:
-        return Scrubber(self._bench.secrets)
+        # A password that equals a service's name is known to everybody, and blanking it would blank the report.
+        model: StackModel | None = self._bench.store.peek("stack_model", StackModel)
+        return Scrubber(self._bench.secrets, public={self._run.target.name, *(model.services if model else ())})
 
     def _build(self, results: list[CheckResult], *, is_interrupted: bool) -> Scorecard:
         run, store = self._run, self._bench.store
@@ -151,6 +163,7 @@ class Reporter:
             next_grade=graded.next_grade,
             categories=graded.categories,
             checks=graded.checks,
+            notices=notices(run.target.waivers, graded.checks),
         )
         return from_json(self._scrubber().clean(to_json(card)))
 

@@ -19,8 +19,8 @@ from readiness.exceptions import ConfigError, RecordingError
 from readiness.facts._codec import decode
 from readiness.profile_file import load_profile
 from readiness.render import formats
-from readiness.scoring import GRADES
 from readiness.runtime.attached import AttachedRuntime
+from readiness.scoring import GRADES
 from readiness.target import Target
 from readiness.target_file import check_against_model, find_target, load_target
 

@@ -89,9 +89,20 @@ class Workbench:
         """
         return self._makers[name]()
 
-    def close(self) -> None:
-        """Undo what is not undone and remove the stack; idempotent."""
-        self._drop_stack()
+    def close(self) -> tuple[str, ...]:
+        """Undo what is not undone and remove the stack, or leave it up where the run says so; idempotent.
+
+        Returns:
+            Where a stack was left up, how to reach and remove it.
+        """
+        stack = self._stack
+        if stack is None or not self.run.settings.keep:
+            self._drop_stack()
+            return ()
+        if self._faults is not None:
+            self._faults.undo_all()
+        self._stack = None
+        return stack.keep()
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -197,7 +208,7 @@ class Workbench:
         self._is_set_up = False
         if http is not None:
             http.close()
-        if stack is not None and not self.run.settings.keep:
+        if stack is not None:
             began = time.monotonic()
             stack.close()
             self.store.span("remove the stack", "stop", began)

@@ -11,7 +11,7 @@ import json
 import os
 import time
 import traceback
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from readiness.facts._codec import decode, encode
 from readiness.verdict import Inconclusive, NotApplicable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from readiness.gather._declare import GathererMeta
     from readiness.runtime import Progress
@@ -97,7 +97,7 @@ class FactStore:
             if self.is_replay:
                 reason = f"the recording holds no fact {meta.name!r}"
                 raise Inconclusive(reason, supply="record again with --readiness-record, with the checks that need it")
-            if self._gather_if_free(meta) or (meanwhile and self._gather_another(than=meta)):
+            if self._gather_if_free(meta, is_nested=not meanwhile) or (meanwhile and self._gather_another(than=meta)):
                 continue
             waiting_since = waiting_since or time.monotonic()
             if time.monotonic() > deadline:
@@ -127,15 +127,19 @@ class FactStore:
         rest = sorted((m for m in self.plan if m.name != than.name), key=lambda m: -m.at_most_seconds)
         return any(self._read(meta.name) is None and self._gather_if_free(meta) for meta in rest)
 
-    def _gather_if_free(self, meta: GathererMeta) -> bool:
+    def _gather_if_free(self, meta: GathererMeta, *, is_nested: bool = False) -> bool:
+        """Gather unless somebody else does, or is in the way. A nested gathering has its caller's lease already."""
         try:
             lock = FileLock(self.folder / f"{meta.name}.lock").acquire(timeout=0)
         except Timeout:
             return False
         with lock:
-            if self._read(meta.name) is None:
-                self._gather(meta)
-        return True
+            if self._read(meta.name) is not None:
+                return True
+            with nullcontext(True) if is_nested else self._lease(meta.impact) as is_leased:
+                if is_leased:
+                    self._gather(meta)
+                return is_leased
 
     def _gather(self, meta: GathererMeta) -> None:
         assert self.instrument is not None  # noqa: S101  # a store that gathers is always given its instruments
@@ -145,11 +149,10 @@ class FactStore:
             if refusal := self.refusal(meta.impact):
                 raise Inconclusive(refusal)  # noqa: TRY301  # one place keeps every reason
             instruments = {name: self.instrument(name) for name in meta.instruments}
-            with self._lease(meta.impact):
-                began = time.monotonic()
-                if self.progress is not None:
-                    self.progress(f"gathering {meta.name}", at_most_seconds=meta.at_most_seconds)
-                fact = meta.function(**instruments)
+            began = time.monotonic()
+            if self.progress is not None:
+                self.progress(f"gathering {meta.name}", at_most_seconds=meta.at_most_seconds)
+            fact = meta.function(**instruments)
             record["fact"] = encode(fact)
         except NotApplicable as reason:
             record["not_applicable"] = str(reason)
@@ -166,12 +169,25 @@ class FactStore:
         self.span(meta.name, "gather", began)
         self.after(meta.impact)
 
-    def _lease(self, impact: Impact) -> AbstractContextManager[object]:
-        """Whoever perturbs is alone on the host, so that no latency is skewed and nobody else meets its refusals."""
-        if self.is_replay:
-            return nullcontext()
-        lease = ReadWriteLock(self.folder / "host-lease.db")
-        return lease.write_lock() if impact is Impact.PERTURBS else lease.read_lock()
+    @contextmanager
+    def _lease(self, impact: Impact) -> Iterator[bool]:
+        """Whoever perturbs is alone on the host: no latency is skewed, and nobody else meets its refusals.
+
+        Yields False where others are at work: waiting for them would keep further ones from beginning, so the caller
+        gathers something else first.
+        """
+        lease = ReadWriteLock(self.folder / "host-lease.db", is_singleton=False)
+        acquire = lease.acquire_write if impact is Impact.PERTURBS else lease.acquire_read
+        try:
+            acquire(timeout=0 if impact is Impact.PERTURBS else -1)
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lease.release()
+            lease.close()
 
     def _read(self, name: str) -> dict[str, Any] | None:
         if name not in self._known:

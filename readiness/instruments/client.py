@@ -98,9 +98,10 @@ class HttpClient:
         body, error = b"", None
         try:
             where = self._stack.endpoint(entry.service, entry.port)
+            host = f"[{where.host}]" if ":" in where.host else where.host
             with self._client.stream(
                 request.method,
-                f"{scheme}://{where.host}:{where.port}{path}",
+                f"{scheme}://{host}:{where.port}{path}",
                 headers=sent,
                 content=content,
                 timeout=httpx.Timeout(bound),

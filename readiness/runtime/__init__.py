@@ -145,6 +145,13 @@ class Stack(Protocol):
     def environment(self, service: str) -> Mapping[str, str]:
         """The variables in force."""
 
+    def keep(self) -> tuple[str, ...]:
+        """Let the stack outlive the run; afterwards this object does nothing to it any more.
+
+        Returns:
+            Lines that say how to reach each port and how to remove everything.
+        """
+
     def close(self) -> None:
         """Remove everything of this stack; idempotent, never raises for what is already gone."""
 

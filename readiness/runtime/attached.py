@@ -179,6 +179,10 @@ class AttachedStack:
         self._check(service)
         return {}
 
+    def keep(self) -> tuple[str, ...]:
+        """Nothing was started, so nothing is kept."""
+        return ()
+
     def close(self) -> None:
         """Nothing was started, so nothing is removed."""
 

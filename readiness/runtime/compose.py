@@ -359,6 +359,24 @@ class ComposeStack:
         pairs = (str(entry).partition("=") for entry in self._inspect(service)["Config"].get("Env") or [])
         return {name: value for name, _, value in pairs}
 
+    def keep(self) -> tuple[str, ...]:
+        """Let the stack outlive this process (``--readiness-keep``); afterwards :meth:`close` does nothing.
+
+        Returns:
+            How to reach each pinned port, and the command that removes everything.
+        """
+        with self._lock:
+            self._is_closed = True
+        reach = [
+            f"{service}: {LOOPBACK}:{pinned} (container port {port})"
+            for service, ports in sorted(self._safe.ports.items())
+            for port, pinned in sorted(ports.items())
+        ]
+        self._ports.close()
+        self._client.close()
+        down = f"docker compose -p {self._project} down --volumes --remove-orphans --rmi local"
+        return (*reach, f"remove: {down}; rm -rf {self._place}")
+
     def close(self) -> None:
         """Remove the copy's containers, networks, volumes, files and ports; idempotent.
 

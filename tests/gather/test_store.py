@@ -103,6 +103,44 @@ def test_a_worker_that_would_wait_gathers_another_fact_meanwhile(tmp_path: Path)
     }
 
 
+def test_who_perturbs_waits_until_nobody_else_is_at_work_and_does_other_things_meanwhile(tmp_path: Path) -> None:
+    under_way, release = threading.Event(), threading.Event()
+    seen: list[str] = []
+
+    def watching(progress: str) -> Fact:
+        under_way.set()
+        release.wait(10)
+        seen.append("watched")
+        return Fact(value=1)
+
+    def storm(progress: str) -> Fact:
+        seen.append("storm")
+        return Fact(value=2)
+
+    def other(progress: str) -> Fact:
+        seen.append("other")
+        release.set()
+        return Fact(value=3)
+
+    plan = (meta(watching, "watching"), meta(storm, "storm", Impact.PERTURBS), meta(other, "other"))
+    first = threading.Thread(target=lambda: store(tmp_path, worker="a").obtain(plan[0]))
+    first.start()
+    assert under_way.wait(10)
+    assert store(tmp_path, worker="b", plan=plan).obtain(plan[1]) == Fact(value=2)
+    first.join()
+    assert seen == ["other", "watched", "storm"]
+
+
+def test_a_fact_that_others_are_gathered_with_needs_no_lease_of_its_own(tmp_path: Path) -> None:
+    inner = meta(Counter(), "inner")
+
+    def storm(progress: str) -> Fact:
+        return worker.obtain(inner, meanwhile=False)
+
+    worker = store(tmp_path)
+    assert worker.obtain(meta(storm, "storm", Impact.PERTURBS)) == Fact(value=1)
+
+
 def test_a_refused_impact_gathers_nothing(tmp_path: Path) -> None:
     gather = Counter()
     refusing = store(tmp_path, refusal=lambda impact: "not here" if impact is Impact.DISRUPTS else "")
