@@ -28,6 +28,8 @@ NEUTRAL_PROJECT = "readiness"
 #: Each round learns at least one thing that compose misses; no sane file misses more.
 ROUNDS = 64
 CONFIG_SECONDS = 60.0
+#: Where compose puts the values that we ask it for.
+VALUES_KEY = "x-readiness-values"
 #: The caller's own settings of compose would change which files, project and profiles are read.
 COMPOSE_SETTINGS = (
     "COMPOSE_FILE",
@@ -118,7 +120,9 @@ class _Resolver:
         scratch.mkdir(parents=True, exist_ok=True)
         self._empty = scratch / "empty.env"
         self._empty.write_text("", encoding="utf-8")
-        self._override = scratch / "env-files.yaml"
+        self._override = scratch / "override.yaml"
+        self._override.unlink(missing_ok=True)
+        self._from_environment: dict[str, list[tuple[str, str]]] = {}
 
     def resolve(self) -> OwnersModel:
         # Without interpolation compose reads no env_file, and names them all.
@@ -126,11 +130,17 @@ class _Resolver:
         if raw is None:
             raise self._error(problem)
         self._replace_missing_env_files(raw)
+        for kind in ("secrets", "configs"):
+            for name, declared in (raw.get(kind) or {}).items():
+                if variable := (declared or {}).get("environment"):
+                    self._from_environment.setdefault(str(variable), []).append((kind, name))
+        self._write_override(raw)
         for _ in range(ROUNDS):
             model, said = self._ask()
             if not self._learn(said, is_resolved=model is not None, raw=raw):
                 if model is None:
                     raise self._error(said)
+                self._take_values(model)
                 model = {**model, "services": _chosen(model, self._compose.services)}
                 return OwnersModel(model=model, changes=tuple(self._changes), files=self._compose.files)
         raise self._error(said)
@@ -140,7 +150,7 @@ class _Resolver:
         command = ["docker", "compose", "-p", NEUTRAL_PROJECT]
         for name in self._compose.files:
             command += ["-f", str(self._folder / name)]
-        if self._missing_env_files:
+        if self._override.exists():
             command += ["-f", str(self._override)]
         if self._compose.env_file:
             command += ["--env-file", str(self._env_file(self._compose.env_file))]
@@ -188,13 +198,29 @@ class _Resolver:
                 why="compose would not read the project without it; whatever it should set is not set",
             )
         )
-        lines = ["services:"]
+        self._write_override(raw)
+
+    def _write_override(self, raw: Mapping[str, Any]) -> None:
+        """What we ask of compose besides the owner's files: other env files, and the values of some variables."""
+        lines = []
         for name, missing in self._missing_env_files.items():
             entries = [_env_file_entry(e) for e in raw["services"][name].get("env_file") or []]
             kept = [p for p, _ in entries if p not in missing and ("$" in p or Path(p).is_file())]
             listed = json.dumps([*kept, str(self._empty)])
             lines.append(f"  {json.dumps(name)}:\n    env_file: !override {listed}")
-        self._override.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        lines = ["services:", *lines] if lines else []
+        # A secret that comes from a variable is read when it is mounted, from files that the copy does not have.
+        values = {variable: f"${{{variable}}}" for variable in self._from_environment}
+        lines += [f"{VALUES_KEY}: {json.dumps(values)}"] if values else []
+        if lines:
+            self._override.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    def _take_values(self, model: dict[str, Any]) -> None:
+        """Put the values of variables into the secrets and configs that are made of them."""
+        for variable, value in (model.pop(VALUES_KEY, None) or {}).items():
+            for kind, name in self._from_environment.get(variable, []):
+                if name in (model.get(kind) or {}):
+                    model[kind][name] = {"content": str(value)}
 
     def _learn(self, said: str, *, is_resolved: bool, raw: Mapping[str, Any]) -> bool:
         """Supply what compose misses; false where it says nothing that can be supplied."""

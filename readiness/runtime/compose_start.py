@@ -7,6 +7,7 @@ and from real requests, so that a stack that cannot come up is given up early an
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import socket
 import ssl
@@ -30,6 +31,7 @@ from readiness.runtime.start_report import (
     CRASH_LOOP_RESTARTS,
     HealthResult,
     Observed,
+    is_tool_missing,
     judge,
     listening_ports,
 )
@@ -65,8 +67,9 @@ ROUNDS = 4
 _MACHINE = (
     "non-overlapping ipv4 address pool", "no space left on device", "cannot connect to the docker daemon",
     "is the docker daemon running",
+    # Every port that is published is one that we chose: somebody took it in between.
+    "address already in use", "port is already allocated",
 )  # fmt: skip
-_PORT_TAKEN = ("address already in use", "port is already allocated")
 
 
 @contextlib.contextmanager
@@ -239,9 +242,16 @@ class Launch:
         plan = self._startable()
         if self._required <= plan:
             self._seed()
-            with contextlib.closing(self._http_waits()):
+            with contextlib.closing(_Waits(self._waits)):
+                if wait:
+                    self._http_waits()
                 self._bring_up(plan, wait=wait)
-        return self._report()
+        report = self._report()
+        if wait:
+            return report
+        # Nothing was waited for, so nothing can be said to have failed.
+        services = tuple(dataclasses.replace(s, cause=None, detail="", log_lines=()) for s in report.services)
+        return dataclasses.replace(report, services=services, problem="")
 
     # Images.
 
@@ -441,6 +451,7 @@ class Launch:
             or any(state["Status"] == "dead" for state in states)
             or any(state["Status"] == "exited" and not self._may_end(name, state, policy) for state in states)
             or any((state.get("Health") or {}).get("Status") == "unhealthy" for state in states)
+            or is_tool_missing(seen.health_results)
             or any(state["Status"] == "created" and state.get("Error") for state in states)
         )
 
@@ -474,7 +485,7 @@ class Launch:
 
     # Asking.
 
-    def _http_waits(self) -> _Waits:
+    def _http_waits(self) -> None:
         """One wait per entry, and one for the ready probe."""
         for entry in self._target.entries:
             self._ask(entry, f"{entry.base}/")
@@ -487,7 +498,6 @@ class Launch:
             entry = same or Entry(name="probe", service=place[0], port=place[1])
             base = "" if probe.service else entry.base
             self._ask(entry, f"{base}{probe.path}", wanted=frozenset(probe.expect))
-        return _Waits(self._waits)
 
     def _ask(self, entry: Entry, path: str, *, wanted: frozenset[int] | None = None) -> None:
         if entry.service not in self._services or entry.service in self._stopped:

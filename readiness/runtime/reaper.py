@@ -238,8 +238,10 @@ def reap_dead_runs() -> tuple[str, ...]:
     kept = set()
     for file, entry in _registered():
         run_id, owner = entry["run_id"], Owner.parse(entry["owner"])
-        if entry.get("kept") == "yes":
+        if entry.get("kept") == "yes" and Path(entry["work"]).exists():
             kept.add(run_id)
+        elif entry.get("kept") == "yes":
+            file.unlink(missing_ok=True)  # its owner has removed it
         elif owner is not None and owner.is_provably_dead:
             _reap(run_id, Path(entry["work"]), calm_rounds=1)
             file.unlink(missing_ok=True)

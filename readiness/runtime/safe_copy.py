@@ -7,6 +7,7 @@ from the owner's model is a :class:`~readiness.facts.start.Change`.
 from __future__ import annotations
 
 import copy
+import dataclasses
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from typing import Any
 
 from readiness.facts.start import Change
 from readiness.runtime import Variant
-from readiness.runtime.compose_model import needs_of, unescape
+from readiness.runtime.compose_model import needs_of, seconds_of, unescape
 from readiness.runtime.provide import NOWHERE, Store, outside, store_for
 from readiness.runtime.reaper import LABEL_OWNER, LABEL_RUN
 from readiness.runtime.safe_mounts import Decision, Disk, FileCopy, Mounts, Refusal, VolumeSeed
@@ -24,6 +25,10 @@ __all__ = ["EDGE_NETWORK", "Host", "SafeCopy", "make_safe", "needed_ports"]
 
 #: For services that only have internal networks: no port of theirs could be reached from here. It leads nowhere.
 EDGE_NETWORK = "readiness-edge"
+
+#: A health check that asks less often than this would hold up the start of everything that waits for it.
+SLOW_INTERVAL_SECONDS = 2.0
+LONGEST_START_PERIOD_SECONDS = 30.0
 
 #: These stay inside the container, whatever they say.
 _KEPT = frozenset({
@@ -543,6 +548,15 @@ class _Maker:
         if "start_interval" in safe and not self._host.has_start_interval:
             del safe["start_interval"]
             self._change(name, "healthcheck.start_interval left out", "this engine is older than version 25")
+        interval = seconds_of(check.get("interval"), 30.0)
+        is_slow = interval > SLOW_INTERVAL_SECONDS and bool(check.get("test")) and not check.get("disable")
+        if is_slow and "start_interval" not in safe and self._host.has_start_interval:
+            # Only within a start period is the start interval used; failures in it do not count, so it is kept short.
+            safe["start_interval"] = "1s"
+            safe.setdefault("start_period", f"{min(interval, LONGEST_START_PERIOD_SECONDS):g}s")
+            self._change(
+                name, "health asked every second while it starts", f"the first answer would take {interval:g} s"
+            )
         return safe
 
     # Networks and ports.
@@ -700,22 +714,24 @@ class _Maker:
         """Secrets or configs: their files are copied; what is missing is made up."""
         safe: dict[str, Any] = {}
         for name, raw in (self._model.get(kind) or {}).items():
-            declared = {key: value for key, value in (raw or {}).items() if key in {"content", "environment", "file"}}
+            declared = {key: value for key, value in (raw or {}).items() if key in {"content", "file"}}
             source = declared.get("file")
-            if source == "/dev/null":
-                safe[name] = declared
-                continue
-            is_missing = self._disk.kind(self._disk.real(source)) != "file" if source else not declared
-            if source or is_missing:
-                planned = self._mounts.copy_of(str(source or f"{self._place}/{kind}-{name}"))
-                if is_missing:
-                    made_up = f"made-up-{kind}-{_slug(name)}"
-                    planned = FileCopy(source=planned.source, destination=planned.destination, content=made_up)
-                    self._change("", f"{kind} {name} has no file: filled with a made-up one", "services ask for it")
-                self._copies[planned.destination] = planned
-                declared["file"] = planned.destination
+            if source != "/dev/null":  # an empty one, written as build secrets that may be absent are
+                declared = {"file": self._file(kind, name, declared)}
             safe[name] = declared
         return {kind: safe} if safe else {}
+
+    def _file(self, kind: str, name: str, declared: Mapping[str, Any]) -> str:
+        """Where the run's own file of a secret or config is."""
+        source = str(declared.get("file") or f"{self._place}/{kind}-{_slug(name)}")
+        planned = self._mounts.copy_of(source)
+        if "content" in declared:
+            planned = dataclasses.replace(planned, content=unescape(str(declared["content"])))
+        elif self._disk.kind(planned.source) != "file":
+            planned = dataclasses.replace(planned, content=f"made-up-{kind}-{_slug(name)}")
+            self._change("", f"{kind} {name} has no file: filled with a made-up one", "services ask for it")
+        self._copies[planned.destination] = planned
+        return planned.destination
 
     # What hangs on what.
 

@@ -58,6 +58,7 @@ def copy_files(copy: FileCopy) -> None:
     destination.parent.mkdir(parents=True, exist_ok=True)
     if copy.content is not None:
         destination.write_text(copy.content, encoding="utf-8")
+        destination.chmod(0o644)  # whoever the service runs as reads it
         if source.is_file():
             _keep_attributes(source, destination)
         return

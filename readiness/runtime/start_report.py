@@ -15,7 +15,15 @@ from readiness.facts.model import HealthCheck
 from readiness.facts.start import FailureCause, ServiceStart
 from readiness.runtime.provide import NOWHERE
 
-__all__ = ["CRASH_LOOP_RESTARTS", "HealthResult", "Observed", "asked_ports", "judge", "listening_ports"]
+__all__ = [
+    "CRASH_LOOP_RESTARTS",
+    "HealthResult",
+    "Observed",
+    "asked_ports",
+    "is_tool_missing",
+    "judge",
+    "listening_ports",
+]
 
 #: A restart policy that has not helped three times will not; the back-off has reached a second by then.
 CRASH_LOOP_RESTARTS = 3
@@ -219,6 +227,13 @@ def listening_ports(proc_net_tcp: str) -> tuple[int, ...]:
             if address != "0B00007F":  # 127.0.0.11
                 ports.add(int(port, 16))
     return tuple(sorted(ports))
+
+
+def is_tool_missing(results: Sequence[HealthResult]) -> bool:
+    """Whether a health check can never pass, because the engine twice did not find the program that it calls."""
+    return len(results) > 1 and all(
+        result.exit_code == -1 and "executable file not found" in result.output for result in results[-2:]
+    )
 
 
 def asked_ports(check: HealthCheck) -> tuple[int, ...]:

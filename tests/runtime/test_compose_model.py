@@ -97,6 +97,19 @@ def test_declared_env_file_profiles_and_services_are_obeyed(resolved: Resolve, t
 
 
 @needs_compose
+def test_secrets_and_configs_from_variables_get_their_values(resolved: Resolve, tmp_path: Path) -> None:
+    (tmp_path / "shop" / ".env").write_text("API_TOKEN=from-the-file\n", encoding="utf-8")
+    owners = resolved(
+        "services:\n  api: {image: x, secrets: [token, other], configs: [greeting]}\n"
+        "secrets:\n  token: {environment: API_TOKEN}\n  other: {environment: OTHER_TOKEN}\n"
+        "configs:\n  greeting: {environment: API_TOKEN}\n"
+    )
+    assert owners.model["secrets"]["token"] == {"content": "from-the-file"}
+    assert owners.model["configs"]["greeting"] == {"content": "from-the-file"}
+    assert owners.model["secrets"]["other"]["content"] == generated_value("OTHER_TOKEN", run_id="r1")[1]
+
+
+@needs_compose
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [

@@ -378,6 +378,17 @@ def test_limits_above_the_machine_are_lowered_and_devices_go() -> None:
     assert safe.weakened == {}
 
 
+def test_slow_health_checks_are_asked_often_while_starting() -> None:
+    test = {"test": ["CMD", "true"]}
+    check = one({"healthcheck": {**test, "interval": "1m"}})[0]["healthcheck"]
+    assert (check["start_interval"], check["start_period"], check["interval"]) == ("1s", "30s", "1m")
+    check = one({"healthcheck": {**test, "start_period": "5m"}})[0]["healthcheck"]
+    assert (check["start_interval"], check["start_period"]) == ("1s", "5m")
+    for kept in ({**test, "interval": "1s"}, {**test, "start_interval": "5s"}, {"disable": True}):
+        assert one({"healthcheck": dict(kept)})[0]["healthcheck"] == kept
+    assert one({"healthcheck": dict(test)}, has_start_interval=False)[0]["healthcheck"] == test
+
+
 def test_start_interval_is_left_out_where_the_engine_rejects_it() -> None:
     check = {"test": ["CMD", "true"], "start_interval": "1s"}
     assert one({"healthcheck": dict(check)})[0]["healthcheck"] == check
@@ -547,7 +558,7 @@ def test_secrets_and_configs_are_copied_and_made_up_where_missing() -> None:
             "none": {"file": "/dev/null"},
             "ext": {"external": True, "name": "ext"},
         },
-        configs={"inline": {"name": "neutral_inline", "content": "hello"}},
+        configs={"inline": {"name": "neutral_inline", "content": "costs $$5"}},
     )
     secrets = safe.model["secrets"]
     assert secrets["key"] == {"file": "/run-folder/copy/1-key"}
@@ -556,8 +567,11 @@ def test_secrets_and_configs_are_copied_and_made_up_where_missing() -> None:
         f"{FOLDER}/key": True,
         f"{FOLDER}/gone": False,
         "/run-folder/copy/secrets-ext": False,
+        "/run-folder/copy/configs-inline": False,
     }
-    assert safe.model["configs"] == {"inline": {"content": "hello"}}
+    inline = next(copy for copy in safe.copies if copy.source.endswith("inline"))
+    assert inline.content == "costs $5"
+    assert safe.model["configs"] == {"inline": {"file": inline.destination}}
 
 
 def test_provided_store_keeps_names_and_password_of_the_owners_address() -> None:

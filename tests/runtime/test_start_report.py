@@ -7,7 +7,7 @@ import pytest
 from readiness.facts.model import HealthCheck
 from readiness.facts.start import FailureCause, ServiceStart
 from readiness.runtime.provide import NOWHERE
-from readiness.runtime.start_report import HealthResult, Observed, asked_ports, judge, listening_ports
+from readiness.runtime.start_report import HealthResult, Observed, asked_ports, is_tool_missing, judge, listening_ports
 
 
 def ended(log: str = "", **seen: object) -> Observed:
@@ -161,6 +161,13 @@ def test_health_check_without_its_tool_cannot_pass(output: str, exit_code: int) 
     start = only(unhealthy(output, exit_code))
     assert start.cause is FailureCause.HEALTH_CHECK_IMPOSSIBLE
     assert start.health_log == (f"exit {exit_code}: {output}".strip(),)
+
+
+def test_missing_tool_is_certain_only_when_the_engine_says_so_twice() -> None:
+    missing = HealthResult(exit_code=-1, output='exec: "curl": executable file not found in $PATH')
+    assert is_tool_missing((missing, missing))
+    assert not is_tool_missing((missing,))
+    assert not is_tool_missing((missing, HealthResult(exit_code=1, output="503")))
 
 
 def test_health_check_on_a_port_where_nothing_listens_cannot_pass() -> None:
