@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import urllib.request
 import uuid
@@ -15,7 +16,7 @@ from readiness.facts.start import FailureCause, ServiceStart, StackStart
 from readiness.runtime import Variant
 from readiness.runtime.compose import ComposeRuntime, ComposeStack
 from readiness.runtime.reaper import LABEL_RUN
-from readiness.target import Compose, Entry, Target
+from readiness.target import Compose, Entry, Provide, Target
 
 pytestmark = pytest.mark.docker
 
@@ -64,8 +65,8 @@ def _service(report: StackStart, name: str) -> ServiceStart:
     return next(service for service in report.services if service.service == name)
 
 
-def _get(stack: ComposeStack, service: str) -> int:
-    where = stack.endpoint(service, 8000)
+def _get(stack: ComposeStack, service: str, port: int = 8000) -> int:
+    where = stack.endpoint(service, port)
     with urllib.request.urlopen(f"http://{where.host}:{where.port}/", timeout=5) as answer:
         return int(answer.status)
 
@@ -126,6 +127,63 @@ def test_start_without_waiting_returns_once_everything_is_created(start: Start) 
     stack = start("sound", entry="api", variant=Variant(name="cold", wait=False))
     assert not stack.report.is_up
     assert stack.state("api").status in {"created", "running"}
+
+
+@pytest.fixture
+def postgres_image() -> Iterator[str]:
+    tag = "readiness-e2e-postgres:local"
+    model = {"services": {"db": {"image": tag, "build": {"context": str(STACKS / "images"), "target": "postgres"}}}}
+    command = ["docker", "compose", "-p", "readiness-e2e-images", "-f", "-"]
+    subprocess.run([*command, "build", "-q"], input=json.dumps(model), text=True, check=True, timeout=300)
+    yield tag
+    subprocess.run(["docker", "image", "rm", tag], capture_output=True, check=True, timeout=60)
+
+
+def test_stack_of_odd_parts_comes_up_without_those_that_nobody_needs(
+    tmp_path: Path, postgres_image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("READINESS_E2E_TOKEN", "from $outside")
+    entries = tuple(
+        Entry(name=name, service=name, port=port) for name, port in (("api", 8000), ("pair", 8000), ("near", 8001))
+    )
+    target = Target(
+        name="odd",
+        folder=str(STACKS / "odd"),
+        compose=Compose(files=("compose.yaml",)),
+        service="api",
+        entries=entries,
+        provide=(Provide(store="postgres", env="DATABASE_URL"),),
+        images={"postgres:16": postgres_image},
+    )
+    run_id = uuid.uuid4().hex[:8]
+    runtime = ComposeRuntime(target, run_id=run_id, work=tmp_path)
+    try:
+        stack = runtime.start(Variant(), progress=_quiet)
+        report = stack.report
+        assert report.is_up, report
+        causes = {service.service: service.cause for service in report.services if service.cause}
+        assert causes == {
+            "dashboard": FailureCause.IMAGE_MISSING,
+            "broken": FailureCause.IMAGE_BUILD,
+            "waiting": FailureCause.DEPENDENCY_NOT_HEALTHY,
+        }
+        assert any("no longer resolves" in line for line in _service(report, "broken").log_lines)
+        assert stack.execute("api", ["cat", "/run/secrets/token"]).output == "from $outside"
+        assert stack.environment("api")["DATABASE_URL"] == "postgresql://shop:secret@postgres:5432/shop"
+        assert [
+            _get(stack, name, entry.port) for name, entry in zip(("api", "pair", "near"), entries, strict=True)
+        ] == [
+            200,
+            200,
+            200,
+        ]
+        stack.pause("pair")
+        paused = ["docker", "ps", "-q", "--filter", f"label={LABEL_RUN}={run_id}", "--filter", "status=paused"]
+        assert len(subprocess.run(paused, capture_output=True, text=True, check=True).stdout.split()) == 2
+        stack.unpause("pair")
+    finally:
+        runtime.close()
+    assert _left(run_id) == []
 
 
 def test_wrong_password_is_named_and_its_dependent_points_at_it(start: Start) -> None:
