@@ -45,4 +45,8 @@ def test_an_installed_copy_collects_the_shipped_checks(wheel: Path, tmp_path: Pa
     environment = {**os.environ, "PYTHONPATH": str(site)}
     done = subprocess.run(command, cwd=user, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{site.name}/readiness/checks/headers/check_nosniff.py" in done.stdout
+    assert "headers/check_nosniff.py::" in done.stdout
+    where = [sys.executable, "-c", "from readiness.catalogue import shipped_checks; print(shipped_checks())"]
+    found = subprocess.run(where, cwd=user, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    assert found.stdout.strip() == str(site / "readiness" / "checks")
+    assert not (user / "reports").exists()

@@ -215,6 +215,8 @@ class ControllerHooks:
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write the scorecard; the gate decides the exit status of a run that was not broken off."""
+        if self._config.option.collectonly:
+            return
         card = self._reporter.finish(is_interrupted=exitstatus not in {0, 1})
         if card is not None and exitstatus in {0, 1}:
             session.exitstatus = 1 if self._others_failed or not card.gate.passed else 0
