@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     disk_free_ratio_min: float = Field(default=0.10, ge=0, le=1)
     memory_used_ratio_max: float = Field(default=0.90, ge=0, le=1)
     #: Stretches the loading of a small model to that of a real one.
-    model_load_seconds: float = Field(default=1.2, ge=0)
+    model_load_seconds: float = Field(default=1.0, ge=0)
     #: Below the grace period of compose.yaml, so that the service ends before it is killed.
     shutdown_seconds: PositiveFloat = 20
     #: Mounts a route that raises, so that the answer to an unforeseen error can be seen.
