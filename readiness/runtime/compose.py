@@ -106,7 +106,7 @@ class ComposeRuntime:
             engine=engine,
         )
         with self._lock:
-            has_images = any(not other.is_closed for other in self._stacks)
+            has_images = any(not other.is_closed and other.is_launched for other in self._stacks)
             self._stacks.append(stack)
         stack.on_close = self._closed
         try:
@@ -203,6 +203,11 @@ class ComposeStack:
     def is_closed(self) -> bool:
         """Whether :meth:`close` has been called."""
         return self._is_closed
+
+    @property
+    def is_launched(self) -> bool:
+        """Whether its start has ended, well or not."""
+        return self._report is not None
 
     @property
     def runtime(self) -> str:

@@ -257,7 +257,9 @@ class Launch:
 
     def _images(self) -> None:
         built = sorted(set(self._safe.built) & set(self._services))
-        if built and not self._built_before:
+        if self._built_before:
+            built = [name for name in built if not self._has_image(name)]
+        if built:
             self._progress(f"building {len(built)} images", at_most_seconds=BUILD_SECONDS)
             began = time.monotonic()
             done = self._cli("build", *built, seconds=BUILD_SECONDS)
@@ -431,11 +433,14 @@ class Launch:
         """Decide whether the service is ready, lost, or still on its way."""
         seen, now = self._seen[name], time.monotonic()
         states = [container["State"] for container in seen.containers]
-        if not states or seen.is_lost:
+        if not states:
+            return
+        if seen.is_lost and not all((state.get("Health") or {}).get("Status") == "healthy" for state in states):
             return
         is_ready = all(self._is_ready(name, container, now) for container in seen.containers)
         if is_ready and all(wait.passed.is_set() for wait in self._waits if wait.service == name):
-            seen.ready_at = seen.ready_at or now
+            # One that was given up as unhealthy may yet have made it while the others were looked at.
+            seen.ready_at, seen.is_lost = seen.ready_at or now, False
             return
         seen.ready_at = None
         policy = restart_policy(self._services[name])
@@ -467,7 +472,8 @@ class Launch:
         if any(wait.service == name for wait in self._waits):
             return True  # its answers tell, and the caller asks for them
         since = self._seen[name].running_since[container["Id"], state["StartedAt"]]
-        return now - since >= SETTLED_SECONDS
+        # After each end it has to prove more.
+        return now - since >= SETTLED_SECONDS * (1 + self._seen[name].restarts)
 
     def _must_run(self, name: str) -> bool:
         """Whether a program that ends with 0 has not done its job: somebody expects it to stay."""

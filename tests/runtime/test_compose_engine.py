@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+
+import psutil
+import pytest
+
+from readiness.exceptions import StackError
+from readiness.runtime import engine
+from readiness.runtime.compose import _demultiplexed
+from readiness.runtime.compose_start import required_services
+from readiness.runtime.engine import Commands, available
+from readiness.runtime.reaper import RUN_VARIABLE
+from readiness.target import Entry, Target
+
+
+@pytest.fixture
+def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A docker command of the test's own making."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    return folder / "docker"
+
+
+def write(docker: Path, *, compose: str = "exit 0", context: str = "exit 1", version: str = "echo 1.45") -> None:
+    lines = ['case "$1" in', f"compose) {compose};;", f"context) {context};;", f"version) {version};;", "esac"]
+    docker.write_text("#!/bin/sh\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    docker.chmod(0o755)
+
+
+def test_engine_that_answers_is_available(docker: Path) -> None:
+    write(docker)
+    assert available() is None
+
+
+def test_missing_command_plugin_engine_and_permission_are_told_apart(
+    docker: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as alone:
+        alone.setenv("PATH", str(docker.parent))
+        assert available() == "the docker command is not installed"
+    write(docker, compose="exit 1")
+    assert "no compose plugin" in str(available())
+    write(docker, version="echo 'Cannot connect to the Docker daemon' >&2; exit 1")
+    assert str(available()).startswith("no engine answers at unix:///var/run/docker.sock: Cannot connect")
+    write(docker, version="echo 'permission denied while trying to connect' >&2; exit 1")
+    assert "may not use the engine" in str(available())
+
+
+def test_engine_on_another_machine_is_not_used(docker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(docker, context="echo ssh://build-host")
+    assert "ssh://build-host is not on this machine" in str(available())
+    monkeypatch.setenv("DOCKER_HOST", "tcp://10.0.0.1:2375")
+    assert "tcp://10.0.0.1:2375 is not on this machine" in str(available())
+
+
+def test_engine_that_hangs_is_not_waited_for(docker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "PATIENCE_SECONDS", 0.2)
+    write(docker, version="exec sleep 30")
+    assert "no engine answers" in str(available())
+
+
+def test_command_tells_its_end_and_carries_the_runs_id(tmp_path: Path) -> None:
+    commands = Commands("r1", tmp_path)
+    program = f"import os, sys; print(os.environ['{RUN_VARIABLE}'], os.environ['A']); sys.exit(3)"
+    done = commands.run([sys.executable, "-c", program], cwd=tmp_path, timeout_seconds=30, environment={"A": "a"})
+    assert (done.exit_code, done.stdout, done.is_ok) == (3, "r1 a\n", False)
+    assert list((tmp_path / "pids").iterdir()) == []
+    with pytest.raises(StackError, match="cannot be run"):
+        commands.run(["/nowhere/program"], cwd=tmp_path, timeout_seconds=1)
+
+
+def test_late_command_is_ended_with_all_its_children(tmp_path: Path) -> None:
+    commands = Commands("r1", tmp_path)
+    # The child leaves its parent's process group, as the docker command's plugins do, but not the session.
+    script = "import os, subprocess; p = subprocess.Popen(['sleep', '60'], process_group=0); print(p.pid, flush=True); p.wait()"
+    done = commands.run([sys.executable, "-c", script], cwd=tmp_path, timeout_seconds=1.0)
+    assert done.exit_code is None
+    child = int(done.stdout)
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+
+
+def test_running_commands_can_be_ended_from_another_thread(tmp_path: Path) -> None:
+    commands = Commands("r1", tmp_path)
+    codes: list[int | None] = []
+    thread = threading.Thread(
+        target=lambda: codes.append(commands.run(["sleep", "60"], cwd=tmp_path, timeout_seconds=60).exit_code)
+    )
+    thread.start()
+    while not any((tmp_path / "pids").glob("*")):
+        thread.join(0.01)
+    commands.end_all()
+    thread.join(10)
+    assert codes == [None]
+
+
+def test_streams_of_an_execution_are_put_together_in_order() -> None:
+    def frame(stream: int, data: bytes) -> bytes:
+        return bytes([stream, 0, 0, 0]) + len(data).to_bytes(4, "big") + data
+
+    whole = frame(1, b"out ") + frame(2, b"err ") + frame(1, b"out")
+    assert _demultiplexed(whole) == b"out err out"
+    assert _demultiplexed(whole[:-2]) == b"out err o"
+    assert _demultiplexed(b"") == b""
+
+
+def test_what_is_asked_and_its_needs_are_required_and_all_where_nothing_is_said() -> None:
+    services = {"web": {"depends_on": {"api": {}}}, "api": {"depends_on": {"db": {}}}, "db": {}, "ui": {}}
+    plain = Target(name="x", folder="/x")
+    assert required_services(plain, services) == {"web", "api", "db", "ui"}
+    asked = Target(name="x", folder="/x", service="api", entries=(Entry(name="direct", service="api", port=1),))
+    assert required_services(asked, services) == {"api", "db"}
