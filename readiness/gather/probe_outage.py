@@ -234,9 +234,11 @@ class OutageScenario:
             ]
             return until() or not any(is_stale_answer(sample, zero=change) for sample in newest)
 
+        if is_over():
+            return until()
         poller.wait(is_over, at_most_seconds=max(0.0, self.periods.stale - (time.monotonic() - zero)))
-        poller.wait(until, at_most_seconds=self.periods.settled + 1)
-        return until()
+        # What follows the old answer needs a moment to show that it lasts.
+        return poller.wait(until, at_most_seconds=self.periods.settled + 2 * self.periods.interval)
 
     def _restart_app(self, poller: Poller, phase: str) -> None:
         """Leave a sound stack behind: the next phase would otherwise judge the last one's ruins."""

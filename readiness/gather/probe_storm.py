@@ -28,14 +28,15 @@ class StormPlan:
 
     Attributes:
         requests, seconds: the ledger's figures: 500 within 5 s.
-        at_once: few, so that a crowd that finds an expired cache together does not look like no cache.
+        at_once: few: a crowd that finds an expired cache together must not look like no cache, and callers who share
+            one check that is under way must not look like a cache.
         quiet_seconds: how long the stores are watched without it, for what other clients ask.
         lag_seconds: PostgreSQL publishes its counters at most once a second (PGSTAT_MIN_INTERVAL).
     """
 
     requests: int = 500
     seconds: float = 4.5
-    at_once: int = 10
+    at_once: int = 3
     quiet_seconds: float = 3.0
     lag_seconds: float = 1.5
 
