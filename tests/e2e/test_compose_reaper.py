@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -104,6 +105,8 @@ def begin(tmp_path: Path) -> Iterator[Begin]:
         if run.process.poll() is None:
             run.kill()
         sweep(run.run_id)
+        shutil.rmtree(run.work, ignore_errors=True)
+    reap_dead_runs()  # also forgets the kept run, whose folder has gone
 
 
 @pytest.mark.parametrize(
