@@ -1,0 +1,53 @@
+"""Every row of the claims ledger that a seed guide claims or implies, in the families built so far, has its check."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from readiness.catalogue import load_checks
+
+LEDGER = Path(os.environ.get("READINESS_LEDGER", Path(__file__).parent.parent.parent.parent / "shared" / "CLAIMS.md"))
+#: Heading of a family in the ledger -> the first part of its rows' ids.
+BUILT = {"Security headers": "headers", "Health probes": "probe"}
+
+
+def _rows(marks: set[str]) -> dict[str, set[str]]:
+    """Row id -> seeds that name it with one of these marks; an empty mark is a plain claim."""
+    rows: dict[str, set[str]] = {}
+    for section in re.split(r"^## ", LEDGER.read_text(encoding="utf-8"), flags=re.MULTILINE):
+        if section.splitlines()[0] not in BUILT:
+            continue
+        for row, seeds in re.findall(r"^\| `([a-z_]+\.[a-z0-9_]+)` \|[^|]*\| ([^|]*) \|", section, flags=re.MULTILINE):
+            names = re.findall(r"(\w+)(?: \(\*(\w+)\*\))?", seeds)
+            claiming = {name for name, mark in names if mark in marks}
+            if claiming:
+                rows[row] = claiming
+    return rows
+
+
+CLAIMED, IMPLIED = {""}, {"", "implied"}
+
+pytestmark = pytest.mark.skipif(not LEDGER.is_file(), reason="the claims ledger is not part of this repository")
+
+
+def test_every_claimed_or_implied_row_is_covered_by_a_check() -> None:
+    covered = {row for meta in load_checks() for row in meta.covers}
+    assert len(_rows(IMPLIED)) == 32
+    assert set(_rows(IMPLIED)) - covered == set()
+
+
+def test_a_check_names_the_seeds_that_claim_its_rows_and_no_stranger() -> None:
+    claimed, implied = _rows(CLAIMED), _rows(IMPLIED)
+    for meta in load_checks():
+        plain = set().union(*(claimed.get(row, set()) for row in meta.covers))
+        at_most = set().union(*(implied.get(row, set()) for row in meta.covers))
+        assert plain <= set(meta.seeds) <= at_most, meta.id
+
+
+def test_a_check_covers_only_rows_of_the_ledger_or_itself() -> None:
+    rows = set(_rows(IMPLIED))
+    assert {row for meta in load_checks() for row in meta.covers if row not in rows and row != meta.id} == set()
