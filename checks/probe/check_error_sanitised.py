@@ -33,7 +33,7 @@ def check_error_sanitised(
             evidence=(Evidence(source=leak.where, text=leak.leak.excerpt),),
         )
         for outage in outages
-        for leak in outage.leaks
+        for leak in {leak.leak.kind: leak for leak in reversed(outage.leaks)}.values()
     ]
     fallen = {
         f"{probe.path} ({course.settled.status})"

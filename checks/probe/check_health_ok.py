@@ -12,12 +12,14 @@ from readiness.target import Probe, ProbeKind, Target
 
 #: The detailed report may be for administrators alone.
 FOR_EVERYBODY = tuple(kind for kind in ProbeKind if kind is not ProbeKind.DETAILED)
+#: A service that still loads says no, and is not broken.
+LOADING = frozenset({"loading", "starting", "initializing", "initialising", "warming up"})
 
 
 @check(
     id="probe.health_ok",
     category=Category.PROBE,
-    severity=Severity.CRITICAL,
+    severity=Severity.HIGH,
     title="Every health endpoint answers yes on a healthy stack, without a login",
     why="Probers have no login; an endpoint that refuses them, or says no at rest, takes every instance out of service.",
     source="Kubernetes documentation, HTTP probes (any status from 200 to 399 is success)",
@@ -47,6 +49,8 @@ def _findings(probe: Probe, answers: ProbeAnswers, doubts: list[str]) -> list[Fi
         proof = (proof_of(answers, worst),)
         if worst.status == TOO_MANY_REQUESTS:
             doubts.append(f"{probe.path} is refused by a rate limiter, which the audit may have filled itself")
+        elif read_body(worst.body).status in LOADING:
+            doubts.append(f"{probe.path} is still {read_body(worst.body).status}, which is no fault")
         elif len(wrong) < len(answers.answers) and worst.status is None:
             doubts.append(f"{probe.path} answered {len(answers.answers) - len(wrong)} of {len(answers.answers)} times")
         elif worst.status in ASKS_FOR_LOGIN:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ from readiness.target import ProbeKind, Target
 
 #: Where a moment without a time zone is local time: the offsets in use are multiples of a quarter of an hour.
 QUARTER_SECONDS = 900.0
+#: Seconds do not grow so much faster than seconds; milliseconds do, a thousand times.
+TOO_FAST = 10.0
 UPTIMES = frozenset({"uptime_seconds", "uptime"})
 
 
@@ -57,7 +60,7 @@ def check_live(probe_baseline: ProbeBaseline, target: Target, limits: LiveLimits
     if has_time:
         findings += _clock(answers, read, limits)
     if has_uptime:
-        findings += _uptime(answers, read, limits)
+        findings += _uptime(answers, read, limits, is_declared=bool(declared & UPTIMES))
     shown = [name for name, there in (("time", has_time), ("uptime", has_uptime)) if there]
     return pass_or_fail(
         findings, f"{probe.path} says {read[0][1].status!r}; {' and '.join(shown) or 'no figures'} move with the clock"
@@ -83,20 +86,21 @@ def _clock(answers: ProbeAnswers, read: tuple[tuple[Answer, HealthBody], ...], l
 
 
 def _uptime(
-    answers: ProbeAnswers, read: tuple[tuple[Answer, HealthBody], ...], limits: LiveLimits
+    answers: ProbeAnswers, read: tuple[tuple[Answer, HealthBody], ...], limits: LiveLimits, *, is_declared: bool
 ) -> Iterator[Finding]:
     known = [(answer, body.uptime_seconds) for answer, body in read if body.uptime_seconds is not None]
     (first, start), (last, end) = known[0], known[-1]
     elapsed = last.at_seconds - first.at_seconds
-    slack = limits.growth_seconds + first.seconds + last.seconds
     # Several processes behind one port have several uptimes; each of them still grows.
     if elapsed > limits.growth_seconds and end == start:
         message = f"the uptime {start:g} does not move in {elapsed:.1f} s"
         yield Finding(message=message, evidence=(proof_of(answers, first), proof_of(answers, last)))
-    elif end - start > elapsed + slack and end - start > 2 * elapsed + slack:
-        message = f"the uptime grows by {end - start:.1f} in {elapsed:.1f} s: not seconds"
+    steps = [(b - a, other.at_seconds - one.at_seconds) for (one, a), (other, b) in itertools.pairwise(known)]
+    if steps and all(grown > TOO_FAST * (passed + limits.growth_seconds) for grown, passed in steps):
+        message = f"the uptime grows by {end - start:.0f} in {elapsed:.1f} s: not seconds"
         yield Finding(message=message, evidence=(proof_of(answers, first), proof_of(answers, last)))
     age = answers.service_age_seconds
-    if age is not None and start > age + limits.clock_seconds:
+    # An uptime that nobody declared may be the machine's.
+    if is_declared and age is not None and start > age + limits.clock_seconds:
         message = f"the uptime is {start:.0f} s, though the service was started {age:.0f} s ago"
         yield Finding(message=message, evidence=(proof_of(answers, first),))

@@ -105,10 +105,7 @@ class OutageScenario:
             UnsupportedError: this stack's services cannot be stopped.
             GatherError, StackError: it could not be done, or not be undone.
         """
-        if Capability.STOP not in self.stack.capabilities:
-            raise UnsupportedError(
-                Capability.STOP, runtime=self.stack.runtime, hint="audit a throw-away stack with --readiness-target"
-            )
+        require_stop(self.stack)
         asks = tuple(self.asks.values())
         with Poller(asks, resolve=self.stack.endpoint, interval_seconds=self.periods.interval) as poller:
             before = self._at_rest(poller)
@@ -321,6 +318,17 @@ class OutageScenario:
         self.progress(f"watching {what}", at_most_seconds=seconds)
 
 
+def require_stop(stack: Stack) -> None:
+    """Stop where nothing can be taken away; such a stack may not even tell which services it has.
+
+    Raises:
+        UnsupportedError: it cannot.
+    """
+    if Capability.STOP not in stack.capabilities:
+        hint = "audit a throw-away stack with --readiness-target"
+        raise UnsupportedError(Capability.STOP, runtime=stack.runtime, hint=hint)
+
+
 def stoppable(target: Target, stack: Stack, services: Iterable[str]) -> tuple[str, ...]:
     """Those of ``services`` that exist here and are not themselves under audit (peers are each other's dependency)."""
     return tuple(name for name in services if name in stack.services and name != target.service)
@@ -329,6 +337,9 @@ def stoppable(target: Target, stack: Stack, services: Iterable[str]) -> tuple[st
 def _outage_of(
     role: Role, *, target: Target, stack: Stack, http: HttpClient, faults: Faults, runtime: Runtime, progress: Progress
 ) -> Outage:
+    is_declined = any(key in target.declined for key in ("roles", f"roles.{role}"))
+    if not is_declined:
+        require_stop(stack)
     services = stoppable(target, stack, target.services_of(role))
     asks = asks_of(target, runtime.model())
     if not services or not asks:
@@ -376,6 +387,7 @@ def backend_outages(
     target: Target, stack: Stack, faults: Faults, runtime: Runtime, progress: Progress
 ) -> BackendOutages:
     """The probes while each declared component that is neither database nor cache is stopped, one after the other."""
+    require_stop(stack)
     components, not_stoppable = other_components(target, stack)
     asks = asks_of(target, runtime.model())
     outages = []

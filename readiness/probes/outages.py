@@ -290,7 +290,7 @@ def judge_fall(
                 supply=f"probes:\n  {probe.kind}: {{path: {probe.path}, cache_seconds: HOW_LONG_AN_ANSWER_IS_REUSED}}",
             )
         message = f"{probe.path} still says {course.settled.status} {course.last_yes:.0f} s {when}"
-        return (Finding(message=message, evidence=proof),), ""
+        return (Finding(message=message, evidence=(*proof, *_is_required(probe, outage, words))),), ""
     findings = list(_wrong_refusal(probe, course, words, proof))
     last = max((t for t in (course.last_yes, course.last_stale_yes) if t is not None), default=0.0)
     allowed = probe.cache_seconds + period_seconds
@@ -309,6 +309,25 @@ def judge_fall(
     ]
     summary = f"{probe.path} answered {course.settled.status or course.settled.error} from {course.first_no or 0:.1f} s {when}"
     return tuple(findings), summary
+
+
+def _is_required(probe: Probe, outage: Outage, words: str) -> tuple[Evidence, ...]:
+    """What shows that the service cannot do without the dependency: its owner's word, else a failing request.
+
+    Raises:
+        Inconclusive: neither does, and a probe need not fall with what the service can do without.
+    """
+    if probe.components:
+        return ()
+    supply = f"probes:\n  {probe.kind}: {{path: {probe.path}, components: {{NAME: {outage.services[0]}}}}}"
+    asked = {timeline.url for timeline in (outage.before.timelines if outage.before else ())}
+    ordinary = next((exchange for exchange in outage.exchanges if exchange.url not in asked), None)
+    unknown = f"{probe.path} stays as it is without the {words}; whether the service needs the {words} is not declared"
+    if ordinary is None:
+        raise Inconclusive(unknown, supply=supply)
+    if ordinary.status is not None and ordinary.status < SERVER_ERROR:
+        raise Inconclusive(f"{unknown}, and {ordinary.label}", supply=supply)
+    return (Evidence(source=ordinary.label, text=ordinary.body.strip()[:300] or (ordinary.error or "(empty body)")),)
 
 
 def _wrong_refusal(probe: Probe, course: Course, words: str, proof: tuple[Evidence, ...]) -> Iterator[Finding]:

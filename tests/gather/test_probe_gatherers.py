@@ -430,6 +430,16 @@ def test_a_stack_without_the_store_is_left_alone(stack: FakeStack, faults: Fault
     assert stack.calls == []
 
 
+def test_a_stack_that_cannot_stop_anything_is_not_called_one_without_stores(stack: FakeStack, faults: Faults) -> None:
+    stack.capabilities, stack.services = frozenset(), ()
+    gather = function_of(probe_outage.database_outage)
+    with pytest.raises(UnsupportedError, match="stop and start"):
+        gather(target=target(), stack=stack, http=None, faults=faults, runtime=FakeRuntime(), progress=say)  # type: ignore[operator]  # a gatherer
+    declined = target(declined={"roles.db": "it keeps nothing"})
+    fact = gather(target=declined, stack=stack, http=None, faults=faults, runtime=FakeRuntime(), progress=say)  # type: ignore[operator]  # a gatherer
+    assert fact.services == ()
+
+
 def test_the_service_under_audit_is_never_its_own_dependency(stack: FakeStack) -> None:
     peers = probe_outage.stoppable(target(), stack, ("api", "db", "elsewhere"))  # type: ignore[arg-type]  # a fake
     assert peers == ("db",)
