@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from readiness.check import Impact
 from readiness.exceptions import StackError, UnsupportedError
 from readiness.facts.http import Exchange, StatusClass
+from readiness.facts.probe_body import mask
 from readiness.facts.probes import BackendOutages, Outage, Phase, ProbeLeak
 from readiness.gather import gatherer
 from readiness.gather.probe_asking import (
@@ -157,7 +159,8 @@ class OutageScenario:
             self._say(f"the probes without {' and '.join(self.services)}", most)
             self._wait(poller, lambda: self._has_fallen(poller, zero), zero, self.periods.stopped_at_least, most)
             if self.ordinary is not None:
-                self._exchanges.append(self.ordinary())
+                answer = self.ordinary()
+                self._exchanges.append(dataclasses.replace(answer, body=mask(answer.body, self._secrets)))
             with poller.quiet(at_most_seconds=self.periods.timeout + 1):
                 stopped = self._phase(poller, zero=zero, since=since, label="dependency stopped")
                 fault.undo()
