@@ -151,13 +151,13 @@ class OutageScenario:
         return self._phase(poller, zero=zero, since=zero)
 
     def _stopped(self, poller: Poller) -> tuple[Phase, Phase, float | None]:
-        most = self.periods.stopped_at_most + self._longest_cache
+        least, most = self.periods.stopped_at_least, self.periods.stopped_at_most + self._longest_cache
         bound = most + self.periods.stale + 2 * self.periods.timeout + 30
         since = time.monotonic()
         with self.faults.stopped_all(*self.services, at_most_seconds=bound) as fault:
             zero = fault.applied_at
             self._say(f"the probes without {' and '.join(self.services)}", most)
-            self._wait(poller, lambda: self._has_fallen(poller, zero), zero, self.periods.stopped_at_least, most)
+            self._wait(poller, lambda: self._has_fallen(poller, zero, must_answer=True), zero, least, most)
             if self.ordinary is not None:
                 answer = self.ordinary()
                 self._exchanges.append(dataclasses.replace(answer, body=mask(answer.body, self._secrets)))
@@ -271,9 +271,20 @@ class OutageScenario:
     def _is_limited(self, poller: Poller, since: float) -> bool:
         return any(self._latest(poller, name, since, 1) == [Standing.LIMITED] for name in self.asks)
 
-    def _has_fallen(self, poller: Poller, zero: float) -> bool:
-        """Whether every probe that depends on the role has stopped saying yes, and not only just now."""
-        return all(self._is_settled(poller, name, zero) for name in self.asks if self._depends(name))
+    def _has_fallen(self, poller: Poller, zero: float, *, must_answer: bool = False) -> bool:
+        """Whether every probe that depends on the role has stopped saying yes, and not only just now.
+
+        Args:
+            poller: who asks.
+            zero: since when.
+            must_answer: silence is not enough: the first check after a loss may wait for a name that is gone.
+        """
+        for name in self.asks:
+            if self._depends(name):
+                is_silent = must_answer and self._latest(poller, name, zero, 1) == [Standing.SILENT]
+                if is_silent or not self._is_settled(poller, name, zero):
+                    return False
+        return True
 
     def _depends(self, name: str) -> bool:
         components = set(self._probe(name).components.values())

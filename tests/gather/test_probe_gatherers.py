@@ -42,7 +42,7 @@ EVERYTHING = frozenset(Capability)
 PERIODS = Periods(
     before=0.08,
     stopped_at_least=0.1,
-    stopped_at_most=0.3,
+    stopped_at_most=0.5,
     settled=0.04,
     recovery=0.3,
     stale=0.6,
@@ -74,6 +74,7 @@ class World:
     stale_until: float = 0.0
     asked: int = 0
     full: bool = False
+    slow_once: float = 0.0
 
     @property
     def lost(self) -> set[str]:
@@ -96,6 +97,9 @@ class World:
         if path == "/items":
             return (503 if self.lost else 200), []
         self.asked += 1
+        if self.slow_once and self.lost:
+            seconds, self.slow_once = self.slow_once, 0.0
+            time.sleep(seconds)
         if self.hangs and self.paused:
             time.sleep(1.0)
         if time.monotonic() < self.stale_until:
@@ -335,6 +339,14 @@ def test_an_answer_from_before_is_waited_out(stack: FakeStack, faults: Faults, w
     assert fact.stopped is not None
     assert fact.stopped.seconds > PERIODS.stopped_at_most
     assert said(fact, "stopped", "ready") == [200, 503]
+
+
+def test_a_slow_first_refusal_is_not_taken_for_silence(stack: FakeStack, faults: Faults, world: World) -> None:
+    world.slow_once = 0.6
+    fact = outage(stack, faults, pause=False)
+    assert fact.stopped is not None
+    # The request may have been under way when the database stopped, a moment before the zero.
+    assert statuses(fact.stopped.of("ready"))[-2:] == [None, 503]
 
 
 def test_secrets_are_found_and_never_kept(stack: FakeStack, faults: Faults, world: World) -> None:
