@@ -54,6 +54,8 @@ ROUNDS = 60
 #: Quiet rounds that prove that nothing creates any more.
 CALM_ROUNDS = 3
 ROUND_SECONDS = 1.0
+#: For the run's processes to end by themselves before they are killed; the promise allows thirty.
+PATIENCE_SECONDS = 4.0
 #: Of one docker command; the engine is slow while it removes many things at once.
 COMMAND_SECONDS = 60.0
 #: Between two looks at the owner, where the pipe does not tell (a forked child keeps it open).
@@ -281,8 +283,13 @@ def _watch(owner: Owner | None) -> bytes:
 def _reap(run_id: str, work: Path | None, *, calm_rounds: int) -> None:
     """End the run's processes and sweep until it stays calm; then its folder and its registration go."""
     calm = 0
+    # A database that is killed outright leaves shared memory behind, which bears no mark of the run.
+    _signal_processes(run_id, work, signal.SIGCONT)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while _signal_processes(run_id, work, signal.SIGTERM) and time.monotonic() < deadline:
+        time.sleep(0.1)
     for _ in range(ROUNDS):
-        ended = _end_processes(run_id, work)
+        ended = _signal_processes(run_id, work, signal.SIGKILL)
         calm = 0 if ended or sweep(run_id) else calm + 1
         if calm >= calm_rounds:
             break
@@ -304,9 +311,9 @@ def _is_ours(work: Path, run_id: str) -> bool:
     return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and marker == run_id
 
 
-def _end_processes(run_id: str, work: Path | None) -> int:
-    """SIGKILL the registered process groups and every bearer of the run's variable; returns how many were alive."""
-    ended = 0
+def _signal_processes(run_id: str, work: Path | None, number: signal.Signals) -> int:
+    """Signal the registered process groups and every bearer of the run's variable; returns how many were alive."""
+    alive = 0
     for entry in _pid_entries(work):
         pid = int(entry["pid"])
         created = _create_time(pid)
@@ -314,15 +321,15 @@ def _end_processes(run_id: str, work: Path | None) -> int:
             continue
         with contextlib.suppress(OSError):
             if os.getpgid(pid) == pid:
-                os.killpg(pid, signal.SIGKILL)
+                os.killpg(pid, number)
             else:
-                os.kill(pid, signal.SIGKILL)
-            ended += 1
+                os.kill(pid, number)
+            alive += 1
     for pid in _bearers(f"{RUN_VARIABLE}={run_id}"):
         with contextlib.suppress(OSError):
-            os.kill(pid, signal.SIGKILL)
-            ended += 1
-    return ended
+            os.kill(pid, number)
+            alive += 1
+    return alive
 
 
 def _pid_entries(work: Path | None) -> Iterator[Mapping[str, float]]:

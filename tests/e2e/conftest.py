@@ -33,7 +33,8 @@ class Audited:
         """For assertion messages: the terminal's summary and why checks did not pass."""
         rows = [row for row in self.card["checks"] if row["outcome"] not in {"pass", "not_applicable"}]
         reasons = [
-            f"{row['id']}: {row['outcome']}: {row['reason']} {'; '.join(f['message'] for f in row['findings'])}" for row in rows
+            f"{row['id']}: {row['outcome']}: {row['reason']} {'; '.join(f['message'] for f in row['findings'])}"
+            for row in rows
         ]
         return "\n".join([self.output[-4000:], *reasons])
 
@@ -63,4 +64,6 @@ def healthy(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     runtime = request.module.RUNTIME
     folder = tmp_path_factory.mktemp(f"healthy-{runtime}")
     arguments = ["--readiness-profile=production", "--readiness-demo", f"--readiness-runtime={runtime}"]
-    return run_audit(folder, *arguments, f"--readiness-record={folder / 'recording'}", "--readiness-format=json,html,md")
+    return run_audit(
+        folder, *arguments, f"--readiness-record={folder / 'recording'}", "--readiness-format=json,html,md"
+    )

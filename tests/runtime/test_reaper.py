@@ -93,6 +93,18 @@ def test_ended_but_not_waited_for_owner_is_dead(sleeper: Sleeper) -> None:
     assert owner.is_provably_dead
 
 
+def test_process_that_ignores_the_signal_to_end_is_killed(tmp_path: Path) -> None:
+    work = work_of(tmp_path)
+    guard = start_reaper("r1", work)
+    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+    environment = {**os.environ, RUN_VARIABLE: "r1"}
+    with subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE) as deaf:
+        assert deaf.stdout is not None
+        assert deaf.stdout.readline() == b"deaf\n"
+        guard.close()
+        assert deaf.wait(5) == -9
+
+
 def test_end_of_a_run_takes_its_processes_and_folder(tmp_path: Path, sleeper: Sleeper) -> None:
     work = work_of(tmp_path)
     guard = start_reaper("r1", work)
@@ -103,7 +115,7 @@ def test_end_of_a_run_takes_its_processes_and_folder(tmp_path: Path, sleeper: Sl
     assert abs(entry["create_time"] - time.time()) < 60
     guard.close()
     guard.close()
-    assert registered.wait(5) == bearer.wait(5) == -9
+    assert registered.wait(5) == bearer.wait(5) == -15
     assert stranger.poll() is None
     assert not work.exists()
     assert list(tmp_path.glob("readiness-runs-*/*")) == []
