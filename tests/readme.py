@@ -16,8 +16,8 @@ def checks_table() -> str:
     """Every shipped check, by family."""
     rows = ["| check | what holds when it passes | severity |", "|---|---|---|"]
     order = list(CATEGORY_TITLES)
-    for meta in sorted(load_checks(), key=lambda meta: (order.index(meta.category), meta.id)):
-        rows.append(f"| `{meta.id}` | {meta.title} | {meta.severity} |")
+    metas = sorted(load_checks(), key=lambda meta: (order.index(meta.category), meta.id))
+    rows += [f"| `{meta.id}` | {meta.title} | {meta.severity} |" for meta in metas]
     return "\n".join(rows)
 
 

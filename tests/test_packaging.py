@@ -23,7 +23,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_ships_checks_profiles_schemas_templates_and_the_demo(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    for source, target in (("checks", "readiness/checks"), ("profiles", "readiness/profiles"), ("readiness", "readiness")):
+    for source, target in (
+        ("checks", "readiness/checks"),
+        ("profiles", "readiness/profiles"),
+        ("readiness", "readiness"),
+    ):
         wanted = {
             f"{target}/{path.relative_to(ROOT / source)}"
             for path in (ROOT / source).rglob("*")
@@ -36,7 +40,18 @@ def test_the_wheel_ships_checks_profiles_schemas_templates_and_the_demo(wheel: P
 
 def test_an_installed_copy_collects_the_shipped_checks(wheel: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(site), str(wheel)]
+    install = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+        "--target",
+        str(site),
+        str(wheel),
+    ]
     subprocess.run(install, check=True, capture_output=True, timeout=120)
     user = tmp_path / "user"
     user.mkdir()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import types
+
 import readiness
 
 
@@ -12,8 +14,6 @@ def test_all_is_sorted_and_importable() -> None:
 
 
 def test_all_names_everything_public() -> None:
-    import types
-
     public = {
         name
         for name, value in vars(readiness).items()

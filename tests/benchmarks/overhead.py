@@ -1,7 +1,7 @@
 """What the plugin costs those who do not use it, and where an audit's time goes. Run it; it asserts nothing.
 
-    python tests/benchmarks/overhead.py            start-up against a bare pytest, alternating in one run
-    python tests/benchmarks/overhead.py CARD       the split of an audit, from its scorecard.json
+python tests/benchmarks/overhead.py            start-up against a bare pytest, alternating in one run
+python tests/benchmarks/overhead.py CARD       the split of an audit, from its scorecard.json
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ def overhead() -> None:
     ratios = [inert / bare for bare, inert in pairs]
     print(f"bare pytest   median {statistics.median(bare for bare, _ in pairs):.3f} s")
     print(f"inert plugin  median {statistics.median(inert for _, inert in pairs):.3f} s")
-    print(f"ratio         median {statistics.median(ratios):.3f}, from {min(ratios):.3f} to {max(ratios):.3f}, {RUNS} pairs")
+    print(
+        f"ratio         median {statistics.median(ratios):.3f}, from {min(ratios):.3f} to {max(ratios):.3f}, {RUNS} pairs"
+    )
 
 
 def split(path: Path) -> None:
@@ -45,7 +47,9 @@ def split(path: Path) -> None:
     for step in run["critical_path"]:
         kinds[step["kind"]] += step["seconds"]
         print(f"{step['seconds']:8.2f} s  {step['kind']:7} {step['name']}")
-    print(f"{run['seconds']:8.2f} s  in all: " + ", ".join(f"{kind} {seconds:.1f} s" for kind, seconds in kinds.items()))
+    print(
+        f"{run['seconds']:8.2f} s  in all: " + ", ".join(f"{kind} {seconds:.1f} s" for kind, seconds in kinds.items())
+    )
 
 
 if __name__ == "__main__":

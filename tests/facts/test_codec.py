@@ -35,7 +35,7 @@ def _kinds() -> list[type]:
     return list(kinds.values())
 
 
-def _values(kind: Any, depth: int = 0) -> st.SearchStrategy[Any]:
+def _values(kind: Any, depth: int = 0) -> st.SearchStrategy[Any]:  # noqa: PLR0911  # a flat table of kinds
     """Values of an annotated type, small."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if kind is Any:

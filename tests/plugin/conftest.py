@@ -23,7 +23,7 @@ name: small
 processes: {api: {command: ["{python}", -m, http.server, "{port}"], port: 8000}}
 """
 
-CONFTEST = '''
+CONFTEST = """
 from dataclasses import dataclass
 from pathlib import Path
 from readiness import Impact, Inconclusive
@@ -53,9 +53,9 @@ def broken(progress) -> Seen:
 @gatherer(impact=Impact.PERTURBS)
 def crashing(progress) -> Seen:
     raise ZeroDivisionError("ours")
-'''
+"""
 
-CHECKS = '''
+CHECKS = """
 from dataclasses import dataclass
 from readiness import Category, Evidence, Finding, Measurement, NotApplicable, Severity, Verdict, check
 
@@ -103,7 +103,7 @@ def check_gatherer_crashes(crashing) -> Verdict:
 @declare("crashes", Severity.CRITICAL)
 def check_crashes(seen) -> Verdict:
     raise KeyError("our bug")
-'''
+"""
 
 
 @pytest.fixture

@@ -96,7 +96,9 @@ def test_ended_but_not_waited_for_owner_is_dead(sleeper: Sleeper) -> None:
 def test_process_that_ignores_the_signal_to_end_is_killed(tmp_path: Path) -> None:
     work = work_of(tmp_path)
     guard = start_reaper("r1", work)
-    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+    code = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+    )
     environment = {**os.environ, RUN_VARIABLE: "r1"}
     with subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE) as deaf:
         assert deaf.stdout is not None
