@@ -46,7 +46,7 @@ class HttpClient:
         self._timeout_seconds = timeout_seconds
         # The proxy's certificate is the stack's own; whether it is a good one is judged by the TLS family, not here.
         # trust_env would send loopback traffic to the machine's proxy.
-        self._client = httpx.Client(verify=False, follow_redirects=False, trust_env=False)  # noqa: S501
+        self._client = httpx.Client(verify=False, follow_redirects=False, trust_env=False)  # noqa: S501  # nosec B501
 
     def __enter__(self) -> Self:
         """Use as a context manager to close the connections."""

@@ -52,7 +52,7 @@ class LogPipe:
         with contextlib.suppress(OSError):
             fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         # A process that has dropped its privileges may open /dev/stdout again, as under a container engine.
-        os.fchmod(write_end, 0o622)
+        os.fchmod(write_end, 0o622)  # nosec B103  # the pipe is reachable through its own process alone
         reader = threading.Thread(target=self._read, args=(read_end,), daemon=True, name="readiness-log")
         self._readers = [r for r in self._readers if r.is_alive()] + [reader]
         reader.start()
