@@ -6,7 +6,7 @@ import statistics
 from dataclasses import dataclass
 
 from readiness import Category, Evidence, Finding, Inconclusive, Measurement, Severity, Verdict, check
-from readiness.facts.probes import Latency, ProbeBaseline
+from readiness.facts.probes import Latency, ProbeLatencies
 from readiness.probes.outages import pass_or_fail
 from readiness.target import Probe, ProbeKind, Target
 
@@ -23,6 +23,9 @@ class FastLimits:
     p95_ms: float = 100.0  # the ledger's default gate; the seeds give no figure
     ceiling_seconds: float = 5.0  # brain's liveness timeout, where the target declares none
     control_ratio: float = 0.25  # a server of ours on this machine taking more than this part of the limit: no verdict
+    load_per_cpu: float = (
+        1.5  # more runnable processes per processor than that: times are this machine's, not the target's
+    )
 
 
 @check(
@@ -36,11 +39,11 @@ class FastLimits:
     seeds=("memorai", "brain"),
     defects=("live-slow",),
 )
-def check_fast(probe_baseline: ProbeBaseline, target: Target, limits: FastLimits) -> Verdict:
+def check_fast(probe_latencies: ProbeLatencies, target: Target, limits: FastLimits) -> Verdict:
     """Judge each probe's requests one after the other by p95, and 50 at once against the prober's timeout."""
     probes = [target.probes[kind] for kind in KINDS if kind in target.probes]
     target.require("probes.live", probes, example="probes:\n  live: /health/live")
-    timed = {latency.kind: latency for latency in probe_baseline.latency}
+    timed = {latency.kind: latency for latency in probe_latencies.timed}
     findings: list[Finding] = []
     measured: list[Measurement] = []
     doubts: list[str] = []
@@ -51,7 +54,8 @@ def check_fast(probe_baseline: ProbeBaseline, target: Target, limits: FastLimits
         if len(latency.sequential_seconds) < ENOUGH:
             doubts.append(f"{probe.path}: {latency.stopped_early or 'too few answers'}")
             continue
-        _judge(probe, latency, limits, findings, measured, doubts)
+        is_crowded = probe_latencies.load_per_cpu > limits.load_per_cpu
+        _judge(probe, latency, limits, is_crowded, findings, measured, doubts)
     if not findings and (doubts or not measured):
         raise Inconclusive("; ".join(doubts) or "no fast probe answered yes at rest")
     summary = ", ".join(m.describe() for m in measured if "at once" not in m.name)
@@ -63,10 +67,11 @@ def _answers_yes(probe: Probe, latency: Latency) -> bool:
     return total > 0 and sum(latency.statuses.get(str(status), 0) for status in probe.expect) >= 0.95 * total
 
 
-def _judge(  # noqa: PLR0917  # one probe, and where results go
+def _judge(  # noqa: PLR0917  # one probe, the circumstances, and where results go
     probe: Probe,
     latency: Latency,
     limits: FastLimits,
+    is_crowded: bool,
     findings: list[Finding],
     measured: list[Measurement],
     doubts: list[str],
@@ -75,7 +80,7 @@ def _judge(  # noqa: PLR0917  # one probe, and where results go
     parts = [1000 * p95(latency.sequential_seconds[n * size : (n + 1) * size]) for n in range(PARTS)]
     value, control = statistics.median(parts), 1000 * p95(latency.control_seconds or (0.0,))
     figure = Measurement(name=f"{probe.kind} p95", value=round(value, 2), unit="ms")
-    is_busy = control > limits.control_ratio * limits.p95_ms
+    is_busy = is_crowded or control > limits.control_ratio * limits.p95_ms
     if value <= limits.p95_ms:
         measured.append(Measurement(name=figure.name, value=figure.value, unit="ms", at_most=limits.p95_ms))
     # Slow in every part, and even its fastest tenth: that is no busy moment of this machine.

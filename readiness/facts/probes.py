@@ -21,6 +21,7 @@ __all__ = [
     "Pressure",
     "ProbeAnswers",
     "ProbeBaseline",
+    "ProbeLatencies",
     "ProbeLeak",
     "ProbeStorm",
     "ResourcePressure",
@@ -241,11 +242,22 @@ class Latency:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProbeLatencies:
+    """The fast probes' times, measured while nothing else of the audit was going on.
+
+    Attributes:
+        load_per_cpu: runnable processes per processor in the minute before; above one, work waited for a processor.
+    """
+
+    timed: tuple[Latency, ...]
+    load_per_cpu: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProbeBaseline:
     """Every declared probe at rest."""
 
     asked: tuple[ProbeAnswers, ...]
-    latency: tuple[Latency, ...] = ()
 
     def of(self, kind: str) -> ProbeAnswers | None:
         """The answers of a probe, or None where it was not asked."""

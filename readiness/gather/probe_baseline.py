@@ -1,32 +1,26 @@
-"""Every declared probe at rest: what it answers without a login, several times, and how long it takes."""
+"""Every declared probe at rest: what it answers without a login, several times."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections import Counter
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from readiness.check import Impact
 from readiness.exceptions import StackError
 from readiness.facts.http import StatusClass
 from readiness.facts.probe_body import read_body
-from readiness.facts.probes import Latency, ProbeAnswers, ProbeBaseline
+from readiness.facts.probes import ProbeAnswers, ProbeBaseline
 from readiness.gather import gatherer
 from readiness.gather.probe_asking import answer_of, asks_of, exchange_of, known_secrets
-from readiness.instruments.poller import Ask, Resolve, Sample, ask_once, burst, loopback_server, run_bounded
+from readiness.gather.probe_latency import TIMED, TOO_MANY_REQUESTS
+from readiness.instruments.poller import Ask, Resolve, Sample, ask_once, burst, run_bounded, where_is
 from readiness.runtime import Endpoint, Progress, Runtime, Stack
-from readiness.target import Entry, Probe, ProbeKind, Target
+from readiness.target import Probe, ProbeKind, Target
 
 __all__ = ["Plan", "observe"]
-
-#: The ledger asks liveness and basic health to be fast; a shallow one that is kept for old callers is the same thing.
-TIMED = (ProbeKind.LIVE, ProbeKind.BASIC, ProbeKind.LEGACY, ProbeKind.HEALTH)
-TOO_MANY_REQUESTS = 429
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,15 +29,17 @@ class Plan:
 
     Attributes:
         times, apart_seconds: five answers over more than a second: a clock that moves in whole seconds has moved.
-        sequential, concurrent: the ledger's figures for latency.
+        concurrent, at_once: cheap requests that keep the stack busy for a moment; far below what would slow others.
+        into_the_load_seconds: when, after their start, the detailed probe is asked.
         cache_margin_seconds: a cached answer is asked for again this long after its declared expiry.
         longest_cache_seconds: a longer cache is not waited for.
     """
 
     times: int = 5
     apart_seconds: float = 0.35
-    sequential: int = 200
     concurrent: int = 50
+    at_once: int = 5
+    into_the_load_seconds: float = 0.1
     cache_margin_seconds: float = 1.0
     longest_cache_seconds: float = 30.0
     timeout_seconds: float = 10.0
@@ -51,7 +47,7 @@ class Plan:
 
 @gatherer(impact=Impact.OBSERVES, at_most_seconds=90)
 def probe_baseline(target: Target, stack: Stack, runtime: Runtime, progress: Progress) -> ProbeBaseline:
-    """The answers of every declared probe at rest, and how long the fast ones take."""
+    """The answers of every declared probe at rest."""
     plan = Plan()
     asks = asks_of(target, runtime.model(), timeout_seconds=plan.timeout_seconds)
     progress("asking the health probes at rest", at_most_seconds=90)
@@ -85,8 +81,8 @@ async def observe(
     secrets: Mapping[str, str],
     ages: Mapping[str, float | None],
 ) -> ProbeBaseline:
-    """Ask every probe; first quietly, then the fast ones often, then all of them again."""
-    where = {name: await _where(resolve, ask) for name, ask in asks.items()}
+    """Ask every probe quietly, then those that measure again under a little load and after their cache."""
+    where = {name: await where_is(resolve, ask) for name, ask in asks.items()}
     zero = time.monotonic()
     quiet: dict[str, list[Sample]] = {name: [] for name in asks}
     for number in range(plan.times):
@@ -95,12 +91,7 @@ async def observe(
         for name, answer in zip(asks, answers, strict=True):
             quiet[name].append(answer)
     busy: dict[str, list[Sample]] = {name: [] for name in asks}
-    latency = []
-    for kind in TIMED:
-        place = where.get(kind.value)
-        if place is not None:
-            work = _latency(asks[kind.value], place, plan)
-            latency.append(await _meanwhile(work, asks, where, busy))
+    await _under_load(asks, where, busy, plan=plan)
     measuring = {name: ask for name, ask in asks.items() if read_body(quiet[name][-1].body).metrics}
     await _after_the_cache(probes, measuring, where, busy, plan=plan, zero=zero)
     asked = tuple(
@@ -113,67 +104,33 @@ async def observe(
         )
         for name, ask in asks.items()
     )
-    return ProbeBaseline(asked=asked, latency=tuple(latency))
+    return ProbeBaseline(asked=asked)
 
 
-async def _where(resolve: Resolve, ask: Ask) -> Endpoint | None:
-    with contextlib.suppress(StackError, OSError):
-        return await asyncio.to_thread(resolve, ask.entry.service, ask.entry.port)
-    return None
-
-
-async def _latency(ask: Ask, where: Endpoint, plan: Plan) -> Latency:
-    control_ask = Ask(name="control", entry=Entry(name="control", service="localhost", port=1), request=ask.request)
-    sequential: list[Sample] = []
-    control: list[Sample] = []
-    stopped_early = ""
-    async with loopback_server() as own:
-        for number in range(plan.sequential):
-            sample = await ask_once(ask, where)
-            if sample.status == TOO_MANY_REQUESTS:
-                stopped_early = f"a rate limiter refused request {number + 1}"
-                break
-            sequential.append(sample)
-            # In between, so that whatever slows this machine slows both.
-            if number % 4 == 0:
-                control.append(await ask_once(control_ask, own))
-    concurrent: list[Sample] = []
-    if not stopped_early:
-        count = plan.concurrent
-        concurrent = await burst(
-            ask, where, count=count, at_once=count, stop_on=lambda s: s.status == TOO_MANY_REQUESTS
-        )
-    return Latency(
-        kind=ask.name,
-        url=ask.url,
-        sequential_seconds=_times(sequential),
-        concurrent_seconds=_times(concurrent),
-        control_seconds=_times(control),
-        statuses=dict(Counter(str(s.status or s.error) for s in (*sequential, *concurrent))),
-        stopped_early=stopped_early,
-    )
-
-
-def _times(samples: Sequence[Sample]) -> tuple[float, ...]:
-    return tuple(round(sample.seconds, 5) for sample in samples)
-
-
-async def _meanwhile(
-    work: Coroutine[Any, Any, Latency],
+async def _under_load(
     asks: Mapping[str, Ask],
     where: Mapping[str, Endpoint | None],
     busy: Mapping[str, list[Sample]],
-) -> Latency:
-    """Ask the detailed probe once while the stack is busy with the other requests, and once after."""
+    *,
+    plan: Plan,
+) -> None:
+    """Ask the detailed probe while the stack is busy with a cheap one, and once after: its figures should move."""
     name = ProbeKind.DETAILED.value
-    task = asyncio.create_task(work)
-    if name in asks:
-        await asyncio.sleep(0.3)
+    cheap = next((k.value for k in TIMED if k.value in asks and where[k.value] is not None), None)
+    if name not in asks:
+        return
+    place = where[cheap] if cheap is not None else None
+    if cheap is not None and place is not None:
+        work = burst(asks[cheap], place, count=plan.concurrent, at_once=plan.at_once, stop_on=_is_refused)
+        load = asyncio.create_task(work)
+        await asyncio.sleep(plan.into_the_load_seconds)
         busy[name].append(await ask_once(asks[name], where[name]))
-    result = await task
-    if name in asks:
-        busy[name].append(await ask_once(asks[name], where[name]))
-    return result
+        await load
+    busy[name].append(await ask_once(asks[name], where[name]))
+
+
+def _is_refused(sample: Sample) -> bool:
+    return sample.status == TOO_MANY_REQUESTS
 
 
 async def _after_the_cache(

@@ -25,7 +25,7 @@ from readiness.exceptions import StackError
 from readiness.runtime import Endpoint
 from readiness.target import Entry, Request
 
-__all__ = ["NO_ANSWER", "Ask", "Poller", "Sample", "ask_once", "burst", "loopback_server", "run_bounded"]
+__all__ = ["NO_ANSWER", "Ask", "Poller", "Sample", "ask_once", "burst", "loopback_server", "run_bounded", "where_is"]
 
 T = TypeVar("T")
 
@@ -183,7 +183,7 @@ class Poller:
             # No await between the gate and this line: a closed gate finds every question idle or under way.
             self._idle[ask.name] = False
             if where is None:
-                where = await _located(self._resolve, ask)
+                where = await where_is(self._resolve, ask)
             sample = await ask_once(ask, where)
             self._samples[ask.name].append(sample)
             self._idle[ask.name] = True
@@ -193,7 +193,7 @@ class Poller:
             await asyncio.sleep(max(0.0, pause - sample.seconds))
 
 
-async def _located(resolve: Resolve, ask: Ask) -> Endpoint | None:
+async def where_is(resolve: Resolve, ask: Ask) -> Endpoint | None:
     """Where to ask, or None while nobody knows. In a thread: an engine may take its time."""
     try:
         return await asyncio.to_thread(resolve, ask.entry.service, ask.entry.port)

@@ -16,11 +16,20 @@ from readiness.exceptions import StackError, UnsupportedError
 from readiness.facts._codec import decode, encode
 from readiness.facts.http import Exchange, StatusClass
 from readiness.facts.model import ServiceModel, StackModel
-from readiness.facts.probes import BackendOutages, ColdStart, Outage, ProbeBaseline, ProbeStorm, ResourcePressure
+from readiness.facts.probes import (
+    BackendOutages,
+    ColdStart,
+    Outage,
+    ProbeBaseline,
+    ProbeLatencies,
+    ProbeStorm,
+    ResourcePressure,
+)
 from readiness.gather import gatherer_meta, probe_baseline, probe_cold_start, probe_outage, probe_pressure, probe_storm
 from readiness.gather.probe_asking import ask_of, asks_of, known_secrets, spans_of
 from readiness.gather.probe_baseline import Plan, observe
 from readiness.gather.probe_cold_start import ColdPeriods, ColdScenario
+from readiness.gather.probe_latency import Rounds, measure
 from readiness.gather.probe_outage import OutageScenario, Periods
 from readiness.gather.probe_pressure import (
     DISK_BYTES,
@@ -477,7 +486,7 @@ def test_other_components_are_stopped_one_by_one(
 def test_the_baseline_holds_every_probe(stack: FakeStack) -> None:
     declared = target()
     asks = asks_of(declared, MODEL, timeout_seconds=1.0)
-    plan = Plan(apart_seconds=0.01, sequential=12, concurrent=6)
+    plan = Plan(apart_seconds=0.01, concurrent=6)
     work = observe(declared.probes, asks, resolve=stack.endpoint, plan=plan, secrets={}, ages={"api": 3.5})
     fact = run_bounded(work, at_most_seconds=20)
     assert decode(ProbeBaseline, json.loads(json.dumps(encode(fact)))) == fact
@@ -486,7 +495,15 @@ def test_the_baseline_holds_every_probe(stack: FakeStack) -> None:
     assert len(live.answers) == 5
     assert live.service_age_seconds == 3.5
     assert live.exchange.headers
-    (latency,) = fact.latency
+
+
+def test_the_fast_probes_are_timed_one_by_one_and_at_once(stack: FakeStack) -> None:
+    asks = asks_of(target(), MODEL, timeout_seconds=1.0)
+    work = measure(asks, resolve=stack.endpoint, rounds=Rounds(sequential=12, concurrent=6), load_per_cpu=lambda: 0.4)
+    fact = run_bounded(work, at_most_seconds=20)
+    assert decode(ProbeLatencies, json.loads(json.dumps(encode(fact)))) == fact
+    assert fact.load_per_cpu == 0.4
+    (latency,) = fact.timed
     assert (latency.kind, len(latency.sequential_seconds), len(latency.concurrent_seconds)) == ("live", 12, 6)
     assert latency.statuses == {"200": 18}
     assert len(latency.control_seconds) == 3
@@ -495,10 +512,9 @@ def test_the_baseline_holds_every_probe(stack: FakeStack) -> None:
 def test_a_limiter_ends_the_timing(stack: FakeStack, world: World) -> None:
     declared = target()
     world.limited = True
-    plan = Plan(apart_seconds=0.0, sequential=12, concurrent=6)
     asks = asks_of(declared, MODEL, timeout_seconds=1.0)
-    work = observe(declared.probes, asks, resolve=stack.endpoint, plan=plan, secrets={}, ages={})
-    (latency,) = run_bounded(work, at_most_seconds=20).latency
+    work = measure(asks, resolve=stack.endpoint, rounds=Rounds(sequential=12, concurrent=6), load_per_cpu=lambda: 0.0)
+    (latency,) = run_bounded(work, at_most_seconds=20).timed
     assert latency.stopped_early == "a rate limiter refused request 1"
     assert latency.concurrent_seconds == ()
 
@@ -510,7 +526,6 @@ def test_a_service_without_a_port_is_recorded_as_silent(stack: FakeStack, world:
     work = observe(declared.probes, asks, resolve=stack.endpoint, plan=Plan(apart_seconds=0.0), secrets={}, ages={})
     fact = run_bounded(work, at_most_seconds=20)
     assert {answer.status for answers in fact.asked for answer in answers.answers} == {None}
-    assert fact.latency == ()
 
 
 def test_the_age_of_a_service_is_the_engines(stack: FakeStack) -> None:

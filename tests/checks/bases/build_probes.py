@@ -22,6 +22,7 @@ from readiness.facts.probes import (
     Pressure,
     ProbeAnswers,
     ProbeBaseline,
+    ProbeLatencies,
     ProbeStorm,
     ResourcePressure,
     ServiceSnapshot,
@@ -292,10 +293,8 @@ def build() -> dict[str, Any]:
     facts = {
         "target": target,
         "stack_start": StackStart(runtime="compose", is_up=True, seconds=6.2, services=started),
-        "probe_baseline": ProbeBaseline(
-            asked=tuple(answers(kind) for kind in PROBES),
-            latency=tuple(latency(kind) for kind in ("live", "basic", "legacy")),
-        ),
+        "probe_baseline": ProbeBaseline(asked=tuple(answers(kind) for kind in PROBES)),
+        "probe_latencies": ProbeLatencies(timed=tuple(latency(kind) for kind in ("live", "basic", "legacy"))),
         "database_outage": outage("db", "db", falling=("ready", "basic", "detailed")),
         "cache_outage": outage("redis", "cache", falling=("ready", "basic", "detailed")),
         "backend_outages": BackendOutages(
