@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Self
 
 import httpx
 
+from readiness.exceptions import UnsupportedError
 from readiness.facts.http import Exchange, StatusClass
+from readiness.runtime import Capability
 from readiness.target import Entry, Request
 
 if TYPE_CHECKING:
@@ -22,7 +24,10 @@ if TYPE_CHECKING:
 
     from readiness.runtime import Stack
 
-__all__ = ["MAX_BODY_BYTES", "MAX_HEADERS", "HttpClient"]
+__all__ = ["MAX_BODY_BYTES", "MAX_HEADERS", "SAFE_METHODS", "HttpClient"]
+
+#: They change nothing where they are understood (RFC 9110, 9.2.1).
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 #: An answer is read up to here; more proves nothing that the first MiB does not.
 MAX_BODY_BYTES = 1024 * 1024
@@ -74,7 +79,17 @@ class HttpClient:
         """Send one request and record what came back; a refusal, a reset or silence is recorded, not raised.
 
         The connection is always a new one: a kept one would hide how a restarted service answers.
+
+        Raises:
+            StackError: the entry leads nowhere.
+            UnsupportedError: the request may change something, and the stack is somebody's running system.
         """
+        if request.method.upper() not in SAFE_METHODS and Capability.WRITE not in self._stack.capabilities:
+            raise UnsupportedError(
+                Capability.WRITE,
+                runtime=self._stack.runtime,
+                hint="allow it with --readiness-allow=active, or audit a throw-away copy",
+            )
         bound = timeout_seconds or self._timeout_seconds
         scheme = "https" if entry.https else "http"
         path = f"{entry.base}{request.path}"

@@ -31,6 +31,7 @@ class Capability(enum.StrEnum):
     RECREATE = "recreate a service"
     VARIANT = "start a variant with other settings"
     TMPFS = "mount a small disk"
+    WRITE = "take requests that may change something"
 
 
 class Progress(Protocol):

@@ -46,6 +46,7 @@ class AttachedRuntime:
         url: ``http(s)://host[:port][/base]``; credentials, query and fragment have no place in it.
         target: names the service; its first entry is taken to be the URL.
         own_hosts: hosts that the caller owns, as in the URL, beside loopback.
+        is_active: requests that may change something are allowed (``--readiness-allow=active``).
 
     Raises:
         ConfigError: the URL is none, its host does not resolve, or is not the caller's to audit.
@@ -53,8 +54,9 @@ class AttachedRuntime:
 
     name = "attached"
 
-    def __init__(self, url: str, target: Target, *, own_hosts: Sequence[str] = ()) -> None:
+    def __init__(self, url: str, target: Target, *, own_hosts: Sequence[str] = (), is_active: bool = False) -> None:
         self._target = target
+        self._is_active = is_active
         self._entry = _entry(url, target)
         self._addresses = _addresses(urlsplit(url).hostname or "", self._entry.port, own_hosts)
 
@@ -79,17 +81,17 @@ class AttachedRuntime:
         progress(
             f"{self._addresses[0][0]} to accept a connection", at_most_seconds=CONNECT_SECONDS * len(self._addresses)
         )
-        return AttachedStack(self._entry, self._addresses)
+        return AttachedStack(self._entry, self._addresses, is_active=self._is_active)
 
 
 class AttachedStack:
     """What answers at the URL. It can only be asked: every other method raises UnsupportedError."""
 
     runtime = "attached"
-    capabilities: frozenset[Capability] = frozenset()
 
-    def __init__(self, entry: Entry, addresses: Sequence[tuple[str, int]]) -> None:
+    def __init__(self, entry: Entry, addresses: Sequence[tuple[str, int]], *, is_active: bool = False) -> None:
         self._entry = entry
+        self.capabilities = frozenset({Capability.WRITE}) if is_active else frozenset[Capability]()
         began = time.monotonic()
         # A name may mean several addresses of which only one is listened on.
         self._where = next((where for where in addresses if _accepts(where)), None)

@@ -54,6 +54,7 @@ CAPABILITIES = frozenset(
         Capability.EXEC,
         Capability.RECREATE,
         Capability.VARIANT,
+        Capability.WRITE,
     }
 )
 #: Where ``deadlines`` says nothing.

@@ -17,8 +17,8 @@ from readiness.facts.http import Exchange, Responses, StatusClass
 from readiness.gather import gatherer_meta
 from readiness.gather import responses as module
 from readiness.gather.responses import OVERSIZED_BYTES, collect
-from readiness.instruments.client import HttpClient
-from readiness.runtime import Endpoint, Variant
+from readiness.instruments.client import SAFE_METHODS, HttpClient
+from readiness.runtime import Capability, Endpoint, Variant
 from readiness.target import Entry, Limit, Login, Paths, Request, Target
 from readiness.verdict import Inconclusive, NotApplicable
 
@@ -111,8 +111,15 @@ def serving(shop: Shop) -> Iterator[int]:
 class FakeStack:
     """Every entry leads to one port, except those that are gone."""
 
-    def __init__(self, port: int, *, runtime: str = "process", gone: tuple[str, ...] = ()) -> None:
-        self.port, self.runtime, self.gone = port, runtime, gone
+    def __init__(
+        self,
+        port: int,
+        *,
+        runtime: str = "process",
+        gone: tuple[str, ...] = (),
+        capabilities: frozenset[Capability] = frozenset(Capability),
+    ) -> None:
+        self.port, self.runtime, self.gone, self.capabilities = port, runtime, gone, capabilities
 
     def endpoint(self, service: str, port: int) -> Endpoint:
         if service in self.gone:
@@ -225,6 +232,16 @@ def test_stack_that_is_no_copy_gets_no_oversized_body_and_no_error() -> None:
     assert not {StatusClass.TOO_LARGE, StatusClass.ERROR} & set(statuses(found, "proxy"))
     assert "no copy" in found.not_provoked["too_large via proxy"]
     assert "/boom" not in {path for _, path, _ in shop.served}
+
+
+def test_running_system_of_somebodys_is_sent_nothing_that_may_change_it() -> None:
+    shop = Shop()
+    found = gathered(shop, shop_target(), runtime="attached", capabilities=frozenset())
+    assert shop.served
+    assert {method for method, _, _ in shop.served} <= SAFE_METHODS
+    assert "readiness-allow=active" in found.not_provoked["invalid via proxy"]
+    assert "readiness-allow=active" in found.not_provoked["private via proxy"]
+    assert statuses(found, "proxy")[StatusClass.OK] == 200
 
 
 def test_entry_whose_service_is_gone_is_recorded_as_such() -> None:

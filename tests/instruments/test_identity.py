@@ -12,7 +12,7 @@ import pytest
 from readiness.facts.http import Exchange, StatusClass
 from readiness.instruments.client import HttpClient
 from readiness.instruments.identity import MASK, Identity, log_in, masked
-from readiness.runtime import Endpoint
+from readiness.runtime import Capability, Endpoint
 from readiness.target import Entry, Login, Request
 from readiness.verdict import Inconclusive
 
@@ -22,6 +22,8 @@ REQUEST = Request(method="POST", path="/login", json={"user": "{name}", "deep": 
 
 
 class FakeStack:
+    capabilities = frozenset(Capability)
+
     def endpoint(self, service: str, port: int) -> Endpoint:
         return Endpoint(host="127.0.0.1", port=1)
 

@@ -8,7 +8,7 @@ import pytest
 
 from readiness.exceptions import ConfigError, StackError, UnsupportedError
 from readiness.facts.start import FailureCause
-from readiness.runtime import Endpoint, Stack, Variant
+from readiness.runtime import Capability, Endpoint, Stack, Variant
 from readiness.runtime.attached import AttachedRuntime
 from readiness.target import Entry, Target
 
@@ -166,6 +166,11 @@ def test_nothing_can_be_done_to_it_and_the_error_says_what_helps(port: int) -> N
     assert stack.environment("target") == {}
     stack.close()
     assert stack.state("target").is_running
+
+
+def test_requests_that_change_something_have_to_be_allowed(port: int) -> None:
+    allowed = AttachedRuntime(f"http://127.0.0.1:{port}", TARGET, is_active=True)
+    assert allowed.start(Variant(name="main"), progress=silent).capabilities == {Capability.WRITE}
 
 
 @pytest.mark.parametrize(
