@@ -77,6 +77,8 @@ _LOOSE_SECURITY = re.compile(r"unconfined|label[:=]disable|systempaths", re.IGNO
 _LOCAL_LOGGING = frozenset({"json-file", "local", "journald"})
 #: Reverse proxies that watch the engine send real traffic to whoever sets these.
 _PROXY_VARIABLES = re.compile(r"^(VIRTUAL_(HOST|PORT|PATH|PROTO|DEST)|LETSENCRYPT_(HOST|EMAIL))")
+#: mount(2) forgets the file system's type where it binds: such a volume is the folder in ``device``.
+_BINDS = re.compile(r"(^|,)\s*(r?bind|move|remount)\b")
 _DEPLOY_KEPT = ("mode", "replicas", "restart_policy", "resources")
 _BUILD_DROPPED = {
     "cache_to": "it would write to a cache outside the run",
@@ -704,7 +706,7 @@ class _Maker:
         elif declared.get("driver") not in (None, "", "local"):
             self._change("", f"volume {name}: a local one instead of {declared['driver']}", "it is not of this run")
         elif options := declared.get("driver_opts"):
-            if options.get("type") == "tmpfs":
+            if options.get("type") == "tmpfs" and not _BINDS.search(str(options.get("o") or "")):
                 safe |= {"driver": "local", "driver_opts": options}
             else:
                 self._change("", f"volume {name}: an empty one of this run instead", "the owner's data stays out")

@@ -156,7 +156,7 @@ class Mounts:
         if not self._is_source(source, target, is_inside=is_inside, is_read_only=is_read_only):
             return self._in_volume(service, mount, real, f"{shown}: an empty volume instead", is_empty=True)
         if not self._disk.is_within(real, limit_bytes=COPY_LIMIT_BYTES):
-            return self._too_big(service, mount, real, shown, is_inside=is_inside)
+            return self._too_big(service, mount, real, shown, is_inside=is_inside, is_read_only=is_read_only)
         if not is_read_only:
             return self._in_volume(service, mount, real, f"{shown}: a volume with a copy instead", is_empty=False)
         return self._copied(mount, real, f"{shown}: a copy instead")
@@ -214,14 +214,18 @@ class Mounts:
             return dataclasses.replace(decision, why="the owner's data stays out", copy=empty)
         return self._copied(mount, real, f"{shown}: a copy instead")
 
-    def _too_big(self, service: str, mount: Mapping[str, Any], real: str, shown: str, *, is_inside: bool) -> Decision:
+    def _too_big(
+        self, service: str, mount: Mapping[str, Any], real: str, shown: str, *, is_inside: bool, is_read_only: bool
+    ) -> Decision:
         size = f"more than {COPY_LIMIT_BYTES // 1024 // 1024} MiB"
         if not is_inside:
-            return self._in_volume(service, mount, real, f"{shown}: an empty volume instead, {size}", is_empty=True)
+            decision = self._in_volume(service, mount, real, f"{shown}: an empty volume instead, {size}", is_empty=True)
+            return dataclasses.replace(decision, takes_away=True)
         kept = {
             **_kept(mount), "type": "bind", "source": real, "read_only": True, "bind": {"create_host_path": False},
         }  # fmt: skip
-        return Decision(mount=kept, what=f"{shown}: read-only", why=f"{size} to copy; the original is never writable")
+        why = f"{size} to copy; the original is never writable"
+        return Decision(mount=kept, what=f"{shown}: read-only", why=why, takes_away=not is_read_only)
 
     def _in_volume(self, service: str, mount: Mapping[str, Any], real: str, what: str, *, is_empty: bool) -> Decision:
         is_first = real not in self._volumes

@@ -521,6 +521,18 @@ def test_folder_too_big_to_copy_is_read_only_inside_the_project_and_empty_outsid
     assert [seed.is_empty for seed in safe.seeds] == [True]
 
 
+def test_what_is_missed_of_a_folder_too_big_to_copy_is_no_fault_of_the_owners() -> None:
+    disk = FakeDisk(big=frozenset({FOLDER, f"{FOLDER}/conf", "/srv/models"}))
+    mounts = [
+        bind(FOLDER, "/app"),
+        bind(f"{FOLDER}/conf", "/etc/app", read_only=True),
+        bind("/srv/models", "/etc/models", read_only=True),
+    ]
+    _, safe = one({"volumes": mounts}, disk=disk)
+    (weakened,) = safe.weakened.values()
+    assert [what.split(": ")[0] for what in weakened] == [". at /app", "/srv/models at /etc/models"]
+
+
 def test_writable_database_file_is_an_empty_one() -> None:
     disk = FakeDisk(kinds={f"{FOLDER}/shop.sqlite3": "file", f"{FOLDER}/app.ini": "file"})
     mounts = [bind(f"{FOLDER}/shop.sqlite3", "/x"), bind(f"{FOLDER}/app.ini", "/y")]
@@ -532,18 +544,19 @@ def test_writable_database_file_is_an_empty_one() -> None:
 
 
 def test_external_bound_and_driven_volumes_become_empty_local_ones() -> None:
-    names = ("ext", "bound", "remote", "mem")
+    names = ("ext", "bound", "disguised", "remote", "mem")
     safe = copied(
         {"api": {"volumes": [{"type": "volume", "source": name, "target": f"/{name}"} for name in names]}},
         volumes={
             "ext": {"name": "kept", "external": True},
             "bound": {"driver": "local", "driver_opts": {"type": "none", "o": "bind", "device": "/srv/data"}},
+            "disguised": {"driver_opts": {"type": "tmpfs", "o": "size=1g,rbind", "device": "/srv/data"}},
             "remote": {"driver": "rclone"},
-            "mem": {"driver_opts": {"type": "tmpfs", "device": "tmpfs"}},
+            "mem": {"driver_opts": {"type": "tmpfs", "device": "tmpfs", "o": "size=64m,uid=1000"}},
         },
     )
     volumes = safe.model["volumes"]
-    assert volumes["ext"] == volumes["bound"] == volumes["remote"] == {"labels": LABELS}
+    assert {name: volumes[name] for name in names[:4]} == dict.fromkeys(names[:4], {"labels": LABELS})
     assert volumes["mem"]["driver_opts"]["type"] == "tmpfs"
 
 
