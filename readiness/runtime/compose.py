@@ -239,6 +239,8 @@ class ComposeStack:
         """
         try:
             self._place.mkdir(parents=True, exist_ok=True)
+            # The model holds every secret in the clear, and its path stands in the command lines of compose.
+            self._place.chmod(0o700)
             for copy in self._safe.copies:
                 copy_files(copy)
             self._file.write_text(json.dumps(self._safe.model, indent=1), encoding="utf-8")
