@@ -41,7 +41,13 @@ def check_ready(probe_baseline: ProbeBaseline, target: Target, limits: ReadyLimi
     findings = list(_missing(probe, answers, read))
     # A cached answer repeats its figures by declaration.
     if not probe.cache_seconds:
-        findings += _constant(probe, answers, read, limits)
+        constant = list(_constant(probe, answers, read, limits))
+        if constant and not findings and _may_be_reused(read):
+            raise Inconclusive(
+                f"{probe.path} gave the very same answer {len(read)} times; whether it reuses answers is not declared",
+                supply=f"probes:\n  ready: {{path: {probe.path}, cache_seconds: HOW_LONG_AN_ANSWER_IS_REUSED}}",
+            )
+        findings += constant
     if not findings and (zero := _zero(read)):
         raise Inconclusive(
             f"{probe.path} always gives {zero.latency_text} as the time that {zero.name} took: rounded down, or not measured",
@@ -80,6 +86,12 @@ def _constant(
         if len(set(figures)) == 1 and (decimals > 1 or (decimals == 1 and are_all_one)):
             message = f"{probe.path} gives the same time for {name} {len(figures)} times: {figures[0]}"
             yield Finding(message=message, evidence=(proof_of(answers, read[0][0]), proof_of(answers, read[-1][0])))
+
+
+def _may_be_reused(read: tuple[tuple[Answer, HealthBody], ...]) -> bool:
+    """Whether all answers are one, as a cache gives them; one figure for several components is made up even so."""
+    figures = [component.latency_text for component in read[0][1].components if component.latency]
+    return len({answer.body for answer, _ in read}) == 1 and (len(figures) == 1 or len(set(figures)) > 1)
 
 
 def _zero(read: tuple[tuple[Answer, HealthBody], ...]) -> Component | None:

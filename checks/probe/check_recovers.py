@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from readiness import Category, Finding, Inconclusive, Measurement, NotApplicable, Severity, Verdict, check
 from readiness.facts.probes import Outage, Phase
 from readiness.probes.outages import course_of, evidence_of, is_stale, outages_with, was_well, words_for
-from readiness.target import Probe, Target
+from readiness.target import Probe, ProbeKind, Target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +33,7 @@ def check_recovers(database_outage: Outage, cache_outage: Outage, target: Target
     """Judge every probe that fell, after a stop and after a hang; one that never fell proves nothing here."""
     findings: list[Finding] = []
     measured: list[Measurement] = []
+    doubts: list[str] = []
     outages = outages_with(database_outage, cache_outage)
     for outage in outages:
         findings += _restarts(target, outage)
@@ -43,7 +44,11 @@ def check_recovers(database_outage: Outage, cache_outage: Outage, target: Target
                 (outage.stopped, outage.recovery, "stopped and started again"),
                 (outage.paused, outage.resumed, "frozen and thawed"),
             ):
-                _judge(probe, outage, lost, back, what, limits, findings, measured)
+                _judge(probe, outage, lost, back, what, limits, findings, measured, doubts)
+    if doubts and not findings:
+        raise Inconclusive(
+            "; ".join(doubts), supply="probes:\n  KIND: {path: …, cache_seconds: HOW_LONG_AN_ANSWER_IS_REUSED}"
+        )
     if not measured and not findings:
         if not outages:
             raise NotApplicable("the stack has neither a database nor a Redis whose return could be waited for")
@@ -71,18 +76,24 @@ def _judge(  # noqa: PLR0917  # the two sides of one return, its words and where
     limits: RecoveryLimits,
     findings: list[Finding],
     measured: list[Measurement],
+    doubts: list[str],
 ) -> None:
     fallen, course = course_of(probe, lost), course_of(probe, back)
     if fallen is None or not fallen.has_fallen or course is None or course.settled is None or back is None:
         return
     words = words_for(outage.role)
+    # How long this one may repeat an answer is judged by probe.cache_10s, and only there.
+    is_reuse_judged = probe.kind is ProbeKind.BASIC
     ready = (outage.dependency_ready_seconds or 0.0) if back is outage.recovery else 0.0
     if course.has_fallen:
-        if is_stale(course.settled, back):
-            return  # an answer from before the return; how long it may be given is judged by probe.cache_10s
         waited = back.seconds - ready
+        if is_stale(course.settled, back):
+            if not is_reuse_judged:
+                doubts.append(f"{probe.path} repeats an answer from before {waited:.0f} s after the {words} was {what}")
+            return
         if waited < limits.seconds + probe.cache_seconds:
-            raise Inconclusive(f"{probe.path} was watched for only {waited:.0f} s after the {words} was {what}")
+            doubts.append(f"{probe.path} was watched for only {waited:.0f} s after the {words} was {what}")
+            return
         message = f"{probe.path} is not back {waited:.0f} s after the {words} was {what}"
         proof = evidence_of(course.timeline, course.settled, f"after the {words} ran again")
         findings.append(Finding(message=message, evidence=(proof,)))
@@ -92,9 +103,11 @@ def _judge(  # noqa: PLR0917  # the two sides of one return, its words and where
     name = f"{probe.kind} back, {words} {what}"
     if course.last_yes is None and course.last_stale_yes is not None:
         return
-    is_late_by_reuse = any(is_stale(span, back) for span in nos)
-    at_most = None if is_late_by_reuse else limits.seconds + probe.cache_seconds
-    measured.append(Measurement(name=name, value=round(max(0.0, last_no - ready), 2), unit="s", at_most=at_most))
+    took, at_most = round(max(0.0, last_no - ready), 2), limits.seconds + probe.cache_seconds
+    is_by_reuse = any(is_stale(span, back) for span in nos)
+    if is_by_reuse and not is_reuse_judged and took > at_most:
+        doubts.append(f"{probe.path} repeated an answer from before for {took:.0f} s after the {words} was {what}")
+    measured.append(Measurement(name=name, value=took, unit="s", at_most=None if is_by_reuse else at_most))
 
 
 def _is_no(probe: Probe, status: int | None) -> bool:
