@@ -10,6 +10,7 @@ How a profile lies over the one that it extends:
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -21,7 +22,7 @@ from readiness.schema_file import did_you_mean, validate
 from readiness.verdict import Severity
 from readiness.yaml_source import Document, Keys, load
 
-__all__ = ["MAX_CHAIN", "check_known", "load_profile", "profiles_folder", "shipped_profiles"]
+__all__ = ["MAX_CHAIN", "check_known", "check_limits", "load_profile", "profiles_folder", "shipped_profiles"]
 
 #: Profiles that extend each other; a house has a default, a team's, a service's.
 MAX_CHAIN = 10
@@ -105,6 +106,37 @@ def check_known(profile: Profile, ids: Collection[str]) -> None:
                 line=line,
                 hint="`readiness list` shows the checks",
             )
+
+
+def check_limits(profile: Profile, check: str, limits: type[Any] | None) -> None:
+    """Refuse limits that a check does not have, or of another type than its own.
+
+    Args:
+        profile: from :func:`load_profile`; its files are read again for the line.
+        check: the check's id.
+        limits: the dataclass of its limits; None where it has none.
+
+    Raises:
+        ConfigError: names file, line, the valid limits and the nearest one.
+    """
+    fields = {field.name: field for field in dataclasses.fields(limits)} if limits is not None else {}
+    for name, value in profile.limits.get(check, {}).items():
+        default = fields[name].default if name in fields else None
+        if name not in fields:
+            problem = f"limits.{check}: there is no limit `{name}`, {did_you_mean(name, fields)}"
+        elif (expected := _expected(default)) and expected != _expected(value):
+            problem = f"limits.{check}.{name}: expected {expected}, found {value!r}"
+        else:
+            continue
+        file, line = _place(profile, ("limits", check), name)
+        raise ConfigError(problem, file=file, line=line, hint=f"`readiness explain {check}` shows its limits")
+
+
+def _expected(value: object) -> str:
+    """The kind of a limit in words; empty for those that are neither numbers nor flags."""
+    if isinstance(value, bool):
+        return "true or false"
+    return "a number" if isinstance(value, int | float) else ""
 
 
 def _find(name_or_path: str, *, folder: Path) -> Path:

@@ -39,7 +39,7 @@ from readiness.target import (
 )
 from readiness.yaml_source import Document, Keys, load
 
-__all__ = ["TARGET_FILE", "check_against_model", "compose_text", "find_target", "load_target"]
+__all__ = ["TARGET_FILE", "check_against_model", "compose_text", "find_target", "line_of", "load_target"]
 
 #: The declaration's usual name.
 TARGET_FILE = "readiness.yaml"
@@ -134,6 +134,16 @@ def check_against_model(target: Target, model: StackModel) -> None:
     known = {*model.services, *target.processes, *declared}
     for keys, name in _mentions(document.data):
         _known(name, keys, known, document, hint)
+
+
+def line_of(target: Target, *keys: str | int) -> int | None:
+    """Where the declaration says this; None where there is none, or it can no longer be read (a replay elsewhere)."""
+    if target.file is None:
+        return None
+    try:
+        return load(Path(target.folder) / target.file, shown=target.file).line_of(keys)
+    except ConfigError:
+        return None
 
 
 def compose_text(value: str | float) -> str:

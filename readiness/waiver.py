@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import date
 
 from readiness.exceptions import ConfigError
@@ -27,34 +27,48 @@ REASONS: dict[str, str] = {
 }
 
 
-def validate(waivers: Iterable[Waiver], *, known: Collection[str], file: str | None = None) -> None:
+def validate(
+    waivers: Iterable[Waiver],
+    *,
+    known: Collection[str],
+    file: str | None = None,
+    line_of: Callable[[int], int | None] = lambda _: None,
+) -> None:
     """Refuse waivers that could never do what their owner thinks.
 
     Args:
         waivers: as declared.
         known: every check id that exists, whether or not this run includes it.
         file: where they are written, for the message.
+        line_of: the line of the waiver at a position; called only for one that is refused.
 
     Raises:
         ConfigError: an unknown check id (with the nearest one), an unknown reason, an owner left empty, a date that
             is none, or two waivers for one check.
     """
     seen: set[str] = set()
-    for waiver in waivers:
-        where = f"waiver for {waiver.check!r}"
-        if waiver.check not in known:
-            near = difflib.get_close_matches(waiver.check, sorted(known), n=1)
-            hint = f"did you mean {near[0]}?" if near else "readiness list shows the ids of all checks"
-            raise ConfigError(f"{where}: there is no such check", file=file, hint=hint)
-        if waiver.reason not in REASONS:
-            choices = ", ".join(REASONS)
-            raise ConfigError(f"{where}: unknown reason {waiver.reason!r}", file=file, hint=f"one of {choices}")
-        if not waiver.owner.strip():
-            raise ConfigError(f"{where}: no owner", file=file, hint="name who accepts the finding")
-        if waiver.check in seen:
-            raise ConfigError(f"{where}: written twice", file=file, hint="keep one of them")
-        _last_day(waiver, file=file)
+    for position, waiver in enumerate(waivers):
+        try:
+            _validate_one(waiver, known=known, seen=seen)
+        except ConfigError as error:
+            raise ConfigError(error.message, file=file, line=line_of(position), hint=error.hint) from error
         seen.add(waiver.check)
+
+
+def _validate_one(waiver: Waiver, *, known: Collection[str], seen: Collection[str]) -> None:
+    where = f"waiver for {waiver.check!r}"
+    if waiver.check not in known:
+        near = difflib.get_close_matches(waiver.check, sorted(known), n=1)
+        hint = f"did you mean {near[0]}?" if near else "readiness list shows the ids of all checks"
+        raise ConfigError(f"{where}: there is no such check", hint=hint)
+    if waiver.reason not in REASONS:
+        choices = ", ".join(REASONS)
+        raise ConfigError(f"{where}: unknown reason {waiver.reason!r}", hint=f"one of {choices}")
+    if not waiver.owner.strip():
+        raise ConfigError(f"{where}: no owner", hint="name who accepts the finding")
+    if waiver.check in seen:
+        raise ConfigError(f"{where}: written twice", hint="keep one of them")
+    _last_day(waiver)
 
 
 def waive(result: CheckResult, waivers: Iterable[Waiver], *, today: date) -> CheckResult:
@@ -97,12 +111,10 @@ def notices(waivers: Iterable[Waiver], results: Iterable[CheckResult]) -> tuple[
     )
 
 
-def _last_day(waiver: Waiver, *, file: str | None = None) -> date:
+def _last_day(waiver: Waiver) -> date:
     try:
         return date.fromisoformat(waiver.expires)
     except ValueError as error:
         raise ConfigError(
-            f"waiver for {waiver.check!r}: expires {waiver.expires!r} is not a date",
-            file=file,
-            hint="write it as 2027-03-01",
+            f"waiver for {waiver.check!r}: expires {waiver.expires!r} is not a date", hint="write it as 2027-03-01"
         ) from error

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from readiness.exceptions import ConfigError
 from readiness.profile import Profile
-from readiness.profile_file import MAX_CHAIN, check_known, load_profile, shipped_profiles
+from readiness.profile_file import MAX_CHAIN, check_known, check_limits, load_profile, shipped_profiles
 from readiness.schema_file import load_schema
 from readiness.scoring import GRADES
 from readiness.verdict import Severity
@@ -223,3 +224,38 @@ def test_excluded_families_need_not_exist_yet(tmp_path: Path) -> None:
 
 def test_the_grades_of_the_schema_are_the_grades_there_are() -> None:
     assert load_schema("profile")["properties"]["gate"]["properties"]["min_grade"]["enum"] == [*GRADES, None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    most: float = 1.0
+    strict: bool = True
+
+
+@pytest.mark.parametrize("limits", ["most: 2", "most: 0.5", "strict: false", "most: 3, strict: true"])
+def test_limits_of_the_checks_own_kind_are_taken(tmp_path: Path, limits: str) -> None:
+    (tmp_path / "own.yaml").write_text(f"limits: {{own.check: {{{limits}}}}}\n")
+    check_limits(load_profile("./own.yaml", rootdir=tmp_path), "own.check", Limits)
+
+
+@pytest.mark.parametrize(
+    ("limits", "problem"),
+    [
+        ("most: true", "limits.own.check.most: expected a number, found True"),
+        ("most: many", "limits.own.check.most: expected a number, found 'many'"),
+        ("strict: 1", "limits.own.check.strict: expected true or false, found 1"),
+        ("mots: 1", "limits.own.check: there is no limit `mots`, did you mean `most`?"),
+    ],
+)
+def test_limits_of_another_kind_are_refused_with_their_line(tmp_path: Path, limits: str, problem: str) -> None:
+    (tmp_path / "own.yaml").write_text(f"title: x\nlimits: {{own.check: {{{limits}}}}}\n")
+    with pytest.raises(ConfigError) as caught:
+        check_limits(load_profile("./own.yaml", rootdir=tmp_path), "own.check", Limits)
+    assert caught.value.message == problem
+    assert caught.value.line == 2
+
+
+def test_limits_of_a_check_that_has_none_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("limits: {own.check: {most: 1}}\n")
+    with pytest.raises(ConfigError, match="nothing is valid here"):
+        check_limits(load_profile("./own.yaml", rootdir=tmp_path), "own.check", None)

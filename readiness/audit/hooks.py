@@ -25,10 +25,11 @@ from readiness.catalogue import shipped_checks
 from readiness.check import Category, Impact
 from readiness.exceptions import ConfigError, ReadinessError
 from readiness.facts._codec import decode, encode
-from readiness.profile_file import check_known
+from readiness.profile_file import check_known, check_limits
 from readiness.runtime.reaper import reap_dead_runs, start_reaper
 from readiness.scorecard import CheckResult
 from readiness.scrub import Scrubber
+from readiness.target_file import line_of
 from readiness.verdict import Outcome, Verdict
 from readiness.waiver import validate, waive
 
@@ -97,7 +98,7 @@ class AuditHooks:
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Keep what the profile wants, and order it."""
         if config.args_source is not pytest.Config.ArgsSource.ARGS:
-            self._refuse_unknown_ids(items)
+            self._refuse_unknown_names(items)
         dropped = select(items, self._run)
         if dropped:
             config.hook.pytest_deselected(items=dropped)
@@ -146,12 +147,20 @@ class AuditHooks:
         self._show(report, item, result)
         return report
 
-    def _refuse_unknown_ids(self, items: list[pytest.Item]) -> None:
-        """A typo in a profile or a waiver would silently change the scope."""
-        ids = {meta.id for item in items if (meta := check_meta(item)) is not None}
+    def _refuse_unknown_names(self, items: list[pytest.Item]) -> None:
+        """A typo in a profile or a waiver would silently change the scope, or cost a run to be told of."""
+        target = self._run.target
+        metas = {meta.id: meta for item in items if (meta := check_meta(item)) is not None}
         try:
-            check_known(self._run.profile, ids)
-            validate(self._run.target.waivers, known=ids, file=self._run.target.file)
+            check_known(self._run.profile, metas)
+            for meta in metas.values():
+                check_limits(self._run.profile, meta.id, meta.limits)
+            validate(
+                target.waivers,
+                known=set(metas),
+                file=target.file,
+                line_of=lambda position: line_of(target, "waivers", position),
+            )
         except ConfigError as error:
             raise pytest.UsageError(str(error)) from error
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from readiness.check import CheckMeta, Impact
-from readiness.exceptions import ConfigError, ReadinessError
+from readiness.exceptions import ReadinessError
+from readiness.profile_file import check_limits
 from readiness.scorecard import CheckResult
 from readiness.verdict import Inconclusive, NotApplicable, Outcome, Verdict
 
@@ -84,18 +84,5 @@ def limits_of(meta: CheckMeta, profile: Profile) -> Any:
     """
     if meta.limits is None:
         raise TypeError(f"check {meta.id} asks for limits but annotates none")
-    given = profile.limits.get(meta.id, {})
-    fields = {f.name: f for f in dataclasses.fields(meta.limits)}
-    for name, value in given.items():
-        if name not in fields:
-            raise ConfigError(
-                f"profile {profile.name}: check {meta.id} has no limit {name!r}; it has {', '.join(fields)}",
-                file=profile.file or None,
-            )
-        default = fields[name].default
-        if isinstance(default, int | float) and (isinstance(value, bool) or not isinstance(value, int | float)):
-            raise ConfigError(
-                f"profile {profile.name}: limit {name} of {meta.id} is a number, not {value!r}",
-                file=profile.file or None,
-            )
-    return meta.limits(**given)
+    check_limits(profile, meta.id, meta.limits)
+    return meta.limits(**profile.limits.get(meta.id, {}))
