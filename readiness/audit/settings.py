@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,6 +73,7 @@ class Settings:
             own_hosts=tuple(option("--readiness-i-own")),
         )
         settings._cross_check()
+        settings._check_folders()
         return settings
 
     def _cross_check(self) -> None:
@@ -101,6 +103,22 @@ class Settings:
         for name, value in (("--readiness-baseline", self.baseline), ("--readiness-claims", self.claims)):
             if value:
                 raise ConfigError(f"{name} is not available in this version", hint=f"leave out {name}")
+
+    def _check_folders(self) -> None:
+        """Better told before the audit than after it."""
+        for option, folder in (("--readiness-report", self.report), ("--readiness-record", self.record)):
+            if folder is not None and (reason := _why_not_writable(Path(folder))):
+                raise ConfigError(f"{option}: {reason}", file=folder, hint="name a folder that can be written to")
+
+
+def _why_not_writable(folder: Path) -> str:
+    """Why nothing can be written there, or nothing."""
+    place = folder
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if not place.is_dir():
+        return f"{place} is not a folder"
+    return "" if os.access(place, os.W_OK | os.X_OK) else f"{place} cannot be written to"
 
 
 def _words(text: str) -> list[str]:
