@@ -6,6 +6,7 @@ fact is skewed by the one before it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from readiness.audit.progress import ProgressLog
 from readiness.audit.runtimes import make_runtime
 from readiness.check import Impact
+from readiness.exceptions import StackError
 from readiness.gather._declare import GathererMeta, gatherer_meta
 from readiness.gather._store import FactStore
 from readiness.gather.stack import target as target_fixture
@@ -216,7 +218,9 @@ class Workbench:
     def _learn_secrets(self, stack: Stack) -> None:
         """Collect what must be scrubbed, and share it with the other workers and the controller."""
         for service in stack.services:
-            self._secrets |= secrets_of(stack.environment(service))
+            # A service that could not even be created has printed nothing yet, and start.stack says why.
+            with contextlib.suppress(StackError):
+                self._secrets |= secrets_of(stack.environment(service))
         path = Path(self.run.folder) / "secrets" / f"{self.worker}.json"
         draft = path.with_name(f".{path.name}.{os.getpid()}")
         draft.write_text(json.dumps(sorted(self._secrets)), encoding="utf-8")
