@@ -141,6 +141,12 @@ class _Resolver:
                 if model is None:
                     raise self._error(said)
                 self._take_values(model)
+                if not model.get("services"):
+                    raise ConfigError(
+                        f"no service is declared in {', '.join(self._compose.files)}",
+                        file=str(self._folder / self._compose.files[0]),
+                        hint="a service behind a compose profile needs compose.profiles in readiness.yaml",
+                    )
                 model = {**model, "services": _chosen(model, self._compose.services)}
                 return OwnersModel(model=model, changes=tuple(self._changes), files=self._compose.files)
         raise self._error(said)
