@@ -299,6 +299,8 @@ def _reap(run_id: str, work: Path | None, *, calm_rounds: int) -> None:
     registry = _registry()
     if registry is not None:
         (registry / f"{run_id}.json").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # other runs are in it
+            registry.rmdir()
 
 
 def _is_ours(work: Path, run_id: str) -> bool:
@@ -455,10 +457,13 @@ def _registry() -> Path | None:
 
 
 def _register(run_id: str, work: Path, owner: Owner) -> None:
-    registry = _registry()
-    if registry is not None:
-        entry = {"run_id": run_id, "work": str(work.resolve()), "owner": owner.describe()}
-        _write_whole(registry / f"{run_id}.json", entry)
+    entry = {"run_id": run_id, "work": str(work.resolve()), "owner": owner.describe()}
+    for _ in range(ROUNDS):
+        # Another run that ends may take the empty folder with it before this one's entry is in.
+        with contextlib.suppress(FileNotFoundError):
+            if (registry := _registry()) is not None:
+                _write_whole(registry / f"{run_id}.json", entry)
+            return
 
 
 def _mark_kept(run_id: str) -> None:
