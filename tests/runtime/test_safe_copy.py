@@ -556,7 +556,7 @@ def test_external_bound_and_driven_volumes_become_empty_local_ones() -> None:
         },
     )
     volumes = safe.model["volumes"]
-    assert {name: volumes[name] for name in names[:4]} == dict.fromkeys(names[:4], {"labels": LABELS})
+    assert [volumes[name] for name in names[:4]] == [{"labels": LABELS}] * 4
     assert volumes["mem"]["driver_opts"]["type"] == "tmpfs"
 
 
