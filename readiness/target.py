@@ -5,7 +5,10 @@ Every value is JSON-able, so the target is recorded with the facts and a replay 
 
 from __future__ import annotations
 
+import base64
 import enum
+import json
+import urllib.parse
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,6 +83,16 @@ class Request:
     as_user: str = "anonymous"
     service: str | None = None
     port: int | None = None
+
+    def content(self) -> tuple[bytes, str | None]:
+        """The body, empty without one, and the content type that goes with it where the request names none."""
+        if self.json is not None:
+            return json.dumps(self.json).encode(), "application/json"
+        if self.form is not None:
+            return urllib.parse.urlencode(self.form).encode(), "application/x-www-form-urlencoded"
+        if self.body_base64 is not None:
+            return base64.b64decode(self.body_base64), None
+        return (self.body or "").encode(), None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -81,10 +81,6 @@ class Timeline:
         """The longest wait for an answer; 0 without requests."""
         return max((span.slowest_seconds for span in self.spans), default=0.0)
 
-    def sent_after(self, seconds: float) -> tuple[Span, ...]:
-        """The spans of which at least one request was sent after this moment."""
-        return tuple(span for span in self.spans if span.last_seconds > seconds)
-
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceSnapshot:

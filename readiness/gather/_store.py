@@ -112,10 +112,6 @@ class FactStore:
         record = self._read(name)
         return decode(kind, record["fact"]) if record and "fact" in record else None
 
-    def keep(self, name: str, fact: Any, *, impact: Impact = Impact.OBSERVES) -> None:
-        """Store a fact that did not come from a gatherer."""
-        self._write(name, {"fact": encode(fact), "type": type(fact).__name__, "impact": impact.value})
-
     def span(self, name: str, kind: str, began: float) -> None:
         """Note that this worker did ``name`` from ``began`` until now."""
         line = json.dumps(encode(Span(worker=self.worker, name=name, kind=kind, began=began, ended=time.monotonic())))

@@ -12,6 +12,7 @@ from readiness.facts.model import StackModel
 from readiness.facts.probe_body import leaks_in, mask, read_body, secret_values
 from readiness.facts.probes import Answer, Phase, ProbeLeak, ServiceSnapshot, Span, Timeline
 from readiness.instruments.poller import NO_ANSWER, Ask, Poller, Sample
+from readiness.probes.outages import describes_before
 from readiness.runtime import Stack
 from readiness.target import Entry, Probe, Request, Target
 
@@ -33,8 +34,6 @@ __all__ = [
 KEPT_BODY_CHARS = 4096
 #: More changes than this in one phase are noise: bodies are then left out of what makes two answers equal.
 MAX_SPANS = 100
-#: What a time stamp may be off by rounding down to whole seconds.
-CLOCK_SECONDS = 1.0
 #: What differs between two answers that say the same: figures, times, ids.
 _FIGURES = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-f]{16,}\b|\d+", re.IGNORECASE)
 
@@ -143,7 +142,9 @@ def is_stale_answer(sample: Sample, *, zero: float) -> bool:
     """Whether the answer says by its own time stamp that it describes a moment before ``zero``."""
     moment = read_body(sample.body)
     zero_unix = sample.unix - sample.seconds - (sample.sent - zero)
-    return moment.timestamp is not None and not moment.is_naive and moment.timestamp < zero_unix - CLOCK_SECONDS
+    if moment.timestamp is None or moment.is_naive:
+        return False
+    return describes_before(moment.timestamp, zero=zero_unix, sent=sample.unix - sample.seconds)
 
 
 def timeline_of(ask: Ask, samples: Iterable[Sample], *, zero: float, secrets: Mapping[str, str]) -> Timeline:

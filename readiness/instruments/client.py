@@ -6,8 +6,6 @@ Concurrency and load belong to other instruments: a shared httpx client collapse
 
 from __future__ import annotations
 
-import base64
-import json
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Self
@@ -101,7 +99,7 @@ class HttpClient:
             **request.headers,
             **(headers or {}),
         }
-        content, content_type = _content(request)
+        content, content_type = request.content()
         if content_type and not any(name.lower() == "content-type" for name in sent):
             sent["content-type"] = content_type
         if entry.server_name and not any(name.lower() == "host" for name in sent):
@@ -118,7 +116,7 @@ class HttpClient:
                 request.method,
                 f"{scheme}://{host}:{where.port}{path}",
                 headers=sent,
-                content=content,
+                content=content or None,
                 timeout=httpx.Timeout(bound),
                 extensions=extensions,
             ) as response:
@@ -147,16 +145,3 @@ class HttpClient:
             seconds=time.monotonic() - started,
             error=error,
         )
-
-
-def _content(request: Request) -> tuple[bytes | None, str | None]:
-    """The request's body and the content type that goes with it, where it names none itself."""
-    if request.json is not None:
-        return json.dumps(request.json).encode(), "application/json"
-    if request.form is not None:
-        return str(httpx.QueryParams(request.form)).encode(), "application/x-www-form-urlencoded"
-    if request.body_base64 is not None:
-        return base64.b64decode(request.body_base64), None
-    if request.body is not None:
-        return request.body.encode(), None
-    return None, None

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Fault", "Faults"]
 
-#: How often a condition is looked at again.
-POLL_SECONDS = 0.1
 #: Exit code of a process that SIGTERM ends, as shells count it.
 TERMINATED = 128 + signal.SIGTERM
 
@@ -157,32 +155,6 @@ class Faults:
                 problems.append(f"{undo.service}: {error}")
         if problems:
             raise GatherError(f"after the faults these services did not come back: {'; '.join(problems)}")
-
-    def steady(self, check: Callable[[], bool], *, at_most_seconds: float, what: str = "the stack") -> float:
-        """Wait until ``check`` holds; returns the seconds that it took.
-
-        Args:
-            check: looked at every 100 ms. An OSError or StackError out of it counts as *not yet*.
-            at_most_seconds: when to give up; the first look is free.
-            what: the thing that comes back, for the terminal and the error.
-
-        Raises:
-            GatherError: it does not hold in time; says what did not come back.
-        """
-        self._progress(f"{what} to be as before", at_most_seconds=at_most_seconds)
-        started = time.monotonic()
-        while True:
-            last = ""
-            try:
-                if check():
-                    return time.monotonic() - started
-            except (OSError, StackError) as error:
-                last = f"; last error: {error}"
-            if time.monotonic() - started >= at_most_seconds:
-                raise GatherError(
-                    f"{what} did not come back within {at_most_seconds:g} s after the fault was undone{last}"
-                )
-            time.sleep(POLL_SECONDS)
 
     @contextlib.contextmanager
     def _hold(

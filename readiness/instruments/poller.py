@@ -8,9 +8,7 @@ load, and none of them bounds a whole exchange.
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
-import json
 import ssl
 import threading
 import time
@@ -277,7 +275,7 @@ async def _exchange(
 
 
 def _request_bytes(ask: Ask, protocol: h11.Connection) -> bytes:
-    content, content_type = request_content(ask.request)
+    content, content_type = ask.request.content()
     sent = {"Host": host_header(ask.entry), "User-Agent": "readiness-audit", "Accept": "*/*", "Connection": "close"}
     if content_type:
         sent["Content-Type"] = content_type
@@ -303,17 +301,6 @@ def host_header(entry: Entry) -> str:
         return entry.server_name
     is_default = entry.port == (443 if entry.https else 80)
     return "localhost" if is_default else f"localhost:{entry.port}"
-
-
-def request_content(request: Request) -> tuple[bytes, str | None]:
-    """The body of a request and the content type that goes with it, where the request names none itself."""
-    if request.json is not None:
-        return json.dumps(request.json).encode(), "application/json"
-    if request.form is not None:
-        return urllib.parse.urlencode(request.form).encode(), "application/x-www-form-urlencoded"
-    if request.body_base64 is not None:
-        return base64.b64decode(request.body_base64), None
-    return (request.body or "").encode(), None
 
 
 async def burst(

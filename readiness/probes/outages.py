@@ -12,8 +12,10 @@ from readiness.target import Probe, Role, Target
 from readiness.verdict import Evidence, Finding, Inconclusive, NotApplicable, Verdict
 
 __all__ = [
+    "CLOCK_SECONDS",
     "Course",
     "course_of",
+    "describes_before",
     "evidence_of",
     "is_stale",
     "judge_fall",
@@ -56,6 +58,8 @@ NAMES: dict[str, frozenset[str]] = {
 MARGIN_SECONDS = 1.0
 #: What a time stamp in a body may be off by rounding down to whole seconds.
 CLOCK_SECONDS = 1.0
+#: An answer that is this much older than the request for it was kept and repeated.
+REPEATED_SECONDS = 3.0
 SERVER_ERROR = 500
 ROLE_WORDS = {Role.DB: "database", Role.REDIS: "Redis"}
 
@@ -137,12 +141,23 @@ def require_well(probe: Probe, outage: Outage) -> None:
         raise Inconclusive(f"the {probe.kind} probe did not say yes at rest ({says}), so its fall would show nothing")
 
 
+def describes_before(moment: float, *, zero: float, sent: float) -> bool:
+    """Whether an answer with the time stamp ``moment``, to a request of ``sent``, says nothing about the time after ``zero``.
+
+    One made in the second of the fault may describe either side of it; it counts as old once it is only repeated.
+    All are seconds since the epoch.
+    """
+    return moment < zero - CLOCK_SECONDS or (moment < zero + CLOCK_SECONDS and sent - moment > REPEATED_SECONDS)
+
+
 def is_stale(span: Span, phase: Phase) -> bool:
     """Whether the span's last answer describes, by its own time stamp, a moment before the phase's zero."""
     body = read_body(span.last_body or span.body)
     if body.timestamp is None or body.is_naive or not phase.zero_unix_seconds:
         return False
-    return body.timestamp < phase.zero_unix_seconds - CLOCK_SECONDS
+    return describes_before(
+        body.timestamp, zero=phase.zero_unix_seconds, sent=phase.zero_unix_seconds + span.last_seconds
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from readiness.probes.standing import is_yes_status
 from readiness.target import Probe
 from readiness.verdict import Evidence, Inconclusive
 
-__all__ = ["answers_of", "bodies_of", "is_well_at_rest", "proof_of"]
+__all__ = ["answers_of", "bodies_of", "proof_of"]
 
 
 def answers_of(baseline: ProbeBaseline, probe: Probe) -> ProbeAnswers:
@@ -39,11 +39,6 @@ def bodies_of(answers: ProbeAnswers, probe: Probe) -> tuple[tuple[Answer, Health
             f"the {probe.kind} probe {probe.path} did not answer yes at rest ({first.status or first.error})"
         )
     return tuple(good)
-
-
-def is_well_at_rest(answers: ProbeAnswers, probe: Probe) -> bool:
-    """Whether every quiet answer says yes by status."""
-    return all(is_yes_status(probe, answer.status) for answer in answers.answers)
 
 
 def proof_of(answers: ProbeAnswers, answer: Answer | None = None) -> Evidence:

@@ -244,26 +244,3 @@ def test_missing_capability_is_named_and_nothing_is_done(stack: FakeStack, fault
         pytest.fail("no fault")
     assert stack.done == []
     assert pending(stack) == []
-
-
-def test_steady_waits_until_the_condition_holds(faults: Faults, monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = iter([StackError("no port"), False, OSError("refused"), True])
-    naps: list[float] = []
-    monkeypatch.setattr("readiness.instruments.faults.time.sleep", naps.append)
-
-    def check() -> bool:
-        look = next(looks)
-        if isinstance(look, Exception):
-            raise look
-        return look
-
-    assert faults.steady(check, at_most_seconds=60) >= 0
-    assert naps == [0.1] * 3
-
-
-def test_steady_gives_up_and_says_what_did_not_come_back(faults: Faults) -> None:
-    def check() -> bool:
-        raise OSError("refused")
-
-    with pytest.raises(GatherError, match=r"readiness of api did not come back within 0 s.*refused"):
-        faults.steady(check, at_most_seconds=0, what="readiness of api")
