@@ -100,9 +100,11 @@ def _age(
     course = course_of(probe, outage.stopped)
     if course is None or course.settled is None or not was_well(probe, outage):
         return
-    last = max((t for t in (course.last_yes, course.last_stale_yes) if t is not None), default=0.0)
+    # A yes that describes the present ignores the dependency, which probe.basic_503 judges; a kept one is a matter of age.
+    counted = (course.last_yes, course.last_stale_yes) if course.has_fallen else (course.last_stale_yes,)
+    last = max((t for t in counted if t is not None), default=0.0)
     if not course.has_fallen and course.last_stale_yes is None:
-        return  # it ignores this dependency, which probe.basic_503 judges; that is no matter of age
+        return
     at_most = probe.cache_seconds + limits.check_seconds
     when = f"after the {words} had stopped"
     if last > at_most + MARGIN_SECONDS:

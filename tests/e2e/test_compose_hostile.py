@@ -22,6 +22,7 @@ from readiness.runtime.ports import PortLease
 from readiness.runtime.provide import NOWHERE
 from readiness.runtime.reaper import LABEL_RUN, sweep
 from readiness.target import Compose, Entry, Target
+from tests.e2e.conftest import run_audit
 
 pytestmark = pytest.mark.docker
 
@@ -173,3 +174,30 @@ def test_a_copy_leaves_the_owners_stack_exactly_as_it_was(
     assert owned.answer() == 200
     assert sweep(run_id) == ()
     assert list(work.glob("readiness-*")) == []
+
+
+def test_a_whole_audit_by_discovery_alone_leaves_it_as_it_was(owned: Owned, tmp_path: Path) -> None:
+    (owned.folder / "owner.yaml").rename(tmp_path / "owner.yaml")
+    _docker("pause", "readiness-e2e-owner-db")
+    before, tree = owned.containers(), owned.tree()
+    environment = dict.fromkeys(owned.environment, "")
+    report = tmp_path / "audit"
+    report.mkdir()
+    audited = run_audit(
+        report,
+        "--readiness-profile=personal",
+        f"--readiness-target={owned.folder}",
+        "--readiness-runtime=compose",
+        "-k",
+        "stack or nosniff or ready_503_db or live_no_deps",
+        environment=environment,
+    )
+    assert audited.outcomes["start.stack"] in {"pass", "inconclusive"}, audited.explain()
+    assert "our bug" not in audited.explain()
+    assert audited.card["target"]["changes"]
+    assert owned.answer() == 200
+    assert owned.containers() == before
+    assert owned.tree() == tree
+    (tmp_path / "owner.yaml").rename(owned.folder / "owner.yaml")
+    _docker("unpause", "readiness-e2e-owner-db")
+    assert owned.rows() == "1\n2\n3"

@@ -48,7 +48,7 @@ class Matrix:
             folder = self._folder / str(len(self._audits))
             folder.mkdir()
             demo = f"--readiness-demo={defects}" if defects else "--readiness-demo"
-            arguments = ["--readiness-profile=production", demo, f"--readiness-runtime={self._runtime}"]
+            arguments = ["--readiness-profile=production", demo, f"--readiness-runtime={self._runtime}", "-n", "2"]
             arguments += ["--readiness-format=json", *(["-m", marker] if marker else [])]
             self._audits[defects, marker] = self._pool.submit(run_audit, folder, *arguments)
 

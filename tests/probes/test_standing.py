@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from readiness.facts.probes import Phase, Span, Timeline
-from readiness.probes.outages import course_of
+from readiness.probes.outages import course_of, describes_before
 from readiness.probes.standing import Standing, admits_fault, standing
 from readiness.target import Probe, ProbeKind
 
@@ -105,3 +105,13 @@ def test_a_limiters_answers_are_left_out() -> None:
 def test_a_probe_that_was_not_asked_has_no_course() -> None:
     assert course_of(Probe(kind=ProbeKind.LIVE, path="/live"), phase()) is None
     assert course_of(READY, None) is None
+
+
+@pytest.mark.parametrize(
+    ("moment", "sent", "is_old"),
+    [(98.5, 99.0, True), (99.6, 101.0, False), (99.6, 119.0, True), (100.4, 119.0, True), (118.9, 119.0, False)],
+)
+def test_an_answer_of_the_moment_of_the_fault_is_old_once_it_is_only_repeated(
+    moment: float, sent: float, is_old: bool
+) -> None:
+    assert describes_before(moment, zero=100.0, sent=sent) is is_old
