@@ -88,6 +88,10 @@ class HttpClient:
                 runtime=self._stack.runtime,
                 hint="allow it with --readiness-allow=active, or audit a throw-away copy",
             )
+        if request.service is not None or request.port is not None:
+            # Past the entry: neither its base nor its TLS nor its headers are this port's.
+            service, port = request.service or entry.service, request.port or entry.port
+            entry = Entry(name=entry.name, service=service, port=port)
         bound = timeout_seconds or self._timeout_seconds
         scheme = "https" if entry.https else "http"
         path = f"{entry.base}{request.path}"

@@ -252,6 +252,16 @@ def test_entry_whose_service_is_gone_is_recorded_as_such() -> None:
     assert "api is not running" in found.not_provoked["ok via direct"]
 
 
+def test_request_that_names_its_own_place_goes_there_and_not_to_the_entry() -> None:
+    shop = Shop()
+    entries = (Entry(name="proxy", service="web", port=80, base="/api", https=True, headers={"X-Entry": "yes"}),)
+    ok = Request(path="/items", service="api", port=9090)
+    found = gathered(shop, shop_target(entries=entries, paths=Paths(ok=ok), login=None), gone=("web",))
+    answer = next(e for e in found.exchanges if e.purpose is StatusClass.OK)
+    assert (answer.url, answer.status, answer.entry) == ("http://api:9090/items", 200, "proxy")
+    assert "X-Entry" not in dict(answer.request_headers)
+
+
 def test_undeclared_paths_are_named_and_not_guessed() -> None:
     found = gathered(Shop(), shop_target(paths=Paths(), login=None))
     assert set(statuses(found, "proxy")) == {StatusClass.NOT_FOUND}
