@@ -21,8 +21,8 @@ from readiness.catalogue import load_checks
 from readiness.demo.defects import DEFECTS, Defect
 from tests.e2e.conftest import Audited, run_audit
 
-#: More at once would starve the latency measurements of two processors.
-AT_ONCE = 3
+#: More at once would starve the latency measurements of two processors; each audit has two workers besides.
+AT_ONCE = 2
 #: Checks that only an engine can decide; their defects are audited under compose.
 NEEDS_ENGINE = {"probe.disk_memory"}
 #: The defects of this check leave no running stack that other checks could be judged on.
