@@ -6,14 +6,18 @@ Concurrency and load belong to other instruments: a shared httpx client collapse
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
 from readiness.exceptions import UnsupportedError
 from readiness.facts.http import Exchange, StatusClass
+from readiness.instruments.poller import NO_ANSWER
 from readiness.runtime import Capability
 from readiness.target import Entry, Request
 
@@ -116,25 +120,29 @@ class HttpClient:
         try:
             where = self._stack.endpoint(entry.service, entry.port)
             host = f"[{where.host}]" if ":" in where.host else where.host
-            with self._client.stream(
-                request.method,
-                f"{scheme}://{host}:{where.port}{path}",
-                headers=sent,
-                content=content or None,
-                timeout=httpx.Timeout(bound),
-                extensions=extensions,
-            ) as response:
+            with (
+                _Deadline(bound) as deadline,
+                self._client.stream(
+                    request.method,
+                    f"{scheme}://{host}:{where.port}{path}",
+                    headers=sent,
+                    content=content or None,
+                    timeout=httpx.Timeout(bound),
+                    extensions={**extensions, "trace": deadline.watch},
+                ) as response,
+            ):
                 status = response.status_code
                 received = tuple(
                     (name.decode("latin-1"), value.decode("latin-1")[:MAX_HEADER_CHARS])
                     for name, value in response.headers.raw[:MAX_HEADERS]
                 )
-                for chunk in response.iter_raw(64 * 1024):
+                for chunk in response.iter_raw():
                     body += chunk[: MAX_BODY_BYTES - len(body)]
                     if len(body) >= MAX_BODY_BYTES or time.monotonic() - started > bound:
                         break
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as problem:
-            error = f"{type(problem).__name__}: {problem}"[:500]
+            is_late = isinstance(problem, httpx.TimeoutException) or time.monotonic() - started >= bound
+            error = f"{NO_ANSWER} {bound:g} s" if is_late else f"{type(problem).__name__}: {problem}"[:500]
         return Exchange(
             entry=entry.name,
             purpose=purpose,
@@ -149,3 +157,34 @@ class HttpClient:
             seconds=time.monotonic() - started,
             error=error,
         )
+
+
+class _Deadline:
+    """Ends an exchange's connection when its time is up.
+
+    The library's timeouts bound one read each: an answer that comes in drops, or begins with *100 Continue* again and
+    again, would hold this client for ever.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._timer = threading.Timer(seconds, self._end)
+        self._timer.daemon = True
+        self._socket: socket.socket | None = None
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+    def watch(self, event: str, info: dict[str, Any]) -> None:
+        """Take the connection's socket from the library's trace; under TLS the wrapped one replaces the plain one."""
+        if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
+            self._socket = info["return_value"].get_extra_info("socket")
+
+    def _end(self) -> None:
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                # Not the method of a TLS socket: it takes the cipher away under the thread that reads.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
