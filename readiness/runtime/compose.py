@@ -22,6 +22,7 @@ from readiness.runtime import Capability, Completed, Endpoint, Progress, Service
 from readiness.runtime.compose_model import OwnersModel, resolve, stack_model
 from readiness.runtime.compose_start import PROJECT_LABEL, SERVICE_LABEL, Launch, engine_words
 from readiness.runtime.engine import Commands, Engine, connect
+from readiness.runtime.health_gap import longest_check_seconds, margin_seconds, seconds_to_next_check
 from readiness.runtime.ports import LOOPBACK, PortLease
 from readiness.runtime.reaper import LABEL_RUN, RUN_VARIABLE, Owner
 from readiness.runtime.safe_copy import Host, SafeCopy, make_safe
@@ -42,6 +43,10 @@ LOG_BYTES = 1024 * 1024
 OUTPUT_BYTES = 1024 * 1024
 #: Rounds of removing what ``down`` left; an ``up`` that was cut short may still be creating.
 REMOVAL_ROUNDS = 20
+#: An engine that has lost hold of a container answers nothing about it: no round is begun after so long.
+REMOVAL_SECONDS = 90.0
+#: On top of a health check's own times, before a container counts as never free of it.
+GAP_SLACK_SECONDS = 5.0
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -310,10 +315,30 @@ class ComposeStack:
             self._engine(f"starting {service}", self._client.api.start, container["Id"])
 
     def pause(self, service: str) -> None:
-        """Freeze all replicas."""
+        """Freeze all replicas, each between two of its health checks: :mod:`readiness.runtime.health_gap` says why.
+
+        Raises:
+            StackError: no such moment came.
+        """
         for container in self._all(service):
             if not container["State"].get("Paused"):
+                self._await_gap(service, container)
                 self._engine(f"pausing {service}", self._client.api.pause, container["Id"])
+
+    def _await_gap(self, service: str, container: Mapping[str, Any]) -> None:
+        """Wait until no health check of the container is under way or about to begin."""
+        longest = longest_check_seconds(container) + GAP_SLACK_SECONDS
+        deadline = time.monotonic() + longest
+        while True:
+            now = datetime.fromisoformat(self._engine("asking for the time", self._client.api.info)["SystemTime"])
+            if seconds_to_next_check(container, now=now) > margin_seconds(container):
+                return
+            if time.monotonic() > deadline:
+                raise StackError(
+                    f"{service} cannot be frozen safely: its health check was under way for {longest:.0f} s"
+                )
+            time.sleep(0.05)
+            container = self._engine(f"looking at {service}", self._client.api.inspect_container, container["Id"])
 
     def unpause(self, service: str) -> None:
         """Undo :meth:`pause`."""
@@ -426,7 +451,10 @@ class ComposeStack:
     def _remove_rest(self) -> list[str]:
         """Remove what bears the project's label until nothing does; what then is left."""
         left: list[str] = []
+        deadline = time.monotonic() + REMOVAL_SECONDS
         for _ in range(REMOVAL_ROUNDS):
+            if time.monotonic() > deadline:
+                break
             try:
                 left = self._remove_once()
             except StackError as error:
