@@ -22,8 +22,11 @@ __all__ = ["collect", "development_responses", "headers_off_responses", "limited
 
 #: One MiB above the 10 MiB that frameworks and proxies commonly allow; sent to the throw-away copy only.
 OVERSIZED_BYTES = 11 * 1024 * 1024
-#: No sound service knows it (RFC 9110, 9.1), and unlike DELETE it does nothing where somebody does.
-UNKNOWN_METHOD = "READINESS"
+#: Hardly a service knows it, and unlike DELETE it changes nothing where one does (RFC 4918, 9.1). HTTP parsers know it:
+#: a method that is nowhere registered is refused by some of them (Node's, with 400) before any application hears of it.
+UNKNOWN_METHOD = "PROPFIND"
+#: Of a collection nothing but itself (RFC 4918, 10.2).
+SHALLOW = {"Depth": "0"}
 UNKNOWN_PATH = "/readiness-no-such-path"
 UNKNOWN_TYPE = "application/x-readiness"
 #: RFC 2606, 3: nobody's origin.
@@ -226,12 +229,16 @@ def _derived_from(target: Target, ok: Request) -> Iterator[_Plan]:
     if not any(entry.https for entry in target.entries):
         forwarded = {"X-Forwarded-Proto": "https"}
         yield _Plan(purpose=StatusClass.OK, request=ok, key="paths.ok", headers=forwarded, as_user=as_user)
-    unknown = target.paths.method_not_allowed or Request(method=UNKNOWN_METHOD, path=ok.path)
+    key = "paths.method_not_allowed"
+    unknown = target.paths.method_not_allowed
+    if unknown is None and key not in target.declined:
+        unknown = Request(method=UNKNOWN_METHOD, path=ok.path, headers=SHALLOW)
     yield _Plan(
         purpose=StatusClass.METHOD_NOT_ALLOWED,
         request=unknown,
-        key="paths.method_not_allowed",
-        as_user=unknown.as_user != "anonymous",
+        key=key,
+        as_user=unknown is not None and unknown.as_user != "anonymous",
+        reason=target.declined.get(key, ""),
     )
     asks = {
         "Origin": target.origins[0] if target.origins else FALLBACK_ORIGIN,

@@ -71,7 +71,7 @@ class Shop:
                 return 301, {"Location": "/items"}, ""
             case "GET", "/boom":
                 return 500, {}, "Internal Server Error"
-            case "READINESS" | "OPTIONS", "/items":
+            case "PROPFIND" | "OPTIONS", "/items":
                 return 405, {}, ""
         return 404, {}, ""
 
@@ -188,6 +188,23 @@ def test_every_kind_of_answer_is_provoked_through_every_entry() -> None:
     assert statuses(found, "direct") == expected
     assert set(found.not_provoked) == {"static via proxy", "static via direct"}
     assert "paths.static" in found.not_provoked["static via proxy"]
+
+
+def test_a_method_is_tried_that_http_parsers_know_and_that_changes_nothing() -> None:
+    # An unregistered one is refused by Node's parser with a 400 that no application has a hand in.
+    shop = Shop()
+    gathered(shop, shop_target())
+    methods = {method for method, path, _ in shop.served if path == "/items"}
+    assert methods - {"GET", "POST", "OPTIONS"} == {"PROPFIND"}
+
+
+def test_what_the_owner_declines_is_not_asked_another_way() -> None:
+    shop = Shop()
+    declined = {"paths.method_not_allowed": "the router knows no methods"}
+    found = gathered(shop, shop_target(declined=declined))
+    assert StatusClass.METHOD_NOT_ALLOWED not in statuses(found, "proxy")
+    assert found.not_provoked["method_not_allowed via proxy"] == "the router knows no methods"
+    assert "PROPFIND" not in {method for method, _, _ in shop.served}
 
 
 def test_the_page_is_asked_twice_per_entry() -> None:
