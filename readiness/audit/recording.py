@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import readiness
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from readiness.audit.run import Run
     from readiness.scrub import Scrubber
 
-__all__ = ["keep_recording"]
+__all__ = ["earlier_facts", "keep_recording"]
 
 #: Raised when a recording of an older version can no longer be read.
 RECORDING_VERSION = 1
@@ -28,22 +29,29 @@ def keep_recording(run: Run, folder: Path, scrubber: Scrubber) -> None:
     """
     facts = folder / "facts"
     facts.mkdir(parents=True, exist_ok=True)
-    kept = set()
-    for path in sorted(run.facts.glob("*.json")):
-        if path.name.startswith("."):
-            continue
-        record = scrubber.clean(json.loads(path.read_text(encoding="utf-8")))
-        (facts / path.name).write_text(json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8")
-        kept.add(path.name)
-    # An earlier recording in the same folder must not mix its facts with these.
-    for stale in facts.glob("*.json"):
-        if stale.name not in kept:
-            stale.unlink()
+    kept = {path.name for path in run.facts.glob("*.json") if not path.name.startswith(".")}
+    # An earlier recording in the same folder must not mix its facts with these; what it did not write is not ours.
+    for stale in earlier_facts(folder) - kept:
+        (facts / stale).unlink(missing_ok=True)
+    for name in sorted(kept):
+        record = scrubber.clean(json.loads((run.facts / name).read_text(encoding="utf-8")))
+        (facts / name).write_text(json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8")
     about = {
         "recording_version": RECORDING_VERSION,
         "tool_version": readiness.__version__,
         "run": run.id,
         "runtime": run.runtime,
+        "facts": sorted(kept),
         "target": scrubber.clean(encode(run.target)),
     }
     (folder / "recording.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def earlier_facts(folder: Path) -> set[str]:
+    """The names of the facts that an earlier recording in this folder wrote, by its own account."""
+    try:
+        names = json.loads((folder / "recording.json").read_text(encoding="utf-8"))["facts"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+    # Only plain names: a recording that somebody edited must not lead out of its folder.
+    return {name for name in names if isinstance(name, str) and re.fullmatch(r"[a-z0-9_]+\.json", name)}

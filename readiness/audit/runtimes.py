@@ -67,5 +67,6 @@ def make_runtime(run: Run) -> Runtime:
     if run.runtime == "attached" and run.settings.url is not None:
         from readiness.runtime.attached import AttachedRuntime  # noqa: PLC0415
 
-        return AttachedRuntime(run.settings.url, run.target, own_hosts=run.settings.own_hosts)
+        is_active = "active" in run.settings.allow
+        return AttachedRuntime(run.settings.url, run.target, own_hosts=run.settings.own_hosts, is_active=is_active)
     raise ConfigError("a replay judges recorded facts and runs no stack")

@@ -31,8 +31,6 @@ class Settings:
     report: str
     formats: tuple[str, ...]
     min_grade: str | None
-    baseline: str | None
-    claims: str | None
     record: str | None
     replay: str | None
     keep: bool
@@ -64,8 +62,6 @@ class Settings:
             report=path("--readiness-report") or str(rootdir / "reports"),
             formats=tuple(_words(option("--readiness-format"))),
             min_grade=option("--readiness-min-grade"),
-            baseline=path("--readiness-baseline"),
-            claims=option("--readiness-claims"),
             record=path("--readiness-record"),
             replay=path("--readiness-replay"),
             keep=option("--readiness-keep"),
@@ -100,9 +96,6 @@ class Settings:
         for word in self.allow:
             if word not in ALLOWANCES:
                 raise ConfigError(f"--readiness-allow={word}: expected one of {', '.join(ALLOWANCES)}")
-        for name, value in (("--readiness-baseline", self.baseline), ("--readiness-claims", self.claims)):
-            if value:
-                raise ConfigError(f"{name} is not available in this version", hint=f"leave out {name}")
 
     def _check_folders(self) -> None:
         """Better told before the audit than after it."""

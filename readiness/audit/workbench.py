@@ -23,7 +23,7 @@ from readiness.gather.stack import target as target_fixture
 from readiness.instruments.client import HttpClient
 from readiness.instruments.faults import Faults
 from readiness.instruments.variants import Variants
-from readiness.runtime import Runtime, Stack, Variant
+from readiness.runtime import Capability, Runtime, Stack, Variant
 from readiness.scrub import secrets_of
 from readiness.verdict import Inconclusive
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from readiness.audit.run import Run
     from readiness.facts.start import StackStart
-    from readiness.target import Target
+    from readiness.target import Login, Target
 
 __all__ = ["Workbench"]
 
@@ -165,7 +165,8 @@ class Workbench:
             Inconclusive: one of them was not answered as expected.
         """
         target = self._make_target() if self.run.target.setup else None
-        if target is None or not target.entries:
+        # A system that somebody else runs is set up already, and is not to be changed.
+        if target is None or not target.entries or Capability.WRITE not in stack.capabilities:
             return
         with HttpClient(stack) as http:
             for request in target.setup:
@@ -225,6 +226,22 @@ class Workbench:
         draft = path.with_name(f".{path.name}.{os.getpid()}")
         draft.write_text(json.dumps(sorted(self._secrets)), encoding="utf-8")
         draft.replace(path)
+
+
+def _secrets_of_login(login: Login | None) -> frozenset[str]:
+    """Passwords of the declared identities, and whatever a static way to log in is made of."""
+    if login is None:
+        return frozenset()
+    people = (*login.users, *([login.admin] if login.admin else []))
+    named = {f"password_{n}": person.get("password", "") for n, person in enumerate(people)}
+    static = {
+        f"{kind}_{name}_secret": str(value)
+        for kind, parts in login.static.items()
+        if isinstance(parts, dict)
+        for name, value in parts.items()
+        if name in {"password", "value", "secret", "token", "key", "cookie"}
+    }
+    return secrets_of({**named, **static})
 
 
 def root_cause(report: StackStart) -> str:

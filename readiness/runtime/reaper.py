@@ -314,24 +314,43 @@ def _is_ours(work: Path, run_id: str) -> bool:
 
 
 def _signal_processes(run_id: str, work: Path | None, number: signal.Signals) -> int:
-    """Signal the registered process groups and every bearer of the run's variable; returns how many were alive."""
+    """Signal the registered process groups, every bearer of the run's variable and all their descendants.
+
+    Descendants by the process table: a program may have left its group, overwritten its environment and been frozen, as
+    the backends of a database are.
+
+    Returns:
+        How many were alive.
+    """
     alive = 0
+    registered = set()
     for entry in _pid_entries(work):
         pid = int(entry["pid"])
         created = _create_time(pid)
         if created is None or abs(created - entry["create_time"]) > CREATION_TOLERANCE_SECONDS:
             continue
+        registered.add(pid)
         with contextlib.suppress(OSError):
             if os.getpgid(pid) == pid:
                 os.killpg(pid, number)
-            else:
-                os.kill(pid, number)
-            alive += 1
-    for pid in _bearers(f"{RUN_VARIABLE}={run_id}"):
+    for pid in _with_descendants({*registered, *_bearers(f"{RUN_VARIABLE}={run_id}")}):
         with contextlib.suppress(OSError):
             os.kill(pid, number)
             alive += 1
     return alive
+
+
+def _with_descendants(roots: set[int]) -> set[int]:
+    """The processes and all that descend from them, zombies left out (Linux; elsewhere the roots alone)."""
+    children: dict[int, set[int]] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        fields = _stat_fields(folder)
+        if len(fields) > 1 and fields[0] != "Z":
+            children.setdefault(int(fields[1]), set()).add(int(folder.name))
+    found, frontier = set(roots), set(roots)
+    while frontier := {child for parent in frontier for child in children.get(parent, ())} - found:
+        found |= frontier
+    return found - {os.getpid()}
 
 
 def _pid_entries(work: Path | None) -> Iterator[Mapping[str, float]]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -105,6 +106,22 @@ def test_process_that_ignores_the_signal_to_end_is_killed(tmp_path: Path) -> Non
         assert deaf.stdout.readline() == b"deaf\n"
         guard.close()
         assert deaf.wait(5) == -9
+
+
+def test_frozen_descendant_that_left_its_group_and_bears_no_mark_ends_too(tmp_path: Path) -> None:
+    work = work_of(tmp_path)
+    guard = start_reaper("r1", work)
+    code = "import subprocess, time; print(subprocess.Popen(['sleep', '60'], env={}, start_new_session=True).pid, flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        register_process(work, parent.pid)
+        os.kill(child, signal.SIGSTOP)
+        guard.close()
+        assert parent.wait(5) == -15
+    # Nobody may have waited for the orphan yet; ended it has.
+    stat = Path(f"/proc/{child}/stat")
+    assert not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 def test_end_of_a_run_takes_its_processes_and_folder(tmp_path: Path, sleeper: Sleeper) -> None:
