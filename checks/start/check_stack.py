@@ -31,7 +31,9 @@ def check_stack(stack_start: StackStart) -> Verdict:
     roots = [service for service in failed if not _only_waits(service, names)] or failed
     theirs = [service for service in roots if service.cause not in OURS]
     if not theirs:
-        raise Inconclusive(_our_reason(stack_start, roots))
+        causes = {service.service for service in roots if service.cause is FailureCause.REFUSED}
+        supply = next((c.supply for c in stack_start.refused if c.service in causes and c.supply), "")
+        raise Inconclusive(_our_reason(stack_start, roots), supply=supply)
     findings = [_finding(service, [s.service for s in failed if service.service in s.needs]) for service in theirs]
     return Verdict(findings=tuple(findings), measured=(total,))
 

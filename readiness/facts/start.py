@@ -64,11 +64,15 @@ class ServiceStart:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """Something that the safe copy changed in the owner's model, and why; ``service`` is empty for the whole project."""
+    """Something that the safe copy changed in the owner's model, and why; ``service`` is empty for the whole project.
+
+    ``supply`` is what the owner can declare where the copy lacks something because of it.
+    """
 
     service: str
     what: str
     why: str
+    supply: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

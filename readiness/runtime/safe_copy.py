@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from readiness.runtime import Variant
 from readiness.runtime.compose_model import needs_of, seconds_of, unescape
 from readiness.runtime.provide import NOWHERE, Store, outside, store_for
 from readiness.runtime.reaper import LABEL_OWNER, LABEL_RUN
-from readiness.runtime.safe_mounts import Decision, Disk, FileCopy, Mounts, Refusal, VolumeSeed
+from readiness.runtime.safe_mounts import Decision, Disk, FileCopy, Mounts, Refusal, VolumeSeed, is_stores_own
 from readiness.target import Request, Target
 
 __all__ = ["EDGE_NETWORK", "Host", "SafeCopy", "make_safe", "needed_ports"]
@@ -223,13 +224,21 @@ class _Maker:
         self._missing: dict[str, list[str]] = {}
         self._weakened: dict[str, list[str]] = {}
         self._ports: dict[str, dict[int, int]] = {}
+        self._owners_images = {name: str(service.get("image") or "") for name, service in self._services.items()}
         writable = frozenset(
             disk.real(str(mount.get("source") or ""))
             for service in self._services.values()
             for mount in service.get("volumes") or []
             if mount.get("type") == "bind" and not mount.get("read_only")
         )
-        self._mounts = Mounts(folder=target.folder, home=host.home, place=place, disk=disk, writable=writable)
+        declared = frozenset(
+            disk.real(os.path.normpath(self._path(source)))
+            for replacement in target.replace.values()
+            for source in replacement.mounts.values()
+        )
+        self._mounts = Mounts(
+            folder=target.folder, home=host.home, place=place, disk=disk, writable=writable, declared=declared
+        )
 
     def make(self, *, project: str, image_prefix: str, run_id: str) -> SafeCopy:
         owned = set(self._services)
@@ -276,10 +285,11 @@ class _Maker:
     def _change(self, service: str, what: str, why: str) -> None:
         self._changes.append(Change(service=service, what=what, why=why))
 
-    def _weaken(self, service: str, what: str, why: str) -> None:
+    def _weaken(self, service: str, what: str, why: str, *, supply: str = "") -> None:
         """Something was taken away: where the service then fails, that is why, and no fault of the owner's."""
-        self._change(service, what, why)
-        self._refused.append(Change(service=service, what=what, why=why))
+        change = Change(service=service, what=what, why=why, supply=supply)
+        self._changes.append(change)
+        self._refused.append(change)
         self._weakened.setdefault(service, []).append(what)
 
     # What the owner declared beside the compose files.
@@ -673,7 +683,7 @@ class _Maker:
             if str(mount.get("target", "")).rstrip("/") in covered:
                 continue
             if kind == "bind":
-                decision = self._mounts.decide(name, mount)
+                decision = self._mounts.decide(name, mount, image=self._owners_images.get(name, ""))
                 if isinstance(decision, Refusal):
                     self._refuse(name, decision.reason)
                     return None
@@ -681,6 +691,7 @@ class _Maker:
                 mounts += [decision.mount] if decision.mount else []
             elif kind in {"volume", "tmpfs"}:
                 mounts.append({key: value for key, value in mount.items() if key != "consistency"})
+                self._note_volume(name, mount)
             else:
                 self._weaken(name, f"mount of type {kind} left out", "it is not known to stay inside the copy")
         for path, size in overlay.items():
@@ -690,7 +701,10 @@ class _Maker:
 
     def _note(self, name: str, mount: Mapping[str, Any], decision: Decision) -> None:
         """Remember what a decision needs and says."""
-        (self._weaken if decision.takes_away else self._change)(name, decision.what, decision.why)
+        if decision.takes_away:
+            self._weaken(name, decision.what, decision.why, supply=decision.supply)
+        else:
+            self._change(name, decision.what, decision.why)
         if decision.is_missing:
             self._missing.setdefault(name, []).append(f"{mount.get('source')} at {mount['target']}")
         if decision.copy:
@@ -698,18 +712,33 @@ class _Maker:
         if decision.seed:
             self._seeds.append(decision.seed)
 
+    def _note_volume(self, name: str, mount: Mapping[str, Any]) -> None:
+        """Where a volume is filled elsewhere, the service lacks what is in it, unless it makes that by itself."""
+        volume, target = str(mount.get("source") or ""), str(mount.get("target"))
+        is_own = is_stores_own(target, self._owners_images.get(name, ""))
+        if self._is_filled_elsewhere(volume) and not is_own:
+            what = f"volume {volume} at {target}: an empty one of this run instead"
+            self._weaken(name, what, "the owner's data stays out")
+
+    def _is_filled_elsewhere(self, volume: str) -> bool:
+        """Whether a volume is not of this project's making: external, of another driver, or a folder by another name."""
+        declared = (self._model.get("volumes") or {}).get(volume) or {}
+        if declared.get("external") or declared.get("driver") not in (None, "", "local"):
+            return True
+        options = declared.get("driver_opts") or {}
+        is_tmpfs = options.get("type") == "tmpfs" and not _BINDS.search(str(options.get("o") or ""))
+        return bool(options) and not is_tmpfs
+
     def _volume(self, name: str) -> dict[str, Any]:
         declared = (self._model.get("volumes") or {}).get(name) or {}
         safe: dict[str, Any] = {"labels": dict(self._labels)}
-        if declared.get("external"):
-            self._change("", f"volume {name}: an empty one of this run instead", "the owner's data stays out")
-        elif declared.get("driver") not in (None, "", "local"):
-            self._change("", f"volume {name}: a local one instead of {declared['driver']}", "it is not of this run")
-        elif options := declared.get("driver_opts"):
-            if options.get("type") == "tmpfs" and not _BINDS.search(str(options.get("o") or "")):
+        if not self._is_filled_elsewhere(name):
+            if options := declared.get("driver_opts"):
                 safe |= {"driver": "local", "driver_opts": options}
-            else:
-                self._change("", f"volume {name}: an empty one of this run instead", "the owner's data stays out")
+        elif not declared.get("external") and declared.get("driver") not in (None, "", "local"):
+            self._change("", f"volume {name}: a local one instead of {declared['driver']}", "it is not of this run")
+        else:
+            self._change("", f"volume {name}: an empty one of this run instead", "the owner's data stays out")
         return safe
 
     def _files(self, kind: str) -> dict[str, Any]:

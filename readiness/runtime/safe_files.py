@@ -18,6 +18,8 @@ __all__ = ["LocalDisk", "copy_files", "write_archive"]
 MOST_ENTRIES = 50_000
 #: History is never needed to run a service, and often the biggest part of a tree.
 LEFT_OUT = frozenset({".git"})
+#: They keep an empty folder in a repository.
+PLACEHOLDERS = frozenset({".gitignore", ".gitkeep", ".keep"})
 
 
 class LocalDisk:
@@ -46,6 +48,16 @@ class LocalDisk:
             if total > limit_bytes or entries > MOST_ENTRIES:
                 return False
         return True
+
+    def has_content(self, path: str) -> bool:
+        """Whether a file has bytes, or a folder anything but placeholders; what cannot be looked into counts as full."""
+        try:
+            if not Path(path).is_dir():
+                return Path(path).stat().st_size > 0
+            with os.scandir(path) as entries:
+                return any(entry.name not in PLACEHOLDERS for entry in entries)
+        except OSError:
+            return True
 
 
 def copy_files(copy: FileCopy) -> None:

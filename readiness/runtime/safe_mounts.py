@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Protocol
 
-__all__ = ["Decision", "Disk", "FileCopy", "Mounts", "Refusal", "VolumeSeed"]
+__all__ = ["Decision", "Disk", "FileCopy", "Mounts", "Refusal", "VolumeSeed", "is_stores_own"]
 
 #: Of one mount's copy. Source trees are smaller; what is bigger is data or a dependency folder.
 COPY_LIMIT_BYTES = 256 * 1024 * 1024
@@ -46,6 +46,14 @@ DATA_NAME = re.compile(
     r"|^data[-_.]",
     re.IGNORECASE,
 )
+#: Where stores keep what they make by themselves at their first start: empty, they are as in a fresh clone.
+STORE_TARGETS = (
+    "/bitnami", "/data/configdb", "/data/db", "/qdrant/storage", "/usr/share/elasticsearch/data",
+    "/usr/share/opensearch/data", "/var/lib/cassandra", "/var/lib/clickhouse", "/var/lib/mariadb", "/var/lib/mysql",
+    "/var/lib/postgresql", "/var/lib/rabbitmq", "/var/lib/redis", "/var/lib/valkey",
+)  # fmt: skip
+#: Images whose store is ``/data``, a place where other images expect what they are given.
+STORES_IN_DATA = re.compile(r"^(dragonfly|keydb|minio|neo4j|redis|redis-stack|redis-stack-server|valkey)$")
 DATA_FILE = re.compile(r"\.(aof|db|db3|log|rdb|sqlite|sqlite3)$", re.IGNORECASE)
 
 
@@ -60,6 +68,9 @@ class Disk(Protocol):
 
     def is_within(self, path: str, *, limit_bytes: int) -> bool:
         """Whether everything below ``path`` is at most ``limit_bytes``."""
+
+    def has_content(self, path: str) -> bool:
+        """Whether there is anything in a file or folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +110,7 @@ class Decision:
         volume: the run's own volume that it needs.
         is_missing: the owner's source is not there.
         takes_away: the service lacks something that the owner gave it.
+        supply: what the owner can declare against that.
     """
 
     mount: dict[str, Any] | None
@@ -109,6 +121,7 @@ class Decision:
     volume: str | None = None
     is_missing: bool = False
     takes_away: bool = False
+    supply: str = ""
 
 
 class Mounts:
@@ -120,18 +133,28 @@ class Mounts:
         place: the run's own folder for the copies of this project.
         disk: knows the owner's files.
         writable: sources (without links) that some service mounts writable.
+        declared: sources (without links) that the owner gives to the copy in so many words, data or not.
     """
 
-    def __init__(self, *, folder: str, home: str, place: str, disk: Disk, writable: frozenset[str]) -> None:
+    def __init__(
+        self,
+        *,
+        folder: str,
+        home: str,
+        place: str,
+        disk: Disk,
+        writable: frozenset[str],
+        declared: frozenset[str] = frozenset(),
+    ) -> None:
         self._folder, self._home = disk.real(folder), disk.real(home)
-        self._place, self._disk, self._writable = place, disk, writable
+        self._place, self._disk, self._writable, self._declared = place, disk, writable, declared
         self._volumes: dict[str, str] = {}
         self._copies: dict[str, str] = {}
 
     def decide(  # noqa: C901, PLR0911  # one kind of source after the other, the dangerous ones first
-        self, service: str, mount: Mapping[str, Any]
+        self, service: str, mount: Mapping[str, Any], *, image: str = ""
     ) -> Decision | Refusal:
-        """What becomes of this bind mount of ``service``."""
+        """What becomes of this bind mount of ``service``, which the owner runs from ``image``."""
         source, target = str(mount.get("source") or ""), str(mount["target"])
         real = self._disk.real(source)
         shown = f"{self._shown(source)} at {target}"
@@ -153,8 +176,17 @@ class Mounts:
             return self._missing(service, mount, real, shown)
         if kind == "file":
             return self._file(mount, real, shown)
-        if not self._is_source(source, target, is_inside=is_inside, is_read_only=is_read_only):
-            return self._in_volume(service, mount, real, f"{shown}: an empty volume instead", is_empty=True)
+        is_source = real in self._declared or self._is_source(
+            source, target, is_inside=is_inside, is_read_only=is_read_only
+        )
+        if not is_source:
+            decision = self._in_volume(service, mount, real, f"{shown}: an empty volume instead", is_empty=True)
+            if is_stores_own(target, image) or not self._disk.has_content(real):
+                return decision
+            # A service may need what it was given there: models, fixtures, a tracked data set.
+            given = f"./{os.path.relpath(real, self._folder)}" if is_inside else "./A_FOLDER_WITH_WHAT_IT_NEEDS"
+            supply = f"replace:\n  {service}: {{mounts: {{{target}: {given}}}}}"
+            return dataclasses.replace(decision, takes_away=True, supply=supply)
         if not self._disk.is_within(real, limit_bytes=COPY_LIMIT_BYTES):
             return self._too_big(service, mount, real, shown, is_inside=is_inside, is_read_only=is_read_only)
         if not is_read_only:
@@ -211,7 +243,9 @@ class Mounts:
             decision = self._copied(mount, real, f"{shown}: an empty file instead")
             assert decision.copy is not None  # noqa: S101  # _copied always has one; tells the type checker
             empty = dataclasses.replace(decision.copy, content="")
-            return dataclasses.replace(decision, why="the owner's data stays out", copy=empty)
+            return dataclasses.replace(
+                decision, why="the owner's data stays out", copy=empty, takes_away=self._disk.has_content(real)
+            )
         return self._copied(mount, real, f"{shown}: a copy instead")
 
     def _too_big(
@@ -248,6 +282,13 @@ class Mounts:
 
     def _shown(self, source: str) -> str:
         return os.path.relpath(source, self._folder) if _is_below(source, self._folder) else source
+
+
+def is_stores_own(target: str, image: str) -> bool:
+    """Whether ``target`` is where the store in ``image`` keeps its own data, which it makes anew in an empty place."""
+    name = re.split(r"[:@]", image.rpartition("/")[2])[0]
+    is_store_in_data = bool(STORES_IN_DATA.match(name)) and _is_below(target, "/data")
+    return is_store_in_data or any(_is_below(target, path) for path in STORE_TARGETS)
 
 
 def _left_out(shown: str, why: str) -> Decision:

@@ -148,6 +148,9 @@ _WEAK = frozenset({
     FailureCause.UNKNOWN,
 })  # fmt: skip
 
+#: Causes that an empty folder can have too, where the failure names it.
+_BY_FILES = frozenset({FailureCause.COMMAND_NOT_FOUND, FailureCause.HEALTH_CHECK_IMPOSSIBLE})
+
 #: A program that still runs has got over these: many print such a warning and go on.
 _SURVIVED = frozenset({FailureCause.COMMAND_NOT_FOUND, FailureCause.MISSING_FILE, FailureCause.PERMISSION})
 
@@ -257,11 +260,24 @@ def _diagnose(one: Observed) -> _Diagnosis:
     if diagnosis.cause in {*_WEAK, FailureCause.PERMISSION, FailureCause.MISSING_FILE}:
         if one.missing_mounts and _is_by_mount(one, diagnosis):
             detail = f"does not exist: {', '.join(one.missing_mounts)}; {diagnosis.detail}"
-            diagnosis = dataclasses.replace(diagnosis, cause=FailureCause.MISSING_MOUNT_SOURCE, detail=detail)
-        elif one.weakened:
-            detail = f"fails without what a safe copy takes away ({'; '.join(one.weakened)}): {diagnosis.detail}"
-            diagnosis = dataclasses.replace(diagnosis, cause=FailureCause.REFUSED, detail=detail)
+            return dataclasses.replace(diagnosis, cause=FailureCause.MISSING_MOUNT_SOURCE, detail=detail)
+        return _without(one, diagnosis) if one.weakened else diagnosis
+    if diagnosis.cause in _BY_FILES and _names_what_was_taken(one, diagnosis):
+        return _without(one, diagnosis)
     return diagnosis
+
+
+def _without(one: Observed, diagnosis: _Diagnosis) -> _Diagnosis:
+    """The diagnosis of a service that lacks in the copy what its owner gave it."""
+    detail = f"fails without what a safe copy takes away ({'; '.join(one.weakened)}): {diagnosis.detail}"
+    return dataclasses.replace(diagnosis, cause=FailureCause.REFUSED, detail=detail)
+
+
+def _names_what_was_taken(one: Observed, diagnosis: _Diagnosis) -> bool:
+    """Whether a failure speaks of a path in a mount that the copy left empty or out."""
+    text = "\n".join([*diagnosis.lines, diagnosis.detail])
+    targets = [match[1] for what in one.weakened if (match := re.search(r" at (/[^:]*)", what))]
+    return any(re.search(rf"(?<![\w/]){re.escape(target)}(?![\w-])", text) for target in targets)
 
 
 def _before_start(one: Observed) -> _Diagnosis | None:

@@ -55,6 +55,27 @@ def test_size_counts_what_would_be_copied(tree: Path) -> None:
     assert disk.is_within(str(tree), limit_bytes=size)
 
 
+def test_folder_with_nothing_but_a_placeholder_has_no_content(tmp_path: Path) -> None:
+    disk = LocalDisk()
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / ".gitkeep").touch()
+    assert not disk.has_content(str(folder))
+    (folder / "uploads").mkdir()
+    assert disk.has_content(str(folder))
+    assert not disk.has_content(str(folder / ".gitkeep"))
+    (folder / "shop.db").write_text("x", encoding="utf-8")
+    assert disk.has_content(str(folder / "shop.db"))
+
+
+def test_what_cannot_be_looked_into_counts_as_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: str) -> None:
+        raise PermissionError(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert LocalDisk().has_content(str(tmp_path))
+
+
 def test_copy_keeps_modes_and_links_and_leaves_out_what_cannot_be_copied(tree: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copies" / "1-owner"
     copy_files(FileCopy(source=str(tree), destination=str(copy)))

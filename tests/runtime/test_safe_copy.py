@@ -22,6 +22,7 @@ class FakeDisk:
     kinds: dict[str, str] = dataclasses.field(default_factory=dict)
     big: frozenset[str] = frozenset()
     links: dict[str, str] = dataclasses.field(default_factory=dict)
+    empty: frozenset[str] = frozenset()
 
     def real(self, path: str) -> str:
         return self.links.get(path, path)
@@ -31,6 +32,9 @@ class FakeDisk:
 
     def is_within(self, path: str, *, limit_bytes: int) -> bool:
         return path not in self.big
+
+    def has_content(self, path: str) -> bool:
+        return path not in self.empty
 
 
 def copied(
@@ -531,6 +535,75 @@ def test_what_is_missed_of_a_folder_too_big_to_copy_is_no_fault_of_the_owners() 
     _, safe = one({"volumes": mounts}, disk=disk)
     (weakened,) = safe.weakened.values()
     assert [what.split(": ")[0] for what in weakened] == [". at /app", "/srv/models at /etc/models"]
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "image", "is_missed"),
+    [
+        ("/srv/models", "/models", "shop", True),
+        (f"{FOLDER}/data", "/app/data", "shop", True),
+        (f"{FOLDER}/data", "/data", "shop", True),
+        (f"{FOLDER}/empty", "/app/data", "shop", False),
+        (f"{FOLDER}/pgdata", "/var/lib/postgresql/data", "shop-db", False),
+        (f"{FOLDER}/data", "/data", "docker.io/library/redis:7-alpine", False),
+        (f"{FOLDER}/data", "/data", "registry:5000/valkey/valkey@sha256:0", False),
+        (f"{FOLDER}/data", "/data", "redis-exporter", True),
+    ],
+)
+def test_what_is_missed_of_a_data_folder_is_no_fault_of_the_owners(
+    source: str, target: str, image: str, is_missed: bool
+) -> None:
+    disk = FakeDisk(empty=frozenset({f"{FOLDER}/empty"}))
+    _, safe = one({"image": image, "volumes": [bind(source, target)]}, disk=disk)
+    assert [seed.is_empty for seed in safe.seeds] == [True]
+    assert [what.split(" at ")[1].split(":")[0] for what in safe.weakened.get("api", ())] == [target] * is_missed
+
+
+def test_image_that_is_substituted_still_tells_whose_data_it_was() -> None:
+    target = Target(name="shop", folder=FOLDER, images={"redis:7": "debian:bookworm-slim"})
+    _, safe = one({"image": "redis:7", "volumes": [bind(f"{FOLDER}/data", "/data")]}, target=target)
+    assert safe.weakened == {}
+
+
+def test_owner_is_told_how_to_give_a_copy_the_data_that_it_lacks() -> None:
+    _, safe = one({"volumes": [bind(f"{FOLDER}/data", "/app/data"), bind("/srv/models", "/models")]})
+    assert [change.supply for change in safe.refused] == [
+        "replace:\n  api: {mounts: {/app/data: ./data}}",
+        "replace:\n  api: {mounts: {/models: ./A_FOLDER_WITH_WHAT_IT_NEEDS}}",
+    ]
+    replaced = Target(
+        name="shop",
+        folder=FOLDER,
+        replace={"api": Replacement(mounts={"/app/data": "data", "/models": "tests/models"})},
+    )
+    service, given = one(
+        {"volumes": [bind(f"{FOLDER}/data", "/app/data"), bind("/srv/models", "/models")]}, target=replaced
+    )
+    assert [(seed.source, seed.is_empty) for seed in given.seeds] == [(f"{FOLDER}/data", False)]
+    assert [copy.source for copy in given.copies] == [f"{FOLDER}/tests/models"]
+    assert [mount["target"] for mount in service["volumes"]] == ["/app/data", "/models"]
+    assert given.weakened == {}
+
+
+def test_volume_of_others_that_is_empty_in_the_copy_is_held_against_nobody() -> None:
+    _, safe = one(
+        {
+            "volumes": [
+                {"type": "volume", "source": "models", "target": "/models"},
+                {"type": "volume", "source": "pg", "target": "/var/lib/postgresql/data"},
+                {"type": "volume", "source": "own", "target": "/own"},
+            ]
+        },
+        volumes={"models": {"external": True}, "pg": {"external": True}, "own": {}},
+    )
+    assert [change.what for change in safe.refused] == ["volume models at /models: an empty one of this run instead"]
+
+
+def test_database_file_that_had_content_is_missed() -> None:
+    files = {f"{FOLDER}/full.db": "file", f"{FOLDER}/new.db": "file"}
+    disk = FakeDisk(kinds=files, empty=frozenset({f"{FOLDER}/new.db"}))
+    _, safe = one({"volumes": [bind(f"{FOLDER}/full.db", "/x.db"), bind(f"{FOLDER}/new.db", "/y.db")]}, disk=disk)
+    assert safe.weakened == {"api": ("full.db at /x.db: an empty file instead",)}
 
 
 def test_writable_database_file_is_an_empty_one() -> None:

@@ -255,6 +255,21 @@ def test_what_the_copy_took_away_explains_what_nothing_else_explains() -> None:
     assert only(ended(f"could not connect to {NOWHERE}: Name or service not known")).cause is FailureCause.REFUSED
 
 
+@pytest.mark.parametrize(
+    ("log", "cause"),
+    [
+        ("FileNotFoundError: No such file or directory: '/models/e5.bin'", FailureCause.REFUSED),
+        ("exec /models/start.sh: no such file or directory", FailureCause.REFUSED),
+        ("exec /app/start.sh: no such file or directory", FailureCause.COMMAND_NOT_FOUND),
+        ("exec /models-tool: no such file or directory", FailureCause.COMMAND_NOT_FOUND),
+    ],
+)
+def test_empty_data_folder_explains_what_is_missing_in_it(log: str, cause: FailureCause) -> None:
+    start = only(ended(log, weakened=("/srv/models at /models: an empty volume instead",)))
+    assert start.cause is cause
+    assert ("/srv/models at /models" in start.detail) is (cause is FailureCause.REFUSED)
+
+
 def test_service_that_never_ran_points_at_the_one_that_failed_first() -> None:
     starts = judge(
         [
