@@ -89,7 +89,14 @@ class Graded:
     categories: tuple[CategoryScore, ...]
 
 
-def grade_run(results: Sequence[CheckResult], *, profile: Profile, stack_started: bool, partial: str = "") -> Graded:
+def grade_run(
+    results: Sequence[CheckResult],
+    *,
+    profile: Profile,
+    stack_started: bool,
+    partial: str = "",
+    broken_off: str = "",
+) -> Graded:
     """Grade the results of the checks that the profile chose.
 
     Args:
@@ -98,6 +105,8 @@ def grade_run(results: Sequence[CheckResult], *, profile: Profile, stack_started
         stack_started: False where a stack was asked for and did not come up; true where none was needed.
         partial: why this is not a whole run (for example ``"-k headers"``); the letter is then not held against the
             gate's ``min_grade``.
+        broken_off: why the run did not come to its end as asked (for example an interruption); the gate then fails,
+            because what was not looked at has not passed.
     """
     checks = _weighed(results, profile)
     tally = _Tally.of(checks)
@@ -109,7 +118,15 @@ def grade_run(results: Sequence[CheckResult], *, profile: Profile, stack_started
         interval=(_points(tally.score), _points(tally.best_score)),
         coverage=_share(tally.coverage),
         caps=_binding_caps(tally, checks, stack_started=stack_started),
-        gate=_judge_gate(checks, grade, tally, profile=profile, stack_started=stack_started, partial=partial),
+        gate=_judge_gate(
+            checks,
+            grade,
+            tally,
+            profile=profile,
+            stack_started=stack_started,
+            partial=partial,
+            broken_off=broken_off,
+        ),
         next_grade=_next_grade(checks, tally, grade, stack_started=stack_started),
         categories=_categories(checks),
     )
@@ -245,10 +262,15 @@ def _judge_gate(
     profile: Profile,
     stack_started: bool,
     partial: str,
+    broken_off: str,
 ) -> GateResult:
     """Every rule that is broken; where none is, what was asked. A rule that was not judged is named either way."""
     gate = profile.gate
-    broken = [] if tally.weight else ["nothing was checked"]
+    broken = [broken_off] if broken_off else []
+    if not tally.weight:
+        broken.append("nothing was checked")
+    elif not tally.coverage:
+        broken.append("nothing could be decided")
     if not stack_started:
         broken.append("the stack did not start")
     broken += [

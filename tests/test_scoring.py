@@ -122,6 +122,18 @@ def test_nothing_checked_is_no_grade_and_no_pass() -> None:
     assert graded.next_grade.fix == ()
 
 
+def test_a_run_that_was_broken_off_has_not_passed() -> None:
+    graded = grade_run(passes(3), profile=Profile(name="p"), stack_started=True, broken_off="the run was interrupted")
+    assert not graded.gate.passed
+    assert graded.gate.reasons[0] == "the run was interrupted"
+
+
+def test_nothing_decided_is_no_pass() -> None:
+    graded = grade(result("a", Outcome.INCONCLUSIVE), partial="-k a")
+    assert not graded.gate.passed
+    assert graded.gate.reasons[0] == "nothing could be decided"
+
+
 @pytest.mark.parametrize(
     ("failures", "cap", "words"),
     [

@@ -190,6 +190,7 @@ class ControllerHooks:
         self._run, self._bench, self._config = run, bench, config
         self._reporter = Reporter(run, bench)
         self._others_failed = 0
+        self._broken_off = ""
         self._stopping = signal.getsignal(signal.SIGTERM)
         # From here on whatever the run makes goes with it, however it ends; and what a dead run left goes now.
         self._guard = None if run.settings.replay is not None else start_reaper(run.id, run.work)
@@ -214,6 +215,8 @@ class ControllerHooks:
             self._reporter.add(decode(CheckResult, json.loads(str(found[-1]))))
         elif report.failed:
             self._others_failed += 1
+            if report.when not in {"setup", "call", "teardown"}:  # xdist's word for a worker that is gone
+                self._broken_off = f"a worker died while it ran {report.nodeid}"
 
     def pytest_report_teststatus(self, report: Any) -> tuple[str, str, str] | None:
         """Outcomes that pytest has no word for."""
@@ -226,9 +229,11 @@ class ControllerHooks:
         """Write the scorecard; the gate decides the exit status of a run that was not broken off."""
         if self._config.option.collectonly:
             return
-        card = self._reporter.finish(is_interrupted=exitstatus not in {0, 1})
+        broken_off = self._broken_off if exitstatus in {0, 1} else "the run was interrupted"
+        card = self._reporter.finish(broken_off=broken_off)
         if card is not None and exitstatus in {0, 1}:
-            session.exitstatus = 1 if self._others_failed or not card.gate.passed else 0
+            is_whole = card.gate.passed and not self._others_failed and not self._reporter.problem
+            session.exitstatus = 0 if is_whole else 1
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print the scorecard in short."""

@@ -45,7 +45,11 @@ __all__ = ["Reporter"]
 
 
 class Reporter:
-    """Collects the results of one run and turns them into a scorecard."""
+    """Collects the results of one run and turns them into a scorecard.
+
+    Attributes:
+        problem: why the report could not be written, or nothing.
+    """
 
     def __init__(self, run: Run, bench: Workbench) -> None:
         self._run, self._bench = run, bench
@@ -53,7 +57,7 @@ class Reporter:
         self._card: Scorecard | None = None
         self._files: list[Path] = []
         self._printer: ProgressPrinter | None = None
-        self._problem = ""
+        self.problem = ""
 
     def show_progress(self, write_line: Callable[[str], None]) -> None:
         """Print what is being waited for, from now until the end."""
@@ -65,20 +69,24 @@ class Reporter:
         """Take one check's result."""
         self._results[result.id] = result
 
-    def finish(self, *, is_interrupted: bool) -> Scorecard | None:
-        """Grade the run and write the report; None where there was nothing to grade."""
+    def finish(self, *, broken_off: str) -> Scorecard | None:
+        """Grade the run and write the report; None where there was nothing to grade.
+
+        Args:
+            broken_off: why the run did not come to its end, or nothing.
+        """
         if self._printer is not None:
             self._printer.close()
         scope = self._scope()
         if not scope:
             return None
-        self._card = self._build(scope, is_interrupted=is_interrupted)
+        self._card = self._build(scope, broken_off=broken_off)
         try:
             if self._run.settings.record is not None:
                 keep_recording(self._run, Path(self._run.settings.record), self._scrubber())
             self._files = write(self._card, Path(self._run.settings.report), self._run.settings.formats)
         except (OSError, ReadinessError) as error:
-            self._problem = f"the report could not be written: {error}"
+            self.problem = f"the report could not be written: {error}"
         return self._card
 
     def summarise(self, terminalreporter: Any) -> None:
@@ -94,8 +102,8 @@ class Reporter:
                 ascii_only=not encoding.lower().startswith("utf"),
             )
             terminalreporter.write_line(text.rstrip("\n"))
-        if self._problem:
-            terminalreporter.write_line(self._problem, red=True)
+        if self.problem:
+            terminalreporter.write_line(self.problem, red=True)
         for path in self._files:
             terminalreporter.write_line(f"written: {path}")
         for path in sorted(self._run.work.glob("kept-*.txt")):
@@ -122,7 +130,7 @@ class Reporter:
         model: StackModel | None = self._bench.store.peek("stack_model", StackModel)
         return Scrubber(self._bench.secrets, public={self._run.target.name, *(model.services if model else ())})
 
-    def _build(self, results: list[CheckResult], *, is_interrupted: bool) -> Scorecard:
+    def _build(self, results: list[CheckResult], *, broken_off: str) -> Scorecard:
         run, store = self._run, self._bench.store
         start: StackStart | None = store.peek("stack_start", StackStart)
         model: StackModel | None = store.peek("stack_model", StackModel)
@@ -131,9 +139,15 @@ class Reporter:
         partial = ""
         if missing:
             partial = f"{missing} of {len(results)} checks in scope did not run"
-            partial += " because the run was interrupted" if is_interrupted else ""
+            partial += f": {broken_off}" if broken_off else ""
         judged = time.monotonic()
-        graded = grade_run(results, profile=run.profile, stack_started=start is None or start.is_up, partial=partial)
+        graded = grade_run(
+            results,
+            profile=run.profile,
+            stack_started=start is None or start.is_up,
+            partial=partial,
+            broken_off=broken_off,
+        )
         spans = (*read_spans(run.facts),) if run.settings.replay is None else ()
         card = Scorecard(
             schema_version=SCHEMA_VERSION,
