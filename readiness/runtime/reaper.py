@@ -284,12 +284,13 @@ def _reap(run_id: str, work: Path | None, *, calm_rounds: int) -> None:
     """End the run's processes and sweep until it stays calm; then its folder and its registration go."""
     calm = 0
     # A database that is killed outright leaves shared memory behind, which bears no mark of the run.
-    _signal_processes(run_id, work, signal.SIGCONT)
+    known: dict[int, str] = {}
+    _signal_processes(run_id, work, signal.SIGCONT, known)
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while _signal_processes(run_id, work, signal.SIGTERM) and time.monotonic() < deadline:
+    while _signal_processes(run_id, work, signal.SIGTERM, known) and time.monotonic() < deadline:
         time.sleep(0.1)
     for _ in range(ROUNDS):
-        ended = _signal_processes(run_id, work, signal.SIGKILL)
+        ended = _signal_processes(run_id, work, signal.SIGKILL, known)
         calm = 0 if ended or sweep(run_id) else calm + 1
         if calm >= calm_rounds:
             break
@@ -313,30 +314,40 @@ def _is_ours(work: Path, run_id: str) -> bool:
     return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and marker == run_id
 
 
-def _signal_processes(run_id: str, work: Path | None, number: signal.Signals) -> int:
+def _signal_processes(run_id: str, work: Path | None, number: signal.Signals, known: dict[int, str]) -> int:
     """Signal the registered process groups, every bearer of the run's variable and all their descendants.
 
     Descendants by the process table: a program may have left its group, overwritten its environment and been frozen, as
     the backends of a database are.
 
+    Args:
+        run_id: the run.
+        work: its folder, where its processes are registered.
+        number: what to send.
+        known: process -> its start, of all that were found so far: an orphan cannot be found by its parent again.
+
     Returns:
         How many were alive.
     """
-    alive = 0
     registered = set()
     for entry in _pid_entries(work):
-        pid = int(entry["pid"])
-        created = _create_time(pid)
-        if created is None or abs(created - entry["create_time"]) > CREATION_TOLERANCE_SECONDS:
-            continue
-        registered.add(pid)
+        created = _create_time(int(entry["pid"]))
+        if created is not None and abs(created - entry["create_time"]) <= CREATION_TOLERANCE_SECONDS:
+            registered.add(int(entry["pid"]))
+    # All are found before any is signalled: the death of a parent would hide its children.
+    for pid in _with_descendants({*registered, *_bearers(f"{RUN_VARIABLE}={run_id}")}):
+        if (started := _started(pid)) is not None:
+            known.setdefault(pid, started)
+    for pid in registered:
         with contextlib.suppress(OSError):
             if os.getpgid(pid) == pid:
                 os.killpg(pid, number)
-    for pid in _with_descendants({*registered, *_bearers(f"{RUN_VARIABLE}={run_id}")}):
-        with contextlib.suppress(OSError):
-            os.kill(pid, number)
-            alive += 1
+    alive = 0
+    for pid, started in known.items():
+        if _started(pid) == started and not _is_zombie(Path(f"/proc/{pid}")):
+            with contextlib.suppress(OSError):
+                os.kill(pid, number)
+                alive += 1
     return alive
 
 
