@@ -5,10 +5,10 @@ from __future__ import annotations
 from readiness import Category, Inconclusive, NotApplicable, Severity, Verdict, check
 from readiness.facts.http import Exchange, Responses
 from readiness.headers import cookies, hsts
-from readiness.headers.answers import conclude
-from readiness.target import Target
+from readiness.headers.answers import conclude, is_forwarded_https
 
 HEADER = "Set-Cookie"
+SUPPLY = "entries:\n  - {name: proxy, service: PROXY, port: 443, https: true}"
 
 
 @check(
@@ -21,10 +21,8 @@ HEADER = "Set-Cookie"
     remediation="Set-Cookie: …; HttpOnly; Secure; SameSite=Lax; Path=/, best under a name that begins with __Host-",
     defects=("cookie-without-httponly",),
 )
-def check_cookies(responses: Responses, target: Target) -> Verdict:
-    """Judge every cookie of every answer, the login's included."""
-    # Behind a proxy that ends TLS the application's own port is plain, and its cookies still travel over https.
-    https = any(entry.https for entry in target.entries) or any(e.https for e in responses.exchanges)
+def check_cookies(responses: Responses) -> Verdict:
+    """Judge every cookie of every answer, the login's included; ``Secure`` by what was sent over https."""
     setting = [answer for answer in responses.answered if answer.all(HEADER)]
     if not setting:
         if not responses.answered:
@@ -33,9 +31,34 @@ def check_cookies(responses: Responses, target: Target) -> Verdict:
 
     def grade(answer: Exchange) -> list[str]:
         has_hsts = hsts.grade(answer.all("Strict-Transport-Security")).is_good
-        graded = [cookies.grade(line, https=https, has_hsts=has_hsts) for line in answer.all(HEADER)]
+        graded = [cookies.grade(line, https=_is_https(answer), has_hsts=has_hsts) for line in answer.all(HEADER)]
         return [finding for cookie in graded for finding in cookie.findings]
 
     names = sorted({cookies.parse(line)[0] for answer in setting for line in answer.all(HEADER)})
     holds = f"cookies {', '.join(names)[:120]} are out of reach"
-    return conclude(responses, responses.answered, grade, headers=(HEADER,), holds=holds)
+    verdict = conclude(responses, responses.answered, grade, headers=(HEADER,), holds=holds)
+    if not verdict.findings and (unknown := _undecided(setting)):
+        shown = ", ".join(unknown)[:120]
+        raise Inconclusive(
+            f"cookies {shown} were set only over plain http, without Secure; over https they may have it", supply=SUPPLY
+        )
+    return verdict
+
+
+def _is_https(answer: Exchange) -> bool:
+    return answer.https or is_forwarded_https(answer)
+
+
+def _undecided(setting: list[Exchange]) -> list[str]:
+    """The cookies that lack ``Secure`` over plain http and need it over https, where they were not seen."""
+    seen = {cookies.parse(line)[0] for answer in setting if _is_https(answer) for line in answer.all(HEADER)}
+    return sorted(
+        {
+            cookies.parse(line)[0]
+            for answer in setting
+            for line in answer.all(HEADER)
+            # What HSTS may excuse is no account's key.
+            if cookies.grade(line, https=True, has_hsts=True).findings != cookies.grade(line, https=False).findings
+        }
+        - seen
+    )

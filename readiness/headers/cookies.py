@@ -78,7 +78,8 @@ def grade(line: str, *, https: bool, has_hsts: bool = False) -> CookieGrade:
 
     Args:
         line: the header's value.
-        https: users reach the service over TLS, so ``Secure`` is possible and asked for.
+        https: the answer came over TLS, or its request said so; only then is ``Secure`` asked for, which services set
+            by the scheme.
         has_hsts: browsers never go there over plain http; excuses a missing ``Secure`` of what is no secret.
     """
     name, value, attributes = parse(line)
@@ -87,9 +88,9 @@ def grade(line: str, *, https: bool, has_hsts: bool = False) -> CookieGrade:
     findings = []
     if "samesite" in attributes and attributes["samesite"].lower() not in {"strict", "lax", "none"}:
         findings.append(f"{shown} has an unknown SameSite={attributes['samesite'][:20]}")
-    if attributes.get("samesite", "").lower() == "none" and not is_secure:
+    if https and attributes.get("samesite", "").lower() == "none" and not is_secure:
         findings.append(f"{shown} has SameSite=None without Secure, so browsers refuse it")
-    if name.lower().startswith(("__host-", "__secure-")) and not is_secure:
+    if https and name.lower().startswith(("__host-", "__secure-")) and not is_secure:
         findings.append(f"{shown} has a prefix that needs Secure")
     if name.lower().startswith("__host-") and (attributes.get("path") != "/" or "domain" in attributes):
         findings.append(f"{shown} has the prefix __Host-, which needs Path=/ and no Domain")
