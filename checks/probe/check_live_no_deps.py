@@ -41,12 +41,18 @@ def check_live_no_deps(
         raise NotApplicable("the stack has neither a database nor a Redis that could be away")
     findings: list[Finding] = []
     measured: list[Measurement] = []
+    not_frozen: list[str] = []
     for outage in outages:
         require_well(probe, outage)
         for phase, what in ((outage.stopped, "stopped"), (outage.paused, "hanging")):
             if phase is not None:
                 findings += _findings(probe, outage, phase, what, limits, measured)
+        if outage.paused is None:
+            reason = outage.not_done.get("paused", "no reason was recorded")
+            not_frozen.append(f"the {words_for(outage.role)} could not be frozen: {reason}")
         findings += _restart(target, outage)
+    if not_frozen and not findings:
+        raise Inconclusive("; ".join(not_frozen))
     watched = " and ".join(words_for(outage.role) for outage in outages)
     verdict = pass_or_fail(findings, f"{probe.path} answered yes throughout the outages of {watched}")
     return Verdict(findings=verdict.findings, measured=tuple(measured), summary=verdict.summary)
