@@ -213,6 +213,58 @@ def test_a_health_check_on_a_port_that_nobody_serves_does_not_move_the_entry() -
     assert target.probes[ProbeKind.HEALTH].port == 9999
 
 
+BUILT = _model(
+    edge={
+        "build_context": "proxy",
+        "published": ("127.0.0.1:9443->9443", "127.0.0.1:9080->9080"),
+        "ports": (9443, 9080),
+        "depends_on": {"tasks": "service_healthy"},
+    },
+    tasks={
+        "build_context": "app",
+        "depends_on": {"db": "service_healthy", "store": "service_started"},
+        "health_check": _shell("fetch('http://127.0.0.1:3000/readyz')"),
+        "urls": {"db": ("postgres",), "store": ("redis",)},
+    },
+    db={"build_context": "db"},
+    store={"build_context": "store"},
+)
+
+
+def test_a_store_that_only_a_url_names_is_what_the_url_says() -> None:
+    target = complete_offline(_target(), BUILT)
+    assert target.services_of(Role.REDIS) == ("store",)
+    assert "tasks reaches it by redis://" in _reason(target, "roles.redis")
+
+
+def test_a_host_of_two_kinds_of_urls_is_neither() -> None:
+    model = _model(
+        api={"ports": (8000,), "urls": {"toxics": ("redis", "postgresql+asyncpg")}},
+        toxics={"image": "acme/toxics:1"},
+    )
+    target = complete_offline(_target(), model)
+    assert target.services_of(Role.REDIS) == target.services_of(Role.DB) == ()
+
+
+def test_the_only_published_service_before_an_unpublished_one_is_its_proxy() -> None:
+    target = complete_offline(_target(), BUILT)
+    assert target.service == "tasks"
+    assert target.services_of(Role.PROXY) == ("edge",)
+    assert "published" in _reason(target, "roles.proxy")
+    assert _entries(target) == [("proxy", "edge", 9443, True), ("direct", "tasks", 3000, False)]
+
+
+def test_a_published_service_beside_a_published_one_is_no_proxy() -> None:
+    model = _model(
+        web={"build_context": "web", "published": ("3000->3000",), "depends_on": {"api": "service_started"}},
+        api={"build_context": "api", "published": ("8000->8000",), "depends_on": {"db": "service_started"}},
+        db={"image": "postgres:16"},
+    )
+    target = complete_offline(_target(), model)
+    assert target.service == "api"
+    assert target.services_of(Role.PROXY) == ()
+
+
 def test_equal_rivals_are_said() -> None:
     target = complete_offline(_target(), _model(one={"image": "a", "ports": (80,)}, two={"image": "b", "ports": (80,)}))
     assert target.service == "one"

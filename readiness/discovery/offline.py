@@ -41,6 +41,7 @@ def complete_offline(target: Target, model: StackModel) -> Target:
         service = _service(target, model, roles, rows)
     if service in model.services and not any(service in names for names in roles.values()):
         roles.setdefault(Role.APP, (service,))
+    _add_front(target, model, service, roles, rows)
     completed = dataclasses.replace(target, service=service, roles=roles)
     entries = _declared_entries(completed, model, rows) if target.entries else _entries(completed, model, rows)
     completed = dataclasses.replace(completed, entries=entries)
@@ -108,6 +109,30 @@ def _service(
         reason += f"; {ranked[1].name} shows as many signs: declare service: to be sure"
     rows.append(Discovery(key="service", value=best.name, reason=reason))
     return best.name
+
+
+def _add_front(
+    target: Target,
+    model: StackModel,
+    service: str | None,
+    roles: dict[Role, tuple[str, ...]],
+    rows: list[Discovery],
+) -> None:
+    """A proxy that says so neither by image nor by name: the one way in to a service that is not published itself."""
+    audited = model.services.get(service or "")
+    is_closed = Role.PROXY in roles or Role.PROXY in target.roles or f"roles.{Role.PROXY}" in target.declined
+    if audited is None or audited.published or is_closed or target.entries:
+        return
+    placed = {name for names in roles.values() for name in names}
+    fronts = [
+        other.name
+        for other in model.services.values()
+        if other.published and audited.name in other.depends_on and other.name not in placed
+    ]
+    if len(fronts) == 1 and not is_user_interface(model.services[fronts[0]]):
+        roles[Role.PROXY] = (fronts[0],)
+        reason = f"it is published and depends on {audited.name}, which is not published"
+        rows.append(Discovery(key=f"roles.{Role.PROXY}", value=fronts[0], reason=f"{fronts[0]}: {reason}"))
 
 
 def _signs(

@@ -30,7 +30,7 @@ NOT_HTTP = frozenset(
 )
 #: Ports that serve metrics or management by habit: never the main one where there is another.
 SIDE_PORTS = frozenset({9090, 9091, 9100, 9113, 9464, 8125, 15672, 9901})
-TLS_PORTS = frozenset({443, 8443})
+TLS_PORTS = frozenset({443, 4443, 8443, 9443, 10443})
 
 #: An image's own name (last part, without tag) -> role. What only looks at a store is none, so that table comes first.
 _NOT_A_STORE = re.compile(
@@ -68,6 +68,11 @@ _NAMES = (
     (Role.PROXY, re.compile(r"\A(?:proxy|nginx|traefik|caddy|haproxy|reverse-proxy|ingress)\Z")),
     (Role.VECTOR, re.compile(r"\A(?:qdrant|chroma|weaviate|milvus|vectordb|vector-db)\Z")),
     (Role.SEARCH, re.compile(r"\A(?:meilisearch|elasticsearch|opensearch)\Z")),
+)
+#: What a URL's scheme says about its host; a driver may follow it (``postgresql+asyncpg``).
+_SCHEMES = (
+    (Role.DB, re.compile(r"\A(?:postgres|postgresql|mysql|mysql2|mariadb|mongodb|cockroachdb)(?:\+|\Z)")),
+    (Role.REDIS, re.compile(r"\A(?:redis|rediss|valkey|valkeys)(?:\+|\Z)")),
 )
 _FLOWER = re.compile(r"\bcelery\b.*\bflower\b")
 _SCHEDULER = re.compile(
@@ -132,6 +137,11 @@ def role_of(service: ServiceModel, model: StackModel) -> RoleGuess | None:
         (role, is_nameable and bool(pattern.match(service.name)), f"it is named {service.name}")
         for role, pattern in _NAMES
     ]
+    # What clients reach it by is no guess of ours, so it comes before a mere name.
+    if not any(is_shown for _, is_shown, _ in signs[: len(_IMAGES) + len(_PROGRAMS)]) and (
+        reached := _reached_by(service.name, model)
+    ):
+        return reached
     for role, is_shown, reason in signs:
         # A web server that is named after a page serves that page; what stands before the service is a proxy.
         if is_shown and role is Role.PROXY and is_user_interface(service):
@@ -139,6 +149,18 @@ def role_of(service: ServiceModel, model: StackModel) -> RoleGuess | None:
         if is_shown:
             return RoleGuess(role=role, reason=reason)
     return _job_role(service, _command(service))
+
+
+def _reached_by(name: str, model: StackModel) -> RoleGuess | None:
+    """The role that the URLs of others give a service; none where they disagree."""
+    reasons: dict[Role, str] = {}
+    for other in model.services.values():
+        for scheme in other.urls.get(name, ()):
+            reasons |= {role: f"{other.name} reaches it by {scheme}://" for role, p in _SCHEMES if p.match(scheme)}
+    if len(reasons) != 1:
+        return None
+    role, reason = next(iter(reasons.items()))
+    return RoleGuess(role=role, reason=reason)
 
 
 def is_user_interface(service: ServiceModel) -> bool:

@@ -21,7 +21,12 @@ class HealthCheck:
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceModel:
-    """One service of the model. Ports are container ports; ``published`` is host -> container as declared."""
+    """One service of the model. Ports are container ports; ``published`` is host -> container as declared.
+
+    Attributes:
+        urls: service of the model -> schemes of the URLs by which this one's variables name it (``redis``); nothing else
+            of a variable's value is kept, because values are secrets.
+    """
 
     name: str
     image: str = ""
@@ -29,6 +34,7 @@ class ServiceModel:
     command: tuple[str, ...] = ()
     entrypoint: tuple[str, ...] = ()
     environment: tuple[str, ...] = ()
+    urls: dict[str, tuple[str, ...]] = field(default_factory=dict)
     ports: tuple[int, ...] = ()
     published: tuple[str, ...] = ()
     depends_on: dict[str, str] = field(default_factory=dict)

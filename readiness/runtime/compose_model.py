@@ -40,6 +40,10 @@ COMPOSE_SETTINGS = (
     "COMPOSE_DISABLE_ENV_FILE",
 )
 
+#: Longer values are files in disguise, not addresses.
+MAX_VALUE_CHARS = 4096
+#: The user part of a URL may hold a password; nothing of it is kept.
+_URL_HOST = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,39})://(?:[^\s/@]*@)?(?P<host>[A-Za-z0-9][A-Za-z0-9_.-]*)")
 _REQUIRED = re.compile(r"required variable (\w+) is missing a value")
 _UNSET = re.compile(r'The \\?"(\w+)\\?" variable is not set')
 _CAST = re.compile(r"failed to cast to expected type: .*?Parse(Float|Int|Bool)")
@@ -319,8 +323,9 @@ def generated_value(name: str, *, run_id: str) -> tuple[str, str]:
 
 def stack_model(model: Mapping[str, Any], *, files: Iterable[str] = ()) -> StackModel:
     """The judged form of a compose model. Variables are listed by name only: values may be secrets."""
+    services = model.get("services", {})
     return StackModel(
-        services={name: _service_model(name, service) for name, service in model.get("services", {}).items()},
+        services={name: _service_model(name, service, services) for name, service in services.items()},
         files=tuple(files),
     )
 
@@ -372,7 +377,17 @@ def _chosen(model: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     return {name: service for name, service in services.items() if name in chosen}
 
 
-def _service_model(name: str, service: Mapping[str, Any]) -> ServiceModel:
+def _urls(service: Mapping[str, Any], names: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Services that its variables name in URLs, and the schemes."""
+    known, found = set(names), dict[str, list[str]]()
+    for value in (service.get("environment") or {}).values():
+        for match in _URL_HOST.finditer(str(value or "")[:MAX_VALUE_CHARS]):
+            if match["host"] in known:
+                found.setdefault(match["host"], []).append(match["scheme"].lower())
+    return {host: tuple(dict.fromkeys(schemes)) for host, schemes in found.items()}
+
+
+def _service_model(name: str, service: Mapping[str, Any], names: Iterable[str]) -> ServiceModel:
     targets = [int(port["target"]) for port in service.get("ports") or []]
     exposed = [int(str(port).split("/")[0].split("-")[0]) for port in service.get("expose") or []]
     return ServiceModel(
@@ -382,6 +397,7 @@ def _service_model(name: str, service: Mapping[str, Any]) -> ServiceModel:
         command=_words(service.get("command")),
         entrypoint=_words(service.get("entrypoint")),
         environment=tuple(sorted(service.get("environment") or {})),
+        urls=_urls(service, names),
         ports=tuple(dict.fromkeys([*targets, *exposed])),
         published=tuple(_published(port) for port in service.get("ports") or []),
         depends_on={

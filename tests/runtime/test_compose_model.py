@@ -227,6 +227,19 @@ def test_model_holds_what_was_declared() -> None:
     assert found.files == ("compose.yaml",)
 
 
+def test_of_urls_in_variables_only_scheme_and_service_are_kept() -> None:
+    urls = {
+        "DATABASE_URL": "postgresql+asyncpg://shop:p$$w@db:5432/shop",
+        "CELERY": "broker=redis://cache:6379/0, results=rediss://:other-secret@cache/1",
+        "ELSEWHERE": "https://api.example.com/db",
+        "NONE": None,
+    }
+    model = {"services": {"api": {"environment": urls}, "db": {}, "cache": {}}}
+    found = stack_model(model, files=())
+    assert found.services["api"].urls == {"db": ("postgresql+asyncpg",), "cache": ("redis", "rediss")}
+    assert found.services["db"].urls == {}
+
+
 def test_durations_are_read() -> None:
     assert seconds_of("1h2m3s", 0) == 3723
     assert seconds_of("250ms", 0) == 0.25
