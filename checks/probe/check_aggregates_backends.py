@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from readiness import Category, Finding, Inconclusive, Severity, Verdict, check
 from readiness.facts.probes import BackendOutages, Outage
-from readiness.probes.components import reporting_probe, watched_outages
+from readiness.probes.components import reporting_probe, untested, watched_outages
 from readiness.probes.outages import course_of, evidence_of, is_stale, pass_or_fail, settled_body
 from readiness.probes.standing import admits_fault
 from readiness.target import Target
@@ -28,7 +28,8 @@ def check_aggregates_backends(
     probe = reporting_probe(target)
     findings: list[Finding] = []
     followed: list[str] = []
-    for outage, course in watched_outages(target, probe, database_outage, cache_outage, backend_outages):
+    watched = list(watched_outages(target, probe, database_outage, cache_outage, backend_outages))
+    for outage, course in watched:
         assert course.settled is not None  # noqa: S101  # watched_outages() yields nothing else
         service = outage.services[0]
         before = outage.before.of(probe.kind) if outage.before else None
@@ -52,4 +53,6 @@ def check_aggregates_backends(
                 raise Inconclusive(f"{probe.path} repeated an answer from before {service} was back")
             proof = evidence_of(after.timeline, after.settled, f"after {service} ran again")
             findings.append(Finding(message=f"{probe.path} is not ok again after {service} is back", evidence=(proof,)))
+    if left := untested(target, probe, outages=(outage for outage, _ in watched), others=backend_outages):
+        followed.append(f"not tested: {left}")
     return pass_or_fail(findings, "; ".join(followed))

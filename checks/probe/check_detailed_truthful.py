@@ -5,7 +5,7 @@ from __future__ import annotations
 from readiness import Category, Finding, Inconclusive, Severity, Verdict, check
 from readiness.facts.probe_body import Says
 from readiness.facts.probes import BackendOutages, Outage
-from readiness.probes.components import reporting_probe, watched_outages
+from readiness.probes.components import reporting_probe, untested, watched_outages
 from readiness.probes.outages import evidence_of, is_stale, misnamed, pass_or_fail, service_of_component, settled_body
 from readiness.target import Target
 
@@ -28,7 +28,8 @@ def check_detailed_truthful(
     probe = reporting_probe(target)
     findings: list[Finding] = []
     truthful: list[str] = []
-    for outage, course in watched_outages(target, probe, database_outage, cache_outage, backend_outages):
+    watched = list(watched_outages(target, probe, database_outage, cache_outage, backend_outages))
+    for outage, course in watched:
         assert course.settled is not None  # noqa: S101  # watched_outages() yields nothing else
         body = settled_body(course)
         lost = [
@@ -45,4 +46,6 @@ def check_detailed_truthful(
         findings += [Finding(message=f"{probe.path}: {error}", evidence=proof) for error in wrong]
         if not wrong:
             truthful.append(f"{outage.services[0]} stopped: {lost[0].name} {lost[0].status}")
+    if left := untested(target, probe, outages=(outage for outage, _ in watched), others=backend_outages):
+        truthful.append(f"not tested: {left}")
     return pass_or_fail(findings, "; ".join(truthful))

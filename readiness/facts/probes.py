@@ -175,7 +175,7 @@ class BackendOutages:
 
     Attributes:
         outages: one per service; without the paused phase.
-        not_stoppable: component -> the service or outside name it stands for, which this stack does not have.
+        not_stoppable: component -> why what it stands for could not be stopped.
     """
 
     outages: tuple[Outage, ...] = ()

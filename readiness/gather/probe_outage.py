@@ -421,7 +421,8 @@ def backend_outages(
         except UnsupportedError:
             raise
         except StackError as error:
-            not_stoppable[service] = f"could not be stopped and started again: {error}"
+            reason = f"{service} could not be stopped and started again: {error}"
+            not_stoppable |= {name: reason for name, behind in components.items() if behind == service}
     return BackendOutages(outages=tuple(outages), not_stoppable=not_stoppable)
 
 

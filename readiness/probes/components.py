@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from readiness.facts.probe_body import HealthBody, read_body
 from readiness.facts.probes import BackendOutages, Outage
@@ -10,7 +10,7 @@ from readiness.probes.outages import Course, course_of, outages_with, service_of
 from readiness.target import Probe, ProbeKind, Target
 from readiness.verdict import Inconclusive, NotApplicable
 
-__all__ = ["body_at_rest", "reporting_probe", "watched_outages"]
+__all__ = ["body_at_rest", "reporting_probe", "untested", "watched_outages"]
 
 
 def reporting_probe(target: Target) -> Probe:
@@ -39,7 +39,7 @@ def watched_outages(
 
     Raises:
         NotApplicable: it reports on nothing that this stack could lose.
-        Inconclusive: it told nothing while something was lost.
+        Inconclusive: it told nothing while something was lost, or nothing that it is declared to report on could be.
     """
     outages = outages_with(database, cache, *others.outages)
     found = False
@@ -55,6 +55,25 @@ def watched_outages(
             raise Inconclusive(f"{probe.path} told nothing while {outage.services[0]} was stopped: {reason}")
         found = True
         yield outage, course
+    if not found and probe.components:
+        raise Inconclusive(
+            f"none of the components that {probe.path} reports on could be tested: "
+            f"{untested(target, probe, outages=(), others=others)}"
+        )
     if not found:
         stopped = ", ".join(service for outage in outages for service in outage.services) or "nothing"
         raise NotApplicable(f"{probe.path} reports on no component that this stack could lose (stopped: {stopped})")
+
+
+def untested(target: Target, probe: Probe, *, outages: Iterable[Outage], others: BackendOutages) -> str:
+    """The components that no outage could be held against, each with the reason; empty where all were."""
+    lost = tuple(outages)
+    reported = [component.name for outage in lost for component in body_at_rest(probe, outage).components]
+    stopped = {service for outage in lost for service in outage.services}
+    names = [
+        name
+        for name in dict.fromkeys([*probe.components, *reported])
+        if not set(service_of_component(target, probe, name)) & stopped
+    ]
+    unknown = "it stands for no service that was stopped"
+    return ", ".join(f"{name} ({others.not_stoppable.get(name, unknown)})" for name in names)

@@ -480,6 +480,23 @@ def test_other_components_are_stopped_one_by_one(
     assert stack.calls == [("stop", "search"), ("start", "search")]
 
 
+def test_a_component_whose_service_could_not_be_stopped_is_named(
+    stack: FakeStack, faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: OutageScenario) -> Outage:
+        raise StackError("it does not start again")
+
+    declared = target(
+        Probe(kind=ProbeKind.DETAILED, path="/ready", components={"index": "search", "full text": "search"})
+    )
+    monkeypatch.setattr(OutageScenario, "run", refuse)
+    gather = function_of(probe_outage.backend_outages)
+    fact = gather(target=declared, stack=stack, faults=faults, runtime=FakeRuntime(), progress=say)  # type: ignore[operator]  # a gatherer
+    assert fact.outages == ()
+    assert set(fact.not_stoppable) == {"index", "full text"}
+    assert "it does not start again" in fact.not_stoppable["index"]
+
+
 # At rest.
 
 
