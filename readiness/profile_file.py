@@ -11,6 +11,7 @@ How a profile lies over the one that it extends:
 from __future__ import annotations
 
 import dataclasses
+import enum
 from collections.abc import Collection, Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -124,7 +125,7 @@ def check_limits(profile: Profile, check: str, limits: type[Any] | None) -> None
         default = fields[name].default if name in fields else None
         if name not in fields:
             problem = f"limits.{check}: there is no limit `{name}`, {did_you_mean(name, fields)}"
-        elif (expected := _expected(default)) and expected != _expected(value):
+        elif (expected := _expected(default)) and not _is_expected(value, default):
             problem = f"limits.{check}.{name}: expected {expected}, found {value!r}"
         else:
             continue
@@ -132,8 +133,16 @@ def check_limits(profile: Profile, check: str, limits: type[Any] | None) -> None
         raise ConfigError(problem, file=file, line=line, hint=f"`readiness explain {check}` shows its limits")
 
 
+def _is_expected(value: object, default: object) -> bool:
+    if isinstance(default, enum.StrEnum):
+        return value in list(type(default))
+    return _expected(value) == _expected(default)
+
+
 def _expected(value: object) -> str:
-    """The kind of a limit in words; empty for those that are neither numbers nor flags."""
+    """The kind of a limit in words; empty for those that are neither numbers, nor flags, nor a choice."""
+    if isinstance(value, enum.StrEnum):
+        return f"one of {', '.join(type(value))}"
     if isinstance(value, bool):
         return "true or false"
     return "a number" if isinstance(value, int | float) else ""

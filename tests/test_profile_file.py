@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import enum
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -226,13 +227,19 @@ def test_the_grades_of_the_schema_are_the_grades_there_are() -> None:
     assert load_schema("profile")["properties"]["gate"]["properties"]["min_grade"]["enum"] == [*GRADES, None]
 
 
+class Whom(enum.StrEnum):
+    NOBODY = "nobody"
+    SELF = "self"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Limits:
     most: float = 1.0
     strict: bool = True
+    whom: Whom = Whom.NOBODY
 
 
-@pytest.mark.parametrize("limits", ["most: 2", "most: 0.5", "strict: false", "most: 3, strict: true"])
+@pytest.mark.parametrize("limits", ["most: 2", "most: 0.5", "strict: false", "most: 3, strict: true", "whom: self"])
 def test_limits_of_the_checks_own_kind_are_taken(tmp_path: Path, limits: str) -> None:
     (tmp_path / "own.yaml").write_text(f"limits: {{own.check: {{{limits}}}}}\n")
     check_limits(load_profile("./own.yaml", rootdir=tmp_path), "own.check", Limits)
@@ -244,6 +251,8 @@ def test_limits_of_the_checks_own_kind_are_taken(tmp_path: Path, limits: str) ->
         ("most: true", "limits.own.check.most: expected a number, found True"),
         ("most: many", "limits.own.check.most: expected a number, found 'many'"),
         ("strict: 1", "limits.own.check.strict: expected true or false, found 1"),
+        ("whom: other", "limits.own.check.whom: expected one of nobody, self, found 'other'"),
+        ("whom: 1", "limits.own.check.whom: expected one of nobody, self, found 1"),
         ("mots: 1", "limits.own.check: there is no limit `mots`, did you mean `most`?"),
     ],
 )
