@@ -5,10 +5,20 @@ Whatever happens, nothing is left: every audit of this file gets a temporary fol
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 
 from tests.e2e.conftest import Audited, run_audit
@@ -196,3 +206,238 @@ def test_a_bad_compose_file_is_one_error(folder: Path, case: str) -> None:
     text, says = COMPOSE_FILES[case]
     write(folder, {"compose.yaml": text})
     refused(audit(folder, PRODUCTION), *says)
+
+
+#: What answers badly, and lies beside this file.
+SERVE = Path(__file__).parent / "stacks" / "ways" / "serve.py"
+SERVED = """\
+name: tiny
+processes:
+  web: {{command: ["{{python}}", {serve}, "{{port}}", {way}], port: 8000}}
+service: web
+entry: [{{name: direct, service: web, port: 8000}}]
+paths: {{ok: /}}
+probes:
+  live: {{path: /live, timeout_seconds: 2}}
+  ready: {{path: /ready, timeout_seconds: 2, status: ok}}
+"""
+
+
+def answering(folder: Path, way: str, more: str = "") -> None:
+    """Make the folder one of a service that answers in this way."""
+    write(folder, {"readiness.yaml": SERVED.format(serve=SERVE, way=way) + more})
+
+
+def told(ended: Audited) -> None:
+    """The audit came to its end: nothing crashed, and nothing of the target reached the terminal raw."""
+    assert ended.code in {0, 1}, ended.explain()
+    assert "our bug" not in json.dumps(ended.card), ended.explain()
+    assert "\x1b" not in ended.output
+    assert "\x00" not in ended.output
+
+
+#: Way -> what the header check and the probe check must come to.
+BY_HEADERS = {
+    "binary garbage": "inconclusive",
+    "a closed connection": "inconclusive",
+    "an invalid status line": "inconclusive",
+    "headers without end": "inconclusive",
+    "two lengths": "inconclusive",
+    "10 MB in a header": "inconclusive",
+    "control characters": "inconclusive",
+    "500 to everything": "inconclusive",
+    "401 to everything": "inconclusive",
+    "a body without end": "fail",
+    "a redirect elsewhere": "fail",
+    "a redirect to itself": "fail",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", BY_HEADERS)
+def test_an_answer_that_is_none_is_no_verdict(folder: Path, way: str) -> None:
+    answering(folder, way)
+    ended = audit(folder, PRODUCTION, "-k", "nosniff or check_stack", "--readiness-format=json")
+    told(ended)
+    assert ended.outcomes["headers.nosniff"] == BY_HEADERS[way], ended.explain()
+    assert ended.outcomes["start.stack"] == "pass"
+
+
+#: Way -> whether the declared body (``status: ok``) and a plain yes are there.
+BY_BODY = {
+    "a gzip bomb": ("fail", "pass"),
+    "text in no encoding": ("fail", "pass"),
+    "half a surrogate": ("fail", "pass"),
+    "JSON nested deeply": ("fail", "pass"),
+    "numbers beyond all": ("fail", "pass"),
+    "HTML called JSON": ("fail", "pass"),
+    "a body cut short": ("inconclusive", "fail"),
+    "chunks of garbage": ("inconclusive", "fail"),
+    "200 to everything": ("pass", "pass"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", BY_BODY)
+def test_a_body_that_says_nothing_is_not_the_declared_one(folder: Path, way: str) -> None:
+    answering(folder, way)
+    ended = audit(
+        folder, PRODUCTION, "-k", "status_ok_body or health_ok or check_ready.py", "--readiness-format=html,json,md"
+    )
+    told(ended)
+    found = (ended.outcomes["probe.status_ok_body"], ended.outcomes["probe.health_ok"])
+    assert found == BY_BODY[way], ended.explain()
+
+
+STARTS = {
+    "ends at once": ("python3 -c \"raise SystemExit('no such table: users')\"", "no such table: users"),
+    "never listens": ("sleep 3600", "port 8000"),
+    "does not exist": ("./no-such-program", "no-such-program"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", STARTS)
+def test_a_service_that_does_not_start_is_the_one_failure(folder: Path, case: str) -> None:
+    command, cause = STARTS[case]
+    served = f"name: tiny\nprocesses:\n  web: {{command: {json.dumps(command)}, port: 8000, env: {{PORT: '{{port}}'}}}}\ndeadlines: {{web: 2}}\n"
+    write(folder, {"readiness.yaml": f"{served}service: web\n"})
+    ended = audit(folder, PRODUCTION, "-k", "check_stack or nosniff", "--readiness-format=json")
+    told(ended)
+    assert ended.code == 1
+    assert ended.outcomes["start.stack"] == "fail"
+    assert cause in ended.explain()
+    assert ended.outcomes["headers.nosniff"] == "inconclusive"
+
+
+def test_an_expired_waiver_waives_nothing_and_says_so(folder: Path) -> None:
+    waiver = "{check: headers.nosniff, reason: accepted-risk, owner: me, expires: 2020-01-31}"
+    answering(folder, "200 to everything", f"waivers: [{waiver}]\n")
+    ended = audit(folder, PRODUCTION, "-k", "nosniff", "--readiness-format=json")
+    told(ended)
+    assert ended.outcomes["headers.nosniff"] == "fail"
+    assert "expired on 2020-01-31" in ended.explain()
+
+
+def test_a_report_folder_that_cannot_be_written_to_is_one_error(folder: Path) -> None:
+    answering(folder, "200 to everything")
+    write(folder, {"a-file": ""})
+    refused(
+        audit(folder, PRODUCTION, f"--readiness-report={folder}/a-file/below"), "--readiness-report", "is not a folder"
+    )
+
+
+def test_the_owners_folder_is_only_read(folder: Path, tmp_path: Path) -> None:
+    answering(folder, "200 to everything")
+    folder.chmod(0o555)
+    ended = audit(folder, PRODUCTION, "-k", "nosniff", f"--readiness-report={tmp_path}/elsewhere")
+    told(ended)
+    assert [path.name for path in folder.iterdir()] == ["readiness.yaml"]
+    assert (tmp_path / "elsewhere" / "scorecard.json").exists()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Disturbed:
+    """How an audit ended to which something was done."""
+
+    code: int
+    output: str
+    card: dict[str, Any]
+    left: list[str]
+
+
+def disturb(folder: Path, act: Callable[[psutil.Process], object], *arguments: str, at: str) -> Disturbed:
+    """Begin an audit, do something to its process when its progress says ``at``, and wait for its end."""
+    place = folder.parent / f"{folder.name}.tmp"
+    place.mkdir(mode=0o711)
+    command = [
+        sys.executable,
+        "-u",
+        "-m",
+        "pytest",
+        "-p",
+        "no:randomly",
+        "-p",
+        "no:cacheprovider",
+        PRODUCTION,
+        *arguments,
+    ]
+    seen: list[str] = []
+    is_done = False
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env={**os.environ, "TMPDIR": str(place)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            seen.append(line)
+            if at in line and not is_done:
+                act(psutil.Process(process.pid))
+                is_done = True
+        process.wait(60)
+    card = json.loads((folder / "reports" / "scorecard.json").read_text())
+    # pytest's own folder of a worker is not the audit's.
+    left = [path.name for path in place.iterdir() if not path.name.startswith("pytest-of-")]
+    left += [
+        f"process {running.pid}"
+        for running in psutil.process_iter(["environ"])
+        if str(place) in ((running.info["environ"] or {}).get("TMPDIR") or "")
+    ]
+    return Disturbed(code=process.returncode, output="".join(seen), card=card, left=left)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_an_interrupted_audit_says_so_passes_nothing_and_leaves_nothing(folder: Path, number: signal.Signals) -> None:
+    answering(folder, "200 to everything")
+    ended = disturb(folder, lambda process: process.send_signal(number), at="gathering responses")
+    assert ended.code == 2, ended.output
+    assert "the run was interrupted" in ended.card["run"]["partial"]
+    assert not ended.card["gate"]["passed"]
+    assert ended.left == []
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_is_told_and_leaves_nothing(folder: Path) -> None:
+    answering(folder, "200 to everything")
+
+    def kill_one(controller: psutil.Process) -> None:
+        workers = [child for child in controller.children() if "sys.stdin.readline" in " ".join(child.cmdline())]
+        workers[0].kill()
+
+    ended = disturb(folder, kill_one, "-n", "2", "-k", "nosniff or csp or health_ok or live", at="starting the stack")
+    assert ended.code == 1, ended.output
+    assert "crashed while running" in ended.output
+    assert "a worker died" in ended.card["gate"]["reasons"][0]
+    assert "did not run" in ended.card["run"]["partial"]
+    assert ended.left == []
+
+
+@pytest.mark.slow
+def test_two_audits_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
+    folders = [tmp_path / "one", tmp_path / "two"]
+    ways = ["200 to everything", "401 to everything"]
+    for place, way in zip(folders, ways, strict=True):
+        place.mkdir()
+        answering(place, way)
+    with ThreadPoolExecutor() as pool:
+        ended = list(
+            pool.map(lambda place: audit(place, PRODUCTION, "-k", "nosniff", "--readiness-format=json"), folders)
+        )
+    for one in ended:
+        told(one)
+    assert [one.outcomes["headers.nosniff"] for one in ended] == ["fail", "inconclusive"]
+
+
+@pytest.mark.docker
+def test_an_image_that_nobody_has_is_the_reason_not_a_mystery(folder: Path) -> None:
+    write(folder, {"compose.yaml": "services:\n  web: {image: readiness-nobody-has-this:1, pull_policy: never}\n"})
+    ended = audit(folder, PRODUCTION, "-k", "check_stack", "--readiness-format=json")
+    told(ended)
+    assert ended.code == 1
+    assert ended.outcomes["start.stack"] == "fail"
+    assert "image cannot be obtained" in ended.explain()
