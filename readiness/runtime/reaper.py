@@ -141,6 +141,9 @@ class Handle:
         if self._descriptor is None:
             return
         descriptor, self._descriptor = self._descriptor, None
+        if keep:
+            # The guard does it too, but may have been killed; later runs would then remove what is to stay.
+            _mark_kept(self.run_id)
         # A guard that was killed has left a broken pipe: the sweep is then done here.
         with contextlib.suppress(OSError):
             os.write(descriptor, KEEP if keep else DONE)

@@ -151,6 +151,22 @@ def test_kept_run_is_left_alone_by_its_guard_and_by_later_runs(tmp_path: Path, s
     assert (work / "file").exists()
 
 
+def test_kept_run_whose_guard_was_killed_is_left_alone_by_later_runs(tmp_path: Path, sleeper: Sleeper) -> None:
+    work, owner = work_of(tmp_path), sleeper()
+    guard = start_reaper("r1", work)
+    guard._process.kill()
+    guard._process.wait()
+    guard.close(keep=True)
+    ((file, entry),) = reaper._registered()
+    assert entry["kept"] == "yes"
+    # As after this process: the run's owner is gone.
+    reaper._write_whole(file, {**entry, "owner": Owner.of(owner.pid).describe()})
+    owner.kill()
+    owner.wait()
+    assert reap_dead_runs() == ()
+    assert (work / "file").exists()
+
+
 def test_guard_that_was_killed_is_stood_in_for(tmp_path: Path) -> None:
     work = work_of(tmp_path)
     guard = start_reaper("r1", work)
