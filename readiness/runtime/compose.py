@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import threading
@@ -32,7 +33,7 @@ from readiness.target import Target
 if TYPE_CHECKING:
     import docker
 
-__all__ = ["ComposeRuntime", "ComposeStack"]
+__all__ = ["ComposeRuntime", "ComposeStack", "removal_command"]
 
 UP_SECONDS = 3600.0
 DOWN_SECONDS = 120.0
@@ -406,8 +407,7 @@ class ComposeStack:
         ]
         self._ports.close()
         self._client.close()
-        down = f"docker compose -p {self._project} down --volumes --remove-orphans --rmi local"
-        return (*reach, f"remove: {down}; rm -rf {self._place}")
+        return (*reach, f"remove: {removal_command(self._project, run_id=self._run_id, place=self._place)}")
 
     def close(self) -> None:
         """Remove the copy's containers, networks, volumes, files and ports; idempotent.
@@ -541,6 +541,14 @@ class ComposeStack:
     def _engine(self, doing: str, call: Any, *arguments: Any, **options: Any) -> Any:
         with engine_words(doing):
             return call(*arguments, **options)
+
+
+def removal_command(project: str, *, run_id: str, place: Path) -> str:
+    """The shell command that removes a kept copy: what bears the project's name, the run's images, and the files."""
+    down = f"docker compose -p {project} down --volumes --remove-orphans --rmi local"
+    # Compose takes only images of its own naming for local ones; what was built for the run bears its label.
+    images = f"docker image ls --quiet --filter label={LABEL_RUN}={run_id} | xargs -r docker image rm --force"
+    return f"{down}; {images}; rm -rf {shlex.quote(str(place))}"
 
 
 def _nothing(stack: ComposeStack) -> None:

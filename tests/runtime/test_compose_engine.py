@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from readiness.exceptions import StackError
 from readiness.runtime import engine
-from readiness.runtime.compose import _demultiplexed
+from readiness.runtime.compose import _demultiplexed, removal_command
 from readiness.runtime.compose_start import required_services
 from readiness.runtime.engine import Commands, available
 from readiness.runtime.reaper import RUN_VARIABLE
@@ -114,3 +115,20 @@ def test_what_is_asked_and_its_needs_are_required_and_all_where_nothing_is_said(
     assert required_services(plain, services) == {"web", "api", "db", "ui"}
     asked = Target(name="x", folder="/x", service="api", entries=(Entry(name="direct", service="api", port=1),))
     assert required_services(asked, services) == {"api", "db"}
+
+
+def test_command_that_removes_a_kept_copy_takes_its_own_images_too(docker: Path) -> None:
+    docker.write_text(
+        '#!/bin/sh\necho "$*" >>"$0.log"\nif [ "$1 $2" = "image ls" ]; then echo sha1; echo sha2; fi\n',
+        encoding="utf-8",
+    )
+    docker.chmod(0o755)
+    place = docker.parent / "a copy"
+    place.mkdir()
+    subprocess.run(removal_command("readiness-r1-base", run_id="r1", place=place), shell=True, check=True, timeout=10)  # noqa: S602  # it is a shell command
+    assert docker.with_name("docker.log").read_text(encoding="utf-8").splitlines() == [
+        "compose -p readiness-r1-base down --volumes --remove-orphans --rmi local",
+        "image ls --quiet --filter label=io.readiness.run=r1",
+        "image rm --force sha1 sha2",
+    ]
+    assert not place.exists()
