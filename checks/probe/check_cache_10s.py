@@ -19,6 +19,8 @@ class CacheLimits:
     reused_ratio: float = 0.1
     # No usual number of processes explains so many: 16 of them, four commands a check, each cache expiring once: 0.26.
     asked_ratio: float = 0.3
+    # A request or two may be lost on any machine; more than a tenth of them refused is a limiter, and no storm.
+    answered_ratio: float = 0.9
     check_seconds: float = 5.0  # what a check may take on top of the cache time: brain's longest probe timeout
 
 
@@ -61,7 +63,7 @@ def _storm(
     probe: Probe, storm: ProbeStorm, limits: CacheLimits, measured: list[Measurement], doubts: list[str]
 ) -> Iterator[Finding]:
     answered = sum(count for status, count in storm.statuses.items() if status in map(str, probe.expect))
-    if storm.sent == 0 or answered < 0.9 * storm.sent:
+    if storm.sent == 0 or answered < limits.answered_ratio * storm.sent:
         said = ", ".join(f"{count} x {status}" for status, count in storm.statuses.items()) or "nothing was sent"
         doubts.append(f"the storm was not answered by the probe: {said}")
         return

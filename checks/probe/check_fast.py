@@ -22,6 +22,8 @@ class FastLimits:
 
     p95_ms: float = 100.0  # the ledger's default gate; the seeds give no figure
     ceiling_seconds: float = 5.0  # brain's liveness timeout, where the target declares none
+    # A percentile of answers that fewer gave is not the probe's: as many must have answered yes as it speaks of.
+    answered_ratio: float = 0.95
     control_ratio: float = 0.25  # a server of ours on this machine taking more than this part of the limit: no verdict
     load_per_cpu: float = (
         1.5  # more runnable processes per processor than that: times are this machine's, not the target's
@@ -49,7 +51,7 @@ def check_fast(probe_latencies: ProbeLatencies, target: Target, limits: FastLimi
     doubts: list[str] = []
     for probe in probes:
         latency = timed.get(probe.kind)
-        if latency is None or not _answers_yes(probe, latency):
+        if latency is None or not _answers_yes(probe, latency, at_least=limits.answered_ratio):
             continue  # whether it should answer yes is judged by probe.health_ok
         if len(latency.sequential_seconds) < ENOUGH:
             doubts.append(f"{probe.path}: {latency.stopped_early or 'too few answers'}")
@@ -62,9 +64,9 @@ def check_fast(probe_latencies: ProbeLatencies, target: Target, limits: FastLimi
     return Verdict(findings=pass_or_fail(findings, "").findings, measured=tuple(measured), summary=summary)
 
 
-def _answers_yes(probe: Probe, latency: Latency) -> bool:
+def _answers_yes(probe: Probe, latency: Latency, *, at_least: float) -> bool:
     total = sum(latency.statuses.values())
-    return total > 0 and sum(latency.statuses.get(str(status), 0) for status in probe.expect) >= 0.95 * total
+    return total > 0 and sum(latency.statuses.get(str(status), 0) for status in probe.expect) >= at_least * total
 
 
 def _judge(  # noqa: PLR0917  # one probe, the circumstances, and where results go

@@ -18,6 +18,8 @@ class LivenessLimits:
 
     timeout_seconds: float = 5.0  # brain's liveness timeout in the ledger, where the target declares none
     watched_seconds: float = 10.0  # Kubernetes' default period: at least one prober would have asked in this time
+    # A whole frozen phase lasts 8 s at the least; one of less than half that period was cut short and shows nothing.
+    watched_share: float = 0.5
 
 
 @check(
@@ -64,7 +66,7 @@ def _findings(  # noqa: PLR0917  # one phase, its words and where the figures go
     words = words_for(outage.role)
     timeline = phase.of(probe.kind)
     spans = [span for span in timeline.spans if span.last_seconds >= 0] if timeline else []
-    if timeline is None or not spans or phase.seconds < limits.watched_seconds * 0.5:
+    if timeline is None or not spans or phase.seconds < limits.watched_seconds * limits.watched_share:
         raise Inconclusive(f"liveness was watched for only {phase.seconds:.0f} s while the {words} was {what}")
     said = [(standing(probe, span), span) for span in spans]
     wrong = [(w, span) for w, span in said if w in {Standing.NO, Standing.BODY_NO}]
