@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from readiness import Category, Finding, Inconclusive, NotApplicable, Severity, Verdict, check
 from readiness.facts.probe_body import Says, read_body
 from readiness.facts.probes import ProbeAnswers, ProbeBaseline
 from readiness.probes.outages import pass_or_fail
 from readiness.probes.rest import answers_of, proof_of
-from readiness.probes.standing import ASKS_FOR_LOGIN, TOO_MANY_REQUESTS, is_yes_status
+from readiness.probes.standing import ASKS_FOR_LOGIN, is_yes_status
 from readiness.target import Probe, ProbeKind, Target
 
 #: The detailed report may be for administrators alone.
@@ -47,7 +49,7 @@ def _findings(probe: Probe, answers: ProbeAnswers, doubts: list[str]) -> list[Fi
     if wrong:
         worst = wrong[0]
         proof = (proof_of(answers, worst),)
-        if worst.status == TOO_MANY_REQUESTS:
+        if worst.status == HTTPStatus.TOO_MANY_REQUESTS:
             doubts.append(f"{probe.path} is refused by a rate limiter, which the audit may have filled itself")
         elif read_body(worst.body).status in LOADING:
             doubts.append(f"{probe.path} is still {read_body(worst.body).status}, which is no fault")

@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 
 from readiness.discovery.openapi import DOCUMENT_PATHS, Document, Operation, read_document
 from readiness.discovery.probe_paths import USUAL_PATHS, kind_of, looks_like_probe
@@ -99,7 +100,7 @@ class _Completion:
         exchange = self._ask(entry, Request(path=path))
         self._asked[key] = exchange
         self._silent[place] = 0 if exchange.status is not None else self._silent.get(place, 0) + 1
-        if exchange.status == 429:  # noqa: PLR2004  # Too Many Requests: the next answers would be about the limiter
+        if exchange.status == HTTPStatus.TOO_MANY_REQUESTS:  # the next answers would be about the limiter
             self._is_stopped = True
             self._row(
                 "discovery",

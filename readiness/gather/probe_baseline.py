@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 
 from readiness.check import Impact
 from readiness.exceptions import StackError
@@ -15,7 +16,7 @@ from readiness.facts.probe_body import read_body
 from readiness.facts.probes import ProbeAnswers, ProbeBaseline
 from readiness.gather import gatherer
 from readiness.gather.probe_asking import answer_of, asks_of, exchange_of, known_secrets
-from readiness.gather.probe_latency import TIMED, TOO_MANY_REQUESTS
+from readiness.gather.probe_latency import TIMED
 from readiness.instruments.poller import Ask, Resolve, Sample, ask_once, burst, run_bounded, where_is
 from readiness.runtime import Endpoint, Progress, Runtime, Stack
 from readiness.target import Probe, ProbeKind, Target
@@ -130,7 +131,7 @@ async def _under_load(
 
 
 def _is_refused(sample: Sample) -> bool:
-    return sample.status == TOO_MANY_REQUESTS
+    return sample.status == HTTPStatus.TOO_MANY_REQUESTS
 
 
 async def _after_the_cache(

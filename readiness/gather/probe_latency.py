@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from readiness.check import Impact
 from readiness.facts.probes import Latency, ProbeLatencies
@@ -19,7 +20,6 @@ __all__ = ["TIMED", "Rounds", "measure"]
 
 #: The ledger asks liveness and basic health to be fast; a shallow one that is kept for old callers is the same thing.
 TIMED = (ProbeKind.LIVE, ProbeKind.BASIC, ProbeKind.LEGACY, ProbeKind.HEALTH)
-TOO_MANY_REQUESTS = 429
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,7 @@ async def _latency(ask: Ask, where: Endpoint, rounds: Rounds) -> Latency:
     async with loopback_server() as own:
         for number in range(rounds.sequential):
             sample = await ask_once(ask, where)
-            if sample.status == TOO_MANY_REQUESTS:
+            if sample.status == HTTPStatus.TOO_MANY_REQUESTS:
                 stopped_early = f"a rate limiter refused request {number + 1}"
                 break
             sequential.append(sample)
@@ -80,7 +80,7 @@ async def _latency(ask: Ask, where: Endpoint, rounds: Rounds) -> Latency:
     if not stopped_early:
         count = rounds.concurrent
         concurrent = await burst(
-            ask, where, count=count, at_once=count, stop_on=lambda s: s.status == TOO_MANY_REQUESTS
+            ask, where, count=count, at_once=count, stop_on=lambda s: s.status == HTTPStatus.TOO_MANY_REQUESTS
         )
     return Latency(
         kind=ask.name,

@@ -6,6 +6,7 @@ import time
 from collections import Counter as Tally
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from readiness.check import Impact
 from readiness.exceptions import GatherError, StackError
@@ -18,8 +19,6 @@ from readiness.runtime import Progress, Runtime, Stack
 from readiness.target import ProbeKind, Role, Target
 
 __all__ = ["StormPlan", "storm"]
-
-TOO_MANY_REQUESTS = 429
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +76,7 @@ def storm(ask: Ask, counters: Sequence[Counter], *, resolve: Resolve, plan: Stor
             count=plan.requests,
             at_once=plan.at_once,
             over_seconds=plan.seconds,
-            stop_on=lambda sample: sample.status == TOO_MANY_REQUESTS,
+            stop_on=lambda sample: sample.status == HTTPStatus.TOO_MANY_REQUESTS,
         ),
         at_most_seconds=60,
     )

@@ -6,6 +6,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 from readiness.check import Impact
 from readiness.exceptions import StackError
@@ -31,7 +32,6 @@ UNKNOWN_PATH = "/readiness-no-such-path"
 UNKNOWN_TYPE = "application/x-readiness"
 #: RFC 2606, 3: nobody's origin.
 FALLBACK_ORIGIN = "https://readiness.example"
-TOO_MANY_REQUESTS = 429
 #: The longest wait for a limiter that this look itself ran into; a minute is the usual window.
 MAX_WAIT_SECONDS = 61.0
 #: A burst stops at the first refusal, and here at the latest.
@@ -101,9 +101,9 @@ def limited_responses(target: Target, stack: Stack, http: HttpClient) -> Respons
         # The first entry fills the count; the others usually share it and refuse at once.
         for _ in range(burst):
             answer = _send(http, entry, request, StatusClass.TOO_MANY, headers)
-            if answer.status == TOO_MANY_REQUESTS or answer.status is None:
+            if answer.status == HTTPStatus.TOO_MANY_REQUESTS or answer.status is None:
                 break
-        if answer is not None and answer.status == TOO_MANY_REQUESTS:
+        if answer is not None and answer.status == HTTPStatus.TOO_MANY_REQUESTS:
             refused.append(masked(answer, secrets))
         else:
             label = answer.label if answer is not None else "nothing was sent"
@@ -301,9 +301,13 @@ class _Patient:
         """The answer to the plan's request; a refusal by the limiter only where patience did not help."""
         own = self._headers if plan.as_user else {}
         answer = _send(self._http, entry, request, plan.purpose, {**plan.headers, **own})
-        if answer.status == TOO_MANY_REQUESTS and plan.purpose is not StatusClass.UNAUTHORIZED and self._headers != own:
+        if (
+            answer.status == HTTPStatus.TOO_MANY_REQUESTS
+            and plan.purpose is not StatusClass.UNAUTHORIZED
+            and self._headers != own
+        ):
             answer = _send(self._http, entry, request, plan.purpose, {**plan.headers, **self._headers})
-        if answer.status == TOO_MANY_REQUESTS and not self._has_waited:
+        if answer.status == HTTPStatus.TOO_MANY_REQUESTS and not self._has_waited:
             self._has_waited = True
             said = answer.first("retry-after") or ""
             # One second more, because the announced one is rounded.

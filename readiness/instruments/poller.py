@@ -15,6 +15,7 @@ import time
 import urllib.parse
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Self, TypeVar
 
 import h11
@@ -33,7 +34,6 @@ MAX_HEADERS = 200
 MAX_HEADER_CHARS = 16 * 1024
 #: A limiter that says no is not asked at full speed again: the audit must not keep its own window full.
 BACK_OFF_SECONDS = 2.0
-TOO_MANY_REQUESTS = 429
 #: How the error of an exchange begins that took too long.
 NO_ANSWER = "no answer within"
 
@@ -187,7 +187,11 @@ class Poller:
             self._idle[ask.name] = True
             if sample.status is None:
                 where = None
-            pause = BACK_OFF_SECONDS if sample.status == TOO_MANY_REQUESTS else ask.interval_seconds or self._interval
+            pause = (
+                BACK_OFF_SECONDS
+                if sample.status == HTTPStatus.TOO_MANY_REQUESTS
+                else ask.interval_seconds or self._interval
+            )
             await asyncio.sleep(max(0.0, pause - sample.seconds))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from http import HTTPStatus
 
 from readiness.facts.probe_body import Says, read_body
 from readiness.facts.probes import Answer, Span
@@ -10,7 +11,6 @@ from readiness.target import Probe
 
 __all__ = ["Standing", "is_yes_status", "standing"]
 
-TOO_MANY_REQUESTS = 429
 ASKS_FOR_LOGIN = frozenset({401, 403, 407})
 
 
@@ -48,7 +48,7 @@ def standing(probe: Probe, answer: Span | Answer) -> Standing:
         body = read_body(answer.body)
         is_declared_word = probe.status is not None and body.status == probe.status
         return Standing.BODY_NO if body.says.is_bad and not is_declared_word else Standing.YES
-    if answer.status == TOO_MANY_REQUESTS:
+    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
         return Standing.LIMITED
     return Standing.LOCKED if answer.status in ASKS_FOR_LOGIN else Standing.NO
 
