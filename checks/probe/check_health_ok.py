@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
 from readiness import Category, Finding, Inconclusive, NotApplicable, Severity, Verdict, check
 from readiness.facts.probe_body import Says, read_body
 from readiness.facts.probes import ProbeAnswers, ProbeBaseline
 from readiness.probes.outages import pass_or_fail
 from readiness.probes.rest import answers_of, proof_of
-from readiness.probes.standing import ASKS_FOR_LOGIN, is_yes_status
+from readiness.probes.standing import Standing, is_yes_status, standing
 from readiness.target import Probe, ProbeKind, Target
 
 #: The detailed report may be for administrators alone.
@@ -49,13 +47,13 @@ def _findings(probe: Probe, answers: ProbeAnswers, doubts: list[str]) -> list[Fi
     if wrong:
         worst = wrong[0]
         proof = (proof_of(answers, worst),)
-        if worst.status == HTTPStatus.TOO_MANY_REQUESTS:
+        if standing(probe, worst) is Standing.LIMITED:
             doubts.append(f"{probe.path} is refused by a rate limiter, which the audit may have filled itself")
         elif read_body(worst.body).status in LOADING:
             doubts.append(f"{probe.path} is still {read_body(worst.body).status}, which is no fault")
         elif len(wrong) < len(answers.answers) and worst.status is None:
             doubts.append(f"{probe.path} answered {len(answers.answers) - len(wrong)} of {len(answers.answers)} times")
-        elif worst.status in ASKS_FOR_LOGIN:
+        elif standing(probe, worst) is Standing.LOCKED:
             return [Finding(message=f"{probe.path} asks for a login: {worst.status} without one", evidence=proof)]
         else:
             said = worst.status if worst.status is not None else worst.error
