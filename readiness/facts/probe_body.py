@@ -187,24 +187,21 @@ class HealthBody:
     """A health answer, read.
 
     Attributes:
-        is_json: whether it is a JSON object.
         status: the overall status word as written, or None.
         says: what the overall status claims; a plain-text answer is its own status.
-        timestamp: seconds since the epoch, or None; ``timestamp_text`` as written, ``is_iso`` whether it is ISO 8601
-            and ``is_naive`` whether it leaves the time zone out.
+        timestamp: seconds since the epoch, or None; ``timestamp_text`` as written, ``is_naive`` whether it
+            leaves the time zone out.
         uptime_seconds: as claimed, or None.
         metrics: system metrics by name.
         alerts: texts of the alerts; None where the body has no such field.
         fields: every field name, at any depth, lower case.
     """
 
-    is_json: bool = False
     status: str | None = None
     says: Says = Says.UNKNOWN
     components: tuple[Component, ...] = ()
     timestamp: float | None = None
     timestamp_text: str = ""
-    is_iso: bool = False
     is_naive: bool = False
     uptime_seconds: float | None = None
     metrics: dict[str, float] = field(default_factory=dict)
@@ -232,15 +229,13 @@ def read_body(text: str) -> HealthBody:
     if isinstance(envelope, dict) and _state_of(envelope)[0] is not None:
         data = envelope
     status, claim = _state_of(data)
-    moment, moment_text, is_iso, is_naive = _moment(data)
+    moment, moment_text, is_naive = _moment(data)
     return HealthBody(
-        is_json=True,
         status=status,
         says=claim,
         components=tuple(_components(data))[:MAX_COMPONENTS],
         timestamp=moment,
         timestamp_text=moment_text,
-        is_iso=is_iso,
         is_naive=is_naive,
         uptime_seconds=next((n for key in _UPTIME_KEYS if (n := _number(_get(data, key))) is not None), None),
         metrics=_metrics(data),
@@ -353,7 +348,7 @@ def _number(value: Any) -> float | None:
     return float(number.group(1)) if number else None
 
 
-def _moment(data: Mapping[str, Any]) -> tuple[float | None, str, bool, bool]:
+def _moment(data: Mapping[str, Any]) -> tuple[float | None, str, bool]:
     for key in _TIME_KEYS:
         value = _get(data, key)
         if isinstance(value, str):
@@ -362,15 +357,15 @@ def _moment(data: Mapping[str, Any]) -> tuple[float | None, str, bool, bool]:
             except ValueError:
                 number = _number(value)
                 if number is not None and number > 0:
-                    return _seconds(number), value[:100], False, False
+                    return _seconds(number), value[:100], False
                 continue
             is_naive = moment.tzinfo is None
             aware = moment.replace(tzinfo=UTC) if is_naive else moment
-            return aware.timestamp(), value[:100], True, is_naive
+            return aware.timestamp(), value[:100], is_naive
         number = _number(value)
         if number is not None:
-            return _seconds(number), str(value), False, False
-    return None, "", False, False
+            return _seconds(number), str(value), False
+    return None, "", False
 
 
 def _seconds(number: float) -> float:

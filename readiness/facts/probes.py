@@ -40,7 +40,7 @@ class Span:
         first_seconds, last_seconds: when its first and its last request were *sent*.
         count: how many answers it stands for.
         status: None where no HTTP answer came; ``error`` then says why, for example ``"timeout"``.
-        fastest_seconds, slowest_seconds: how long the answers took.
+        slowest_seconds: how long the slowest of the answers took.
         body: the first one's, at most 4 KiB; ``last_body`` the last one's where it is another.
     """
 
@@ -49,7 +49,6 @@ class Span:
     count: int = 1
     status: int | None = None
     error: str | None = None
-    fastest_seconds: float = 0.0
     slowest_seconds: float = 0.0
     body: str = ""
     last_body: str = ""
@@ -145,8 +144,6 @@ class Outage:
             (None without a health check).
         paused: the zero is when the last service of the role was frozen.
         resumed: the zero is when it was thawed.
-        app_restarted: phases after which the service under audit had to be restarted by the audit, because a probe did
-            not come back.
         exchanges: the first answer after each change of status, with headers, and one ordinary request.
         leaks: what the probes' answers showed and must not.
         secrets_searched: how many secret values were known and searched for.
@@ -162,7 +159,6 @@ class Outage:
     dependency_ready_seconds: float | None = None
     paused: Phase | None = None
     resumed: Phase | None = None
-    app_restarted: tuple[str, ...] = ()
     exchanges: tuple[Exchange, ...] = ()
     leaks: tuple[ProbeLeak, ...] = ()
     secrets_searched: int = 0

@@ -188,7 +188,6 @@ def _span(run: Sequence[Sample], zero: float, secrets: Mapping[str, str]) -> Spa
         count=len(run),
         status=run[0].status,
         error=run[0].error,
-        fastest_seconds=round(min(sample.seconds for sample in run), 4),
         slowest_seconds=round(max(sample.seconds for sample in run), 4),
         body=body,
         last_body=last_body if last_body != body else "",

@@ -96,7 +96,6 @@ class OutageScenario:
         self._standings_at_rest: dict[str, Standing] = {}
         self._exchanges: list[Exchange] = []
         self._leaks: list[ProbeLeak] = []
-        self._restarted: list[str] = []
         self._not_done: dict[str, str] = {}
         self._longest_cache = max((self._probe(name).cache_seconds for name in self.asks), default=0.0)
 
@@ -129,7 +128,6 @@ class OutageScenario:
             dependency_ready_seconds=dependency_ready,
             paused=paused,
             resumed=resumed,
-            app_restarted=tuple(self._restarted),
             exchanges=tuple(self._exchanges),
             leaks=tuple(self._leaks),
             secrets_searched=len(self._secrets),
@@ -207,7 +205,7 @@ class OutageScenario:
         is_well = self._wait(poller, is_settled, began, 0.0, bound, stale_before=zero)
         seen = self._phase(poller, zero=zero, since=since, label=f"after the dependency was {phase}")
         if not is_well:
-            self._restart_app(poller, phase)
+            self._restart_app(poller)
         return seen, dependency_ready
 
     def _wait(
@@ -240,12 +238,11 @@ class OutageScenario:
         # What follows the old answer needs a moment to show that it lasts.
         return poller.wait(until, at_most_seconds=self.periods.settled + 2 * self.periods.interval)
 
-    def _restart_app(self, poller: Poller, phase: str) -> None:
+    def _restart_app(self, poller: Poller) -> None:
         """Leave a sound stack behind: the next phase would otherwise judge the last one's ruins."""
         service = self.target.service
         if service is None or service in self.services:
             return
-        self._restarted.append(phase)
         self._say(f"{service} to come back after a restart, which it should not need", self.periods.recovery)
         self.faults.restart(service)
         zero = time.monotonic()

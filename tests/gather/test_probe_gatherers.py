@@ -289,7 +289,6 @@ def test_an_outage_is_seen_from_every_probe(stack: FakeStack, faults: Faults) ->
     assert [said(fact, phase, "live") for phase in ("before", "stopped", "recovery", "paused", "resumed")] == [
         [200]
     ] * 5
-    assert fact.app_restarted == ()
     assert stack.calls == [("stop", "db"), ("start", "db"), ("pause", "db"), ("unpause", "db")]
 
 
@@ -329,9 +328,8 @@ def test_a_probe_that_stays_down_is_recorded_and_then_cured(stack: FakeStack, fa
     world.never_recovers = True
     fact = outage(stack, faults)
     assert said(fact, "recovery", "ready") == [503]
-    assert fact.app_restarted == ("stopped", "paused")
     assert said(fact, "paused", "ready")[0] in {200, 503}
-    assert ("stop", "api") in stack.calls
+    assert stack.calls.count(("stop", "api")) == 2
     assert not world.latched
 
 

@@ -120,7 +120,6 @@ def span(
         count=1 + int((last - first) / 0.25),
         status=status,
         error=None if status else text,
-        fastest_seconds=0.004,
         slowest_seconds=slow,
         body=text if status else "",
         last_body=last_text if last_text != text else "",
