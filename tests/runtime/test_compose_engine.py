@@ -80,7 +80,7 @@ def test_late_command_is_ended_with_all_its_children(tmp_path: Path) -> None:
     commands = Commands("r1", tmp_path)
     # The child leaves its parent's process group, as the docker command's plugins do, but not the session.
     script = "import os, subprocess; p = subprocess.Popen(['sleep', '60'], process_group=0); print(p.pid, flush=True); p.wait()"
-    done = commands.run([sys.executable, "-c", script], cwd=tmp_path, timeout_seconds=1.0)
+    done = commands.run([sys.executable, "-c", script], cwd=tmp_path, timeout_seconds=3.0)
     assert done.exit_code is None
     child = int(done.stdout)
     # A signal is delivered when the kernel gets round to it, which a busy machine may put off.
