@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pkgutil
 import signal
+import threading
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -26,7 +27,7 @@ from readiness.check import Category, Impact
 from readiness.exceptions import ConfigError, ReadinessError
 from readiness.facts._codec import decode, encode
 from readiness.profile_file import check_known, check_limits
-from readiness.runtime.reaper import reap_dead_runs, start_reaper
+from readiness.runtime.reaper import Handle, reap_dead_runs, start_reaper
 from readiness.scorecard import CheckResult
 from readiness.scrub import Scrubber
 from readiness.target_file import line_of
@@ -43,6 +44,9 @@ __all__ = ["install"]
 PROPERTY = "readiness"
 
 _VERDICT = pytest.StashKey[Verdict]()
+
+#: A run that is over before the leftovers of dead ones are gone waits this long for them; the next one goes on.
+REAPING_SECONDS = 30.0
 
 #: pytest status of outcomes that are neither passed nor failed: (category, letter, word).
 STATUSES = {
@@ -192,9 +196,13 @@ class ControllerHooks:
         self._others_failed = 0
         self._broken_off = ""
         self._stopping = signal.getsignal(signal.SIGTERM)
-        # From here on whatever the run makes goes with it, however it ends; and what a dead run left goes now.
-        self._guard = None if run.settings.replay is not None else start_reaper(run.id, run.work)
-        reap_dead_runs()
+        self._guard: Handle | None = None
+        # What a dead run left goes now, beside our own start: asking the engine takes a moment.
+        self._reaping = threading.Thread(target=reap_dead_runs, name="readiness-reap", daemon=True)
+        if run.settings.replay is None:
+            # From here on whatever the run makes goes with it, however it ends.
+            self._guard = start_reaper(run.id, run.work)
+            self._reaping.start()
 
     def pytest_sessionstart(self) -> None:
         """Print progress; let a SIGTERM end the run as Ctrl-C does, so that everything is removed."""
@@ -243,6 +251,7 @@ class ControllerHooks:
         """Leave nothing behind."""
         self._reporter.close()
         if self._guard is not None:
+            self._reaping.join(REAPING_SECONDS)
             self._guard.close(keep=self._run.settings.keep)
         signal.signal(signal.SIGTERM, self._stopping)
 
