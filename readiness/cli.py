@@ -31,7 +31,7 @@ __all__ = ["main"]
 #: As pytest's own: something is wrong with what was asked.
 USAGE_ERROR = 4
 
-SCHEMAS = ("scorecard", "target", "profile")
+SCHEMAS = ("scorecard", "target", "profile", "claims")
 
 #: Version of ``list --format=json``.
 LIST_VERSION = 1

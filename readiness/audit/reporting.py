@@ -13,6 +13,9 @@ from readiness.audit.critical_path import critical_path
 from readiness.audit.host import describe_host, version_of
 from readiness.audit.progress import ProgressPrinter
 from readiness.audit.recording import keep_recording
+from readiness.audit.start import load_card
+from readiness.claims_file import load_claims
+from readiness.comparison import claimed_against_proven, since
 from readiness.exceptions import ReadinessError
 from readiness.facts._codec import decode, encode
 from readiness.facts.model import StackModel
@@ -36,7 +39,7 @@ from readiness.target import Target
 from readiness.waiver import notices
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from readiness.audit.run import Run
     from readiness.audit.workbench import Workbench
@@ -125,6 +128,18 @@ class Reporter:
             return []
         return [self._results.get(row["id"]) or decode(CheckResult, row) for row in absent]
 
+    def _claims(self, checks: Sequence[CheckResult]) -> tuple[dict[str, Any], ...]:
+        if self._run.settings.claims is None:
+            return ()
+        claims = load_claims(Path(self._run.settings.claims))
+        source = " ".join(part for part in (claims.source or claims.system, claims.grade) if part)
+        return tuple(claimed_against_proven(claims.claims, checks, source=source))
+
+    def _baseline(self, checks: Sequence[CheckResult]) -> dict[str, Any]:
+        if self._run.settings.baseline is None:
+            return {}
+        return since(load_card(Path(self._run.settings.baseline)).checks, checks)
+
     def _scrubber(self) -> Scrubber:
         # A password that equals a service's name is known to everybody, and blanking it would blank the report.
         model: StackModel | None = self._bench.store.peek("stack_model", StackModel)
@@ -177,6 +192,8 @@ class Reporter:
             next_grade=graded.next_grade,
             categories=graded.categories,
             checks=graded.checks,
+            claims=self._claims(graded.checks),
+            baseline=self._baseline(graded.checks),
             notices=notices(run.target.waivers, graded.checks),
         )
         return from_json(self._scrubber().clean(to_json(card)))

@@ -31,6 +31,8 @@ class Settings:
     report: str
     formats: tuple[str, ...]
     min_grade: str | None
+    baseline: str | None = None
+    claims: str | None = None
     record: str | None
     replay: str | None
     keep: bool
@@ -62,6 +64,8 @@ class Settings:
             report=path("--readiness-report") or str(rootdir / "reports"),
             formats=tuple(_words(option("--readiness-format"))),
             min_grade=option("--readiness-min-grade"),
+            baseline=path("--readiness-baseline"),
+            claims=path("--readiness-claims"),
             record=path("--readiness-record"),
             replay=path("--readiness-replay"),
             keep=option("--readiness-keep"),

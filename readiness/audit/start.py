@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 from readiness.audit.run import Run
 from readiness.audit.runtimes import choose_runtime, make_runtime
 from readiness.audit.settings import Settings
+from readiness.claims_file import load_claims
 from readiness.discovery import complete_offline
 from readiness.exceptions import ConfigError, RecordingError
 from readiness.facts._codec import decode
 from readiness.profile_file import load_profile
 from readiness.render import formats
 from readiness.runtime.attached import AttachedRuntime
+from readiness.scorecard import Scorecard, from_json
 from readiness.scoring import GRADES
 from readiness.target import Target
 from readiness.target_file import check_against_model, find_target, load_target
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
     from readiness.profile import Profile
 
-__all__ = ["DEMO_FOLDER", "create_run"]
+__all__ = ["DEMO_FOLDER", "create_run", "load_card"]
 
 #: The bundled sound stack; a folder like any owner's.
 DEMO_FOLDER = Path(__file__).parent.parent / "demo"
@@ -44,6 +46,11 @@ def create_run(config: pytest.Config) -> Run:
     """
     settings = Settings.of(config)
     profile = _profile(settings)
+    # Read again at the end; what is wrong with them is told before an audit is spent on them.
+    if settings.baseline is not None:
+        load_card(Path(settings.baseline))
+    if settings.claims is not None:
+        load_claims(Path(settings.claims))
     target = _target(settings)
     runtime = choose_runtime(settings, target)
     run = Run.create(runtime=runtime, settings=settings, profile=profile, target=target)
@@ -68,6 +75,19 @@ def _with_model(run: Run) -> Target:
     model = runtime.model()
     check_against_model(target, model)
     return complete_offline(target, model)
+
+
+def load_card(path: Path) -> Scorecard:
+    """An earlier scorecard.
+
+    Raises:
+        ConfigError: there is none at this place, or it cannot be read.
+    """
+    try:
+        return from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, RecordingError) as error:
+        problem = f"--readiness-baseline: not a scorecard of this version: {error}"
+        raise ConfigError(problem, file=str(path), hint="name the scorecard.json of an earlier run") from error
 
 
 def _profile(settings: Settings) -> Profile:

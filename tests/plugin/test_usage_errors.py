@@ -25,6 +25,8 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         (["--readiness-profile=production", "--readiness-demo", "--readiness-format=pdf"], "expected some of"),
         (["--readiness-profile=production", "--readiness-demo", "--readiness-min-grade=Z"], "expected one of"),
         (["--readiness-profile=production", "--readiness-replay=nowhere"], "recording.json"),
+        (["--readiness-profile=production", "--readiness-demo", "--readiness-baseline=no.json"], "not a scorecard"),
+        (["--readiness-profile=production", "--readiness-demo", "--readiness-claims=no.yaml"], "no such file"),
         (["--readiness-profile=production", "--readiness-url=ftp://x"], "expected http"),
         (["--readiness-profile=production", "--readiness-url=http://192.0.2.1"], "--readiness-i-own=192.0.2.1"),
     ],

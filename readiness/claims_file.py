@@ -1,0 +1,42 @@
+"""Claims files: what a document says, as YAML. The comparison itself is pure and in ``comparison``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from readiness.comparison import Claim
+from readiness.exceptions import ConfigError
+from readiness.schema_file import validate
+from readiness.yaml_source import load
+
+__all__ = ["Claims", "load_claims"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claims:
+    """A claims file; ``grade`` is the document's own, or empty."""
+
+    system: str
+    source: str
+    grade: str
+    claims: tuple[Claim, ...]
+
+
+def load_claims(path: Path) -> Claims:
+    """Read a claims file.
+
+    Raises:
+        ConfigError: it is missing or not one; says file, line and what was expected.
+    """
+    if not path.is_file():
+        raise ConfigError("--readiness-claims: no such file", file=str(path), hint="name a claims file (YAML)")
+    document = load(path)
+    validate(document, "claims")
+    data = document.data
+    return Claims(
+        system=data["system"],
+        source=data.get("source", ""),
+        grade=data.get("grade", ""),
+        claims=tuple(Claim(text=row["text"], checks=tuple(row["checks"])) for row in data["claims"]),
+    )

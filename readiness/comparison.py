@@ -1,0 +1,76 @@
+"""Results held against something else: an earlier scorecard, and what a document claims. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from readiness.scorecard import CheckResult
+from readiness.verdict import Outcome
+
+__all__ = ["Claim", "claimed_against_proven", "since"]
+
+_SETTLED = {Outcome.PASS, Outcome.NOT_APPLICABLE, Outcome.WAIVED}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """One sentence of a document, and the ids of the checks that decide it."""
+
+    text: str
+    checks: tuple[str, ...]
+
+
+def since(earlier: Iterable[CheckResult], now: Iterable[CheckResult]) -> dict[str, list[str]]:
+    """Check ids by how they changed.
+
+    ``new`` fails and did not; ``fixed`` failed and no longer does; ``worse`` lost credit or can no longer be told;
+    ``better`` gained credit or can be told at last.
+    """
+    before = {result.id: result for result in earlier}
+    changed: dict[str, list[str]] = {"new": [], "fixed": [], "worse": [], "better": []}
+    for result in sorted(now, key=lambda result: result.id):
+        was = before.get(result.id)
+        failed = was is not None and was.outcome is Outcome.FAIL
+        if result.outcome is Outcome.FAIL and not failed:
+            changed["new"].append(result.id)
+        elif failed and result.outcome in _SETTLED:
+            changed["fixed"].append(result.id)
+        elif was is not None and _standing(result) != _standing(was):
+            changed["better" if _standing(result) > _standing(was) else "worse"].append(result.id)
+    return changed
+
+
+def _standing(result: CheckResult) -> float:
+    """Above one where settled; the credit where it failed; below every credit where it could not be told."""
+    if result.outcome in _SETTLED:
+        return 2.0
+    return result.credit if result.outcome is Outcome.FAIL else -1.0
+
+
+def claimed_against_proven(
+    claims: Sequence[Claim], results: Iterable[CheckResult], *, source: str
+) -> list[dict[str, Any]]:
+    """Rows ``{claim, claimed, checks, verdict}``.
+
+    A claim is *proven* where all its checks pass, *refuted* where none passes and one fails, *partly* true where some
+    pass and others do not, and else *unproven*.
+    """
+    outcomes = {result.id: result.outcome for result in results}
+    return [
+        {
+            "claim": claim.text,
+            "claimed": source,
+            "checks": list(claim.checks),
+            "verdict": _verdict([outcomes.get(check) for check in claim.checks]),
+        }
+        for claim in claims
+    ]
+
+
+def _verdict(found: Sequence[Outcome | None]) -> str:
+    passed = sum(outcome is Outcome.PASS for outcome in found)
+    if passed:
+        return "proven" if passed == len(found) else "partly"
+    return "refuted" if Outcome.FAIL in found else "unproven"
