@@ -29,6 +29,12 @@ class Audited:
     def outcomes(self) -> dict[str, str]:
         return {row["id"]: row["outcome"] for row in self.card["checks"]}
 
+    @property
+    def crowded_out(self) -> set[str]:
+        """Checks that could not be told because this machine was too busy: no verdict on the stack, so no change of one."""
+        rows = self.card["checks"]
+        return {r["id"] for r in rows if r["outcome"] == "inconclusive" and "machine was too busy" in r["reason"]}
+
     def explain(self) -> str:
         """For assertion messages: the terminal's summary and why checks did not pass."""
         rows = [row for row in self.card["checks"] if row["outcome"] not in {"pass", "not_applicable"}]
