@@ -160,7 +160,7 @@ def test_a_copy_leaves_the_owners_stack_exactly_as_it_was(
         assert refused.keys() == {"agent"}
         assert "socket" in refused["agent"]
         names = _docker("ps", "-a", "--filter", f"label={LABEL_RUN}={run_id}", "--format", "{{.Names}} {{.Ports}}")
-        assert all(line.startswith(f"readiness-{run_id}-base-") for line in names.splitlines())
+        assert all(line.startswith(f"readiness-{run_id}-") for line in names.splitlines())
         assert "0.0.0.0" not in names  # noqa: S104  # where nothing may be published
     finally:
         stack.close()

@@ -61,7 +61,10 @@ class Matrix:
         assert sound.code == 0, sound.explain()
         noise = sound.crowded_out | defective.crowded_out
         changed = {i: o for i, o in defective.outcomes.items() if o != sound.outcomes.get(i)}
-        return {i: o for i, o in changed.items() if o == "fail" or i not in noise}, defective
+        # Where a defect takes away what another check presupposes (a probe that never falls has no age), that check says
+        # not applicable: a failed premise, neither a pass nor a finding.
+        kept = {i: o for i, o in changed.items() if o == "fail" or not (i in noise or o == "not_applicable")}
+        return kept, defective
 
     def close(self) -> None:
         for audit in self._audits.values():
