@@ -27,6 +27,8 @@ AT_ONCE = 2
 NEEDS_ENGINE = {"probe.disk_memory"}
 #: The defects of this check leave no running stack that other checks could be judged on.
 START = "start.stack"
+#: Defect -> checks whose premise it takes away: they say not applicable, neither a pass nor a finding.
+PREMISES = {"basic-always-ok": {"probe.cache_10s"}}  # a probe that never falls has no age to judge
 IS_WHOLE = os.environ.get("READINESS_MATRIX") == "whole"
 
 
@@ -61,10 +63,7 @@ class Matrix:
         assert sound.code == 0, sound.explain()
         noise = sound.crowded_out | defective.crowded_out
         changed = {i: o for i, o in defective.outcomes.items() if o != sound.outcomes.get(i)}
-        # Where a defect takes away what another check presupposes (a probe that never falls has no age), that check says
-        # not applicable: a failed premise, neither a pass nor a finding.
-        kept = {i: o for i, o in changed.items() if o == "fail" or not (i in noise or o == "not_applicable")}
-        return kept, defective
+        return {i: o for i, o in changed.items() if o == "fail" or i not in noise}, defective
 
     def close(self) -> None:
         for audit in self._audits.values():
@@ -112,7 +111,8 @@ def compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
 @pytest.mark.parametrize("defect", PROCESS, ids=lambda d: d.name)
 def test_a_defect_flips_its_checks_and_no_other(processes: Matrix, defect: Defect) -> None:
     changes, audited = processes.changes(defect.name, marker_of(defect))
-    assert changes == dict.fromkeys(defect.detected_by, "fail"), audited.explain()
+    expected = dict.fromkeys(PREMISES.get(defect.name, ()), "not_applicable")
+    assert changes == expected | dict.fromkeys(defect.detected_by, "fail"), audited.explain()
     assert audited.code == 1, audited.explain()
 
 
