@@ -26,6 +26,8 @@ MAX_REPLY_BYTES = 1024 * 1024
 _OVERHEAD = frozenset({"info", "auth", "hello", "client", "select", "command", "config"})
 _TRANSACTIONS = "select coalesce(sum(xact_commit + xact_rollback), 0)::bigint from pg_stat_database"
 COMMAND_NOT_FOUND = frozenset({126, 127})
+#: An idle PostgreSQL session publishes what it did less than a second before going idle only then (PGSTAT_IDLE_INTERVAL).
+_PGSTAT_IDLE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,11 +46,13 @@ class Counter:
     Attributes:
         unit: what one is.
         read: the total now. Raises GatherError or StackError where it cannot be had.
+        held_back_seconds: how long work may be done before the total shows it.
     """
 
     service: str
     unit: str
     read: Callable[[], float]
+    held_back_seconds: float = 0.0
 
 
 def redis_counter(stack: Stack, service: str, *, port: int = 6379, users: Iterable[str] = ()) -> Counter:
@@ -104,7 +108,7 @@ def postgres_counter(stack: Stack, service: str, *, port: int = 5432, users: Ite
             raise GatherError(f"{service} gave no transaction count: {answer.strip()[:200]}")
         return float(number.group(1))
 
-    return Counter(service=service, unit="transactions", read=read)
+    return Counter(service=service, unit="transactions", read=read, held_back_seconds=_PGSTAT_IDLE_SECONDS)
 
 
 def _first_of(logins: tuple[Login, ...], ask: Callable[[Login], str]) -> str:

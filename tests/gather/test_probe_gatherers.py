@@ -666,6 +666,15 @@ def test_a_storm_is_held_against_the_stores(stack: FakeStack, world: World) -> N
     assert fact.not_counted == {"cache": "no psql"}
 
 
+def test_work_that_a_store_publishes_late_is_not_held_against_the_storm(stack: FakeStack, world: World) -> None:
+    ask = Ask(name="basic", entry=target().entries[0], request=Request(path="/ready"), timeout_seconds=5.0)
+    totals = iter((0.0, 0.0, 85.0, 85.0, 85.0, 86.0))
+    counter = Counter(service="db", unit="transactions", read=lambda: next(totals), held_back_seconds=0.01)
+    plan = StormPlan(requests=30, seconds=0.1, at_once=5, quiet_seconds=0.0, lag_seconds=0.0)
+    (count,) = storm(ask, [counter], resolve=stack.endpoint, plan=plan).counts
+    assert (count.quiet, count.storm) == (0.0, 1.0)
+
+
 def test_a_storm_ends_at_a_limiter(stack: FakeStack, world: World) -> None:
     world.limited = True
     ask = Ask(name="basic", entry=target().entries[0], request=Request(path="/ready"), timeout_seconds=5.0)
