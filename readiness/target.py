@@ -298,7 +298,8 @@ class Target:
         variants: name -> service -> variables: other settings of the same stack. ``development`` is the stack outside
             production, ``headers_off`` the stack with its security headers switched off.
         declined: dotted key -> why, for capabilities that the owner says the stack does not have by design.
-        extra: sections of the file that belong to other families, as plain data.
+        extra: sections of the file that belong to one family each, as plain data; ``readiness.declared`` reads them.
+        openapi: the API's OpenAPI document, from the declared file or as discovery found it served.
     """
 
     name: str
@@ -326,6 +327,7 @@ class Target:
     waivers: tuple[Waiver, ...] = ()
     declined: dict[str, str] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
+    openapi: dict[str, Any] | None = None
     discovered: tuple[Discovery, ...] = ()
 
     def services_of(self, role: Role) -> tuple[str, ...]:

@@ -58,7 +58,26 @@ MAX_BODY_BYTES = 1024 * 1024
 
 _LOGIN_KINDS = ("request", "bearer_env", "jwt", "api_key", "basic", "cookie")
 #: Sections that other families read as plain data.
-_EXTRA = ("record", "slow", "upstreams", "jobs", "backup", "load")
+_EXTRA = (
+    "record",
+    "slow",
+    "upstreams",
+    "jobs",
+    "backup",
+    "load",
+    "access",
+    "cors",
+    "validation",
+    "errors",
+    "request_id",
+    "process_time",
+    "logs",
+    "metrics",
+    "alerts",
+    "tracking",
+    "docs",
+    "tls",
+)
 #: What may be ``none``: whole sections, and the entries of these.
 _DECLINABLE = ("login", "origins", "error_path", "limit", "security_headers", "probes", *_EXTRA)
 _DECLINABLE_INSIDE = ("paths", "probes", "roles", "variants")
@@ -232,7 +251,7 @@ def _mentions(data: Any) -> Iterator[tuple[Keys, str]]:
                 yield at, name
     if "service" in data:
         yield ("service",), data["service"]
-    for section in ("entry", "setup", "paths", "probes", "error_path", "record", "slow", "upstreams", "jobs", "load"):
+    for section in ("entry", "setup", "paths", "probes", "error_path", *_EXTRA):
         yield from _services_below(data.get(section), (section,))
 
 
@@ -324,6 +343,7 @@ class _Reader:
             waivers=self._waivers(),
             declined=declined,
             extra={key: value for key in _EXTRA if (value := self._section(key)) is not None},
+            openapi=self._openapi(),
             discovered=discovered,
         )
         self._check_identities(target)
@@ -629,6 +649,23 @@ class _Reader:
             static={} if way == "request" else {way: raw[way]},
             key=dict(raw.get("key") or {}),
         )
+
+    def _openapi(self) -> dict[str, Any] | None:
+        """The API's document from a file; without one, discovery looks for it where frameworks serve it."""
+        name = self.document.data.get("openapi")
+        if name is None:
+            return None
+        at: Keys = ("openapi",)
+        path = self.folder / self._inside(name, at, what="the OpenAPI document")
+        if not path.is_file() or path.stat().st_size > MAX_BODY_BYTES:
+            raise self._error(f"{name}: expected a file of at most {MAX_BODY_BYTES // 1024} KiB", at)
+        # JSON is YAML, and the YAML reader's bounds hold for both.
+        data = load(path, shown=name).data
+        if not isinstance(data, dict) or not isinstance(data.get("paths"), dict):
+            raise self._error(
+                f"{name} is no OpenAPI document: it has no paths", at, hint="export it as your framework does"
+            )
+        return data
 
     def _limits(self) -> tuple[Limit, ...]:
         raw = self._section("limit")

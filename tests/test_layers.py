@@ -17,6 +17,7 @@ PURE = {
     "readiness.check": {"readiness.verdict"},
     "readiness.facts": {"readiness.exceptions", "readiness.facts"},
     "readiness.target": {"readiness.verdict"},
+    "readiness.declared": {"readiness.declared", "readiness.target", "readiness.verdict"},
     "readiness.profile": {"readiness.verdict"},
     "readiness.headers": {"readiness.verdict", "readiness.facts", "readiness.headers"},
     "readiness.probes": {"readiness.verdict", "readiness.facts", "readiness.probes", "readiness.target"},

@@ -29,6 +29,19 @@ provide: {postgres: {env: DATABASE_URL}, redis: {env: REDIS_URL}}
 environment: {api: {OPENAI_API_KEY: dummy, WORKERS: 4, DEBUG: false, RATE: 1.0}}
 deadlines: {api: 180}
 service: api
+openapi: openapi.json
+access: {}
+cors: {}
+validation: {}
+errors: {}
+request_id: {}
+process_time: {}
+logs: {}
+metrics: {}
+alerts: {}
+tracking: {}
+docs: {}
+tls: {}
 entry: [{service: web, port: 8000, base: /api/, headers: {X-A: 1}}, {name: inner, service: api}]
 roles: {app: [api], worker: worker, db: db, redis: cache, proxy: web, vector: none}
 setup: [/ready, {method: POST, path: /db, json: {a: 1}, expect: 201}]
@@ -87,6 +100,7 @@ MODEL = StackModel(services={name: ServiceModel(name=name) for name in ("api", "
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "compose.yaml").write_text("services: {api: {image: x}}\n")
     (tmp_path / "build").mkdir()
+    (tmp_path / "openapi.json").write_text('{"openapi": "3.1.0", "paths": {"/items": {"get": {}}}}')
     return tmp_path
 
 
@@ -139,7 +153,7 @@ def test_the_whole_declaration_is_read(folder: Path) -> None:
     assert target.limits[0].requests == 100
     assert target.variants == {"development": {"api": {"ENVIRONMENT": "development"}}}
     assert target.waivers[0].expires == "2027-03-01"
-    assert set(target.extra) == {"record", "slow", "upstreams", "backup", "load"}
+    assert set(target.extra) >= {"record", "slow", "upstreams", "backup", "load", "access", "tls"}
     assert target.discovered == ()
 
 

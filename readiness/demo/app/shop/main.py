@@ -46,7 +46,26 @@ class _Static(StaticFiles):
 
 
 def create_app(resources: Resources) -> ASGIApp:
-    """The whole service.
+    """The whole service: the API inside its layers."""
+    settings = resources.settings
+    buckets = TokenBuckets(resources.redis, limit=settings.rate_limit_per_minute)
+    # Innermost first. Whatever a layer answers by itself passes those listed after it, so the headers come last.
+    layers: ASGIApp = RateLimit(create_api(resources), buckets, resources.tokens)
+    layers = BodyLimit(layers)
+    layers = CORSMiddleware(
+        layers,
+        allow_origins=settings.origins,
+        allow_methods=["GET", "POST", "DELETE"],
+        allow_headers=["Authorization", "Content-Type"],
+        max_age=600,
+    )
+    layers = ForwardedFrom(layers, settings)
+    layers = RequestContext(layers)
+    return SecurityHeaders(layers, settings)
+
+
+def create_api(resources: Resources) -> FastAPI:
+    """The routes, without the layers around them.
 
     The server answers from the first moment on; schema and model come in the background, and the probes say how far
     they are. So a database that is late delays readiness, never liveness.
@@ -80,20 +99,7 @@ def create_app(resources: Resources) -> ASGIApp:
     async def _loading(request: Request, _error: ModelLoadingError) -> Response:
         return errors.error_response(request.scope, 503, message="The model is loading", headers={"Retry-After": "2"})
 
-    buckets = TokenBuckets(resources.redis, limit=settings.rate_limit_per_minute)
-    # Innermost first. Whatever a layer answers by itself passes those listed after it, so the headers come last.
-    layers: ASGIApp = RateLimit(app, buckets, resources.tokens)
-    layers = BodyLimit(layers)
-    layers = CORSMiddleware(
-        layers,
-        allow_origins=settings.origins,
-        allow_methods=["GET", "POST", "DELETE"],
-        allow_headers=["Authorization", "Content-Type"],
-        max_age=600,
-    )
-    layers = ForwardedFrom(layers, settings)
-    layers = RequestContext(layers)
-    return SecurityHeaders(layers, settings)
+    return app
 
 
 async def _prepare_schema(resources: Resources) -> None:
