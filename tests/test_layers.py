@@ -13,7 +13,8 @@ PACKAGE = ROOT / "readiness"
 #: Module (or package) -> what of ours it may import. A name covers everything below it.
 PURE = {
     "readiness.exceptions": set(),
-    "readiness.verdict": set(),
+    "readiness.chart": set(),
+    "readiness.verdict": {"readiness.chart"},
     "readiness.check": {"readiness.verdict"},
     "readiness.facts": {"readiness.exceptions", "readiness.facts"},
     "readiness.target": {"readiness.verdict"},
@@ -24,7 +25,7 @@ PURE = {
     "readiness.waiver": {"readiness.exceptions", "readiness.scorecard", "readiness.target", "readiness.verdict"},
     "readiness.scrub": {"readiness.check", "readiness.verdict"},
     "readiness.starter": {"readiness.target"},
-    "readiness.scorecard": {"readiness.check", "readiness.facts", "readiness.verdict"},
+    "readiness.scorecard": {"readiness.chart", "readiness.check", "readiness.facts", "readiness.verdict"},
     "readiness.scoring": {
         "readiness.check",
         "readiness.facts",
@@ -33,6 +34,7 @@ PURE = {
         "readiness.verdict",
     },
     "readiness.render": {
+        "readiness.chart",
         "readiness.check",
         "readiness.exceptions",
         "readiness.render",
