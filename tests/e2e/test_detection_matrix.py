@@ -1,8 +1,9 @@
 """Every defect of the demo is caught by exactly the checks that its row names, and by no other.
 
-Whole audits would say it in the plainest way, and ``READINESS_MATRIX=whole`` runs them. To be quick enough for every
-change, the default comes to the same result in two steps: each defect alone against the checks of its own family, and
-all defects of a family at once against the checks of the other families, none of which may change.
+One audit for each defect would say it in the plainest way, and ``READINESS_MATRIX=single`` runs them. To be quick enough
+for every change, the default comes to the same result with packs of defects (see :mod:`tests.e2e.packs`): first in whole
+audits, where no check of any family may change beside those that the pack names; then in other company, in audits of
+the defects' own family.
 
 The demo runs as local processes, except where a check can be decided with an engine only. Several audits run at once:
 they mostly wait.
@@ -20,6 +21,7 @@ import pytest
 from readiness.catalogue import load_checks
 from readiness.demo.defects import DEFECTS, Defect
 from tests.e2e.conftest import Audited, run_audit
+from tests.e2e.packs import Pack, pack, pairs_of
 
 #: More at once would starve the latency measurements of two processors; each audit has two workers besides.
 AT_ONCE = 2
@@ -29,7 +31,11 @@ NEEDS_ENGINE = {"probe.disk_memory"}
 START = "start.stack"
 #: Defect -> checks whose premise it takes away: they say not applicable, neither a pass nor a finding.
 PREMISES = {"basic-always-ok": {"probe.cache_10s"}}  # a probe that never falls has no age to judge
-IS_WHOLE = os.environ.get("READINESS_MATRIX") == "whole"
+IS_SINGLE = os.environ.get("READINESS_MATRIX") == "single"
+
+ENGINE = [d for d in DEFECTS if NEEDS_ENGINE & set(d.detected_by)]
+STARTLESS = [d for d in DEFECTS if START in d.detected_by]
+PROCESS = [d for d in DEFECTS if d not in ENGINE and d not in STARTLESS]
 
 
 def family(defect: Defect) -> str:
@@ -37,28 +43,37 @@ def family(defect: Defect) -> str:
     return defect.detected_by[0].partition(".")[0]
 
 
+FAMILIES = sorted({family(d) for d in PROCESS})
+WHOLE: list[Pack] = [(d,) for d in PROCESS] if IS_SINGLE else pack(PROCESS)
+OWN: list[Pack] = (
+    []
+    if IS_SINGLE
+    else [p for name in FAMILIES for p in pack([d for d in PROCESS if family(d) == name], apart=pairs_of(WHOLE))]
+)
+
+
 class Matrix:
     """The audits of one runtime, begun at once, each waited for where it is judged."""
 
     def __init__(self, folder: Path, runtime: str, pool: ThreadPoolExecutor) -> None:
         self._folder, self._runtime, self._pool = folder, runtime, pool
-        self._audits: dict[tuple[str, str], Future[Audited]] = {}
+        self._audits: dict[tuple[Pack, str], Future[Audited]] = {}
 
-    def begin(self, defects: str, marker: str) -> None:
+    def begin(self, defects: Pack, marker: str) -> None:
         """Audit the demo with these defects and the checks of this marker, unless that is under way."""
         if (defects, marker) not in self._audits:
             folder = self._folder / str(len(self._audits))
             folder.mkdir()
-            demo = f"--readiness-demo={defects}" if defects else "--readiness-demo"
+            demo = f"--readiness-demo={','.join(d.name for d in defects)}" if defects else "--readiness-demo"
             arguments = ["--readiness-profile=production", demo, f"--readiness-runtime={self._runtime}", "-n", "2"]
             arguments += ["--readiness-format=json", *(["-m", marker] if marker else [])]
             self._audits[defects, marker] = self._pool.submit(run_audit, folder, *arguments)
 
-    def changes(self, defects: str, marker: str) -> tuple[dict[str, str], Audited]:
+    def changes(self, defects: Pack, marker: str) -> tuple[dict[str, str], Audited]:
         """Check id -> outcome, of the checks that end otherwise than on the sound stack."""
-        self.begin("", marker)
+        self.begin((), "")
         self.begin(defects, marker)
-        sound, defective = self._audits["", marker].result(), self._audits[defects, marker].result()
+        sound, defective = self._audits[(), ""].result(), self._audits[defects, marker].result()
         assert sound.outcomes, sound.explain()
         assert sound.code == 0, sound.explain()
         noise = sound.crowded_out | defective.crowded_out
@@ -70,31 +85,25 @@ class Matrix:
             audit.cancel()
 
 
-ENGINE = [d for d in DEFECTS if NEEDS_ENGINE & set(d.detected_by)]
-STARTLESS = [d for d in DEFECTS if START in d.detected_by]
-PROCESS = [d for d in DEFECTS if d not in ENGINE and d not in STARTLESS]
-FAMILIES = sorted({family(d) for d in PROCESS})
+def expected(defects: Pack) -> dict[str, str]:
+    """What the defects' rows promise, taken together."""
+    premises = {check: "not_applicable" for d in defects for check in PREMISES.get(d.name, ())}
+    return premises | {check: "fail" for d in defects for check in d.detected_by}
 
 
-def marker_of(defect: Defect) -> str:
-    return "" if IS_WHOLE else family(defect)
-
-
-def defects_of(name: str) -> str:
-    """All defects of a family, as the option takes them."""
-    return ",".join(defect.name for defect in PROCESS if family(defect) == name)
+def names(defects: Pack) -> str:
+    return "+".join(d.name for d in defects)
 
 
 @pytest.fixture(scope="module")
 def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         matrix = Matrix(tmp_path_factory.mktemp("matrix"), "process", pool)
-        for defect in PROCESS:
-            matrix.begin("", marker_of(defect))
-            matrix.begin(defect.name, marker_of(defect))
-        for name in () if IS_WHOLE else FAMILIES:
-            matrix.begin("", f"not {name}")
-            matrix.begin(defects_of(name), f"not {name}")
+        matrix.begin((), "")
+        for defects in WHOLE:
+            matrix.begin(defects, "")
+        for defects in OWN:
+            matrix.begin(defects, family(defects[0]))
         yield matrix
         matrix.close()
 
@@ -108,27 +117,26 @@ def compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("defect", PROCESS, ids=lambda d: d.name)
-def test_a_defect_flips_its_checks_and_no_other(processes: Matrix, defect: Defect) -> None:
-    changes, audited = processes.changes(defect.name, marker_of(defect))
-    expected = dict.fromkeys(PREMISES.get(defect.name, ()), "not_applicable")
-    assert changes == expected | dict.fromkeys(defect.detected_by, "fail"), audited.explain()
+@pytest.mark.parametrize("defects", WHOLE, ids=names)
+def test_defects_flip_their_checks_and_no_other(processes: Matrix, defects: Pack) -> None:
+    changes, audited = processes.changes(defects, "")
+    assert changes == expected(defects), audited.explain()
     assert audited.code == 1, audited.explain()
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(IS_WHOLE, reason="every audit is a whole one")
-@pytest.mark.parametrize("name", FAMILIES)
-def test_the_defects_of_a_family_change_no_other_family(processes: Matrix, name: str) -> None:
-    changes, audited = processes.changes(defects_of(name), f"not {name}")
-    assert changes == {}, audited.explain()
+@pytest.mark.parametrize("defects", OWN, ids=names)
+def test_defects_flip_their_checks_in_other_company_too(processes: Matrix, defects: Pack) -> None:
+    changes, audited = processes.changes(defects, family(defects[0]))
+    assert changes == expected(defects), audited.explain()
+    assert audited.code == 1, audited.explain()
 
 
 @pytest.mark.docker
-@pytest.mark.parametrize("defect", ENGINE, ids=lambda d: d.name)
-def test_a_defect_that_needs_an_engine_flips_its_checks_and_no_other(compose: Matrix, defect: Defect) -> None:
-    changes, audited = compose.changes(defect.name, marker_of(defect))
-    assert changes == dict.fromkeys(defect.detected_by, "fail"), audited.explain()
+@pytest.mark.parametrize("defects", pack(ENGINE), ids=names)
+def test_defects_that_need_an_engine_flip_their_checks_and_no_other(compose: Matrix, defects: Pack) -> None:
+    changes, audited = compose.changes(defects, "")
+    assert changes == expected(defects), audited.explain()
 
 
 @pytest.mark.slow

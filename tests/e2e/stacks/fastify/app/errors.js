@@ -1,0 +1,28 @@
+'use strict'
+// Problem details (RFC 9457): the one shape of every error answer.
+
+const { STATUS_CODES } = require('node:http')
+const settings = require('./settings')
+
+function problem (request, reply, status, { detail, ...more } = {}) {
+  return reply.code(status).type('application/problem+json').send(JSON.stringify({
+    type: 'about:blank', title: STATUS_CODES[status], status, ...(detail && { detail }), request_id: request.id, ...more
+  }))
+}
+
+function refuse (error, request, reply) {
+  if (settings.hasHelmet && settings.has('NO_HELMET_ON_ERRORS')) {
+    for (const name of Object.keys(reply.getHeaders())) {
+      if (name !== 'x-request-id' && !name.startsWith('ratelimit')) reply.removeHeader(name)
+    }
+  }
+  const status = error.statusCode >= 400 && error.statusCode < 500 ? error.statusCode : 500
+  if (status === 500) {
+    // A request that the parser refused never reaches the hooks that write the line of a request.
+    request.log.error({ err: error, req: { method: request.method, url: request.url?.split('?')[0] } }, 'request failed')
+    return problem(request, reply, 500, settings.has('TRACE_IN_ERRORS') ? { detail: error.stack } : {})
+  }
+  return problem(request, reply, status, { detail: error.message, ...(error.retryAfter && { retry_after: error.retryAfter }) })
+}
+
+module.exports = { problem, refuse }
