@@ -174,6 +174,12 @@ class Login:
         users: ``{"name": …, "password": …}``, at least one; ``admin`` the same.
         static: the other kinds as the owner wrote them: bearer_env, jwt, api_key, basic, cookie.
         key: the signing key's place: ``{"env": …}`` or ``{"file": …}``.
+        algorithm: what the service's tokens are signed with; None: what their header says.
+        refresh: the request for a new access token; ``{refresh_token}`` in it is filled, without it the login's cookies
+            go along.
+        refresh_token: dotted path of the refresh token in the login's answer; None: it is a cookie.
+        access_seconds, refresh_seconds: declared lifetimes.
+        hash: how passwords are declared to be stored: ``scheme`` and its costs, ``table``, ``column``.
     """
 
     request: Request | None = None
@@ -183,6 +189,12 @@ class Login:
     admin: dict[str, str] | None = None
     static: dict[str, Any] = field(default_factory=dict)
     key: dict[str, str] = field(default_factory=dict)
+    algorithm: str | None = None
+    refresh: Request | None = None
+    refresh_token: str | None = None
+    access_seconds: float | None = None
+    refresh_seconds: float | None = None
+    hash: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -294,6 +294,10 @@ def _statuses(value: Any) -> tuple[int, ...]:
     return () if value is None else tuple(int(status) for status in _listed(value))
 
 
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
 def _port(value: Any) -> int | None:
     return None if value is None else int(value)  # the schema lets 8000.0 through as a whole number
 
@@ -648,6 +652,12 @@ class _Reader:
             admin=_texts(raw["admin"]) if "admin" in raw else None,
             static={} if way == "request" else {way: raw[way]},
             key=dict(raw.get("key") or {}),
+            algorithm=raw.get("algorithm"),
+            refresh=self._request(raw["refresh"], ("login", "refresh")) if "refresh" in raw else None,
+            refresh_token=raw.get("refresh_token"),
+            access_seconds=_number(raw.get("access_seconds")),
+            refresh_seconds=_number(raw.get("refresh_seconds")),
+            hash=dict(raw.get("hash") or {}),
         )
 
     def _openapi(self) -> dict[str, Any] | None:

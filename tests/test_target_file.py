@@ -30,7 +30,7 @@ environment: {api: {OPENAI_API_KEY: dummy, WORKERS: 4, DEBUG: false, RATE: 1.0}}
 deadlines: {api: 180}
 service: api
 openapi: openapi.json
-access: {}
+access: {public: ["GET /items*", /health], admin: [/admin/users], requests: [{path: /orders/7, as: user}]}
 cors: {}
 validation: {}
 errors: {}
@@ -63,10 +63,17 @@ login:
   token: data.token
   users: [{name: alice, password: 1}]
   key: {env: JWT_SECRET}
+  algorithm: HS256
+  refresh: {method: POST, path: /auth/refresh, json: {token: "{refresh_token}"}}
+  refresh_token: data.refresh
+  access_seconds: 900
+  refresh_seconds: 604800
+  hash: {scheme: argon2id, memory_kib: 19456, iterations: 2, parallelism: 1, table: users, column: password_hash}
 record:
   create: {method: POST, path: /items, json: {}, id: data.id}
   read: /items/{id}
   list: /items
+  update: {method: PUT, path: "/items/{id}", json: {name: other}}
   delete: {method: DELETE, path: "/items/{id}"}
 origins: [https://app.example.com]
 error_path: /boom
@@ -150,6 +157,10 @@ def test_the_whole_declaration_is_read(folder: Path) -> None:
     assert target.login is not None
     assert target.login.users == ({"name": "alice", "password": "1"},)
     assert target.login.token == "data.token"
+    assert target.login.refresh is not None
+    assert target.login.refresh.json == {"token": "{refresh_token}"}
+    assert (target.login.access_seconds, target.login.refresh_seconds) == (900, 604800)
+    assert target.login.hash["scheme"] == "argon2id"
     assert target.limits[0].requests == 100
     assert target.variants == {"development": {"api": {"ENVIRONMENT": "development"}}}
     assert target.waivers[0].expires == "2027-03-01"
