@@ -17,9 +17,10 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
-from . import errors, probes, routes
-from .database import ConfigurationRefusedError, migrate_patiently
+from . import errors, probes, routes, tracking
+from .database import Admin, ConfigurationRefusedError, migrate_patiently
 from .limiter import RateLimit, TokenBuckets
+from .metrics import METRICS_PATH, Metered
 from .middleware import BodyLimit, ForwardedFrom, RequestContext
 from .model import ModelLoadingError
 from .resources import Resources
@@ -61,6 +62,8 @@ def create_app(resources: Resources) -> ASGIApp:
     )
     layers = ForwardedFrom(layers, settings)
     layers = RequestContext(layers)
+    # Around all that answers, so that refusals and failures count.
+    layers = Metered(layers, resources.metrics)
     return SecurityHeaders(layers, settings)
 
 
@@ -91,7 +94,8 @@ def create_api(resources: Resources) -> FastAPI:
         openapi_url="/openapi.json" if is_documented else None,
     )
     app.include_router(probes.router(resources))
-    app.include_router(routes.router(resources))
+    app.include_router(routes.router(resources), dependencies=[tracking.who(resources.tokens)])
+    app.add_api_route(METRICS_PATH, resources.metrics.answer, include_in_schema=False)
     app.mount("/static", _Static(directory=STATIC))
     errors.install(app)
 
@@ -104,7 +108,7 @@ def create_api(resources: Resources) -> FastAPI:
 
 async def _prepare_schema(resources: Resources) -> None:
     try:
-        await migrate_patiently(resources.engine)
+        await migrate_patiently(resources.engine, admin=await _admin(resources))
     except ConfigurationRefusedError as error:
         # Waiting cannot help, and a service that stays up half configured hides it: end, and say why.
         log.critical("database authentication failed: check DATABASE_NAME, _USER and _PASSWORD", reason=str(error))
@@ -112,6 +116,15 @@ async def _prepare_schema(resources: Resources) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
     else:
         resources.is_schema_ready = True
+
+
+async def _admin(resources: Resources) -> Admin | None:
+    """The account that manages the others comes from the settings, so that nobody can register it."""
+    config = resources.settings
+    if config.admin_password is None:
+        return None
+    password_hash = await resources.passwords.hash(config.admin_password.get_secret_value())
+    return Admin(name=config.admin_name, password_hash=password_hash)
 
 
 async def _load_model(resources: Resources) -> None:

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
+import structlog
 from fastapi import APIRouter, Cookie, Depends, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,6 +22,8 @@ from .resources import Resources
 from .security import new_nonce
 
 __all__ = ["router"]
+
+log = structlog.get_logger(__name__)
 
 #: The prefix makes browsers insist on Secure, Path=/ and no Domain (RFC 6265bis, 4.1.3.2).
 REFRESH_COOKIE = "__Host-refresh"
@@ -92,6 +95,15 @@ def router(resources: Resources) -> APIRouter:  # noqa: C901, PLR0915  # one fla
     UserId = Annotated[int, Depends(login)]  # noqa: N806  # a type
     Database = Annotated[AsyncConnection, Depends(database, scope="function")]  # noqa: N806  # a type
 
+    async def anybody(request: Request) -> int:
+        return resources.tokens.user_id(request.headers.get("authorization", "")) or 0
+
+    async def admin(user_id: UserId, db: Database) -> int:
+        # Asked each time: a token is valid for a while, a role only as long as the database says so.
+        if not await db.scalar(select(User.is_admin).where(User.id == user_id)):
+            raise HTTPException(403)
+        return user_id
+
     @routes.get("/", response_class=HTMLResponse)
     async def page(request: Request) -> HTMLResponse:
         request.state.csp_nonce = new_nonce()
@@ -126,7 +138,10 @@ def router(resources: Resources) -> APIRouter:  # noqa: C901, PLR0915  # one fla
     @routes.delete("/items/{item_id}", status_code=204)
     async def delete_item(user_id: UserId, item_id: ItemId, db: Database) -> None:
         # Somebody else's item is not found: whether it exists is none of the caller's business to change.
-        gone = await db.execute(delete(Item).where(Item.id == item_id, Item.owner_id == user_id).returning(Item.id))
+        mine = delete(Item).where(Item.id == item_id)
+        if not defects.is_on("item-deletable-by-others"):
+            mine = mine.where(Item.owner_id == user_id)
+        gone = await db.execute(mine.returning(Item.id))
         if gone.first() is None:
             raise HTTPException(404)
 
@@ -156,7 +171,10 @@ def router(resources: Resources) -> APIRouter:  # noqa: C901, PLR0915  # one fla
 
     async def session(response: Response, user_id: int) -> dict[str, Any]:
         refresh = secrets.token_urlsafe(32)
-        await resources.redis.set(f"refresh:{refresh}", user_id, ex=REFRESH_SECONDS)
+        if defects.is_on("refresh-token-is-access-token"):
+            refresh = resources.tokens.issue(user_id, seconds=REFRESH_SECONDS)
+        lifetime = None if defects.is_on("refresh-token-eternal") else REFRESH_SECONDS
+        await resources.redis.set(f"refresh:{refresh}", user_id, ex=lifetime)
         response.set_cookie(
             REFRESH_COOKIE,
             refresh,
@@ -169,6 +187,8 @@ def router(resources: Resources) -> APIRouter:  # noqa: C901, PLR0915  # one fla
 
     @routes.post("/auth/login")
     async def log_in(credentials: Credentials, response: Response) -> dict[str, Any]:
+        if defects.is_on("password-logged"):
+            log.info("login", name=credentials.name, password=credentials.password)
         async with resources.engine.connect() as db:
             found = await db.execute(select(User.id, User.password_hash).where(User.name == credentials.name))
             row = found.first()
@@ -202,29 +222,59 @@ def router(resources: Resources) -> APIRouter:  # noqa: C901, PLR0915  # one fla
         async with resources.engine.begin() as db:
             await db.execute(insert(Job).values(id=job_id, owner_id=user_id, text=text.text))
         try:
-            await resources.queue.put(job_id=job_id, request_id=request.state.request_id)
+            asked_by = "" if defects.is_on("id-not-passed-to-worker") else request.state.request_id
+            await resources.queue.put(job_id=job_id, request_id=asked_by)
         except Exception:
             async with resources.engine.begin() as db:
                 await db.execute(update(Job).where(Job.id == job_id).values(status="failed"))
             raise
         return {"id": job_id, "status": "queued"}
 
+    @routes.get("/jobs")
+    async def jobs(
+        user_id: Annotated[int, Depends(anybody if defects.is_on("jobs-without-login") else login)], db: Database
+    ) -> dict[str, Any]:
+        mine = select(Job.id, Job.status).where(Job.owner_id == user_id)
+        found = await db.execute(mine.order_by(Job.created_at.desc()).limit(50))
+        return {"jobs": [dict(row) for row in found.mappings()]}
+
     @routes.get("/jobs/{job_id}")
     async def job(
         user_id: UserId, job_id: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], db: Database
     ) -> JSONResponse:
-        found = await db.execute(
-            select(Job.id, Job.status, Job.result).where(Job.id == job_id, Job.owner_id == user_id)
-        )
+        wanted = select(Job.id, Job.status, Job.result).where(Job.id == job_id)
+        if not defects.is_on("job-readable-by-others"):
+            wanted = wanted.where(Job.owner_id == user_id)
+        found = await db.execute(wanted)
         row = found.mappings().first()
         if row is None:
             raise HTTPException(404)
         return JSONResponse(dict(row))
+
+    manager: Any = login if defects.is_on("role-unchecked") else admin
+
+    @routes.get("/admin/users", dependencies=[Depends(manager)])
+    async def users(db: Database, limit: Annotated[int, Query(ge=1, le=100)] = 50) -> dict[str, Any]:
+        columns = (User.id, User.name, User.is_admin, User.created_at)
+        found = await db.execute(select(*columns).order_by(User.id).limit(limit))
+        return {"users": [dict(row) for row in found.mappings()]}
+
+    @routes.delete("/admin/users/{user_id}", status_code=204, dependencies=[Depends(admin)])
+    async def remove_user(user_id: ItemId, db: Database) -> None:
+        # Administrators are made by the settings, and unmade there.
+        gone = await db.execute(delete(User).where(User.id == user_id, ~User.is_admin).returning(User.id))
+        if gone.first() is None:
+            raise HTTPException(404)
 
     if resources.settings.error_route:
 
         @routes.get("/boom")
         async def boom() -> None:
             raise RuntimeError("the error route was asked for")
+
+        @routes.post("/boom", include_in_schema=False)
+        async def boom_with(credentials: Credentials) -> None:
+            password = credentials.password  # a local of the frame that fails, as any route has one
+            raise RuntimeError(f"the error route was asked for with {len(password)} characters")
 
     return routes

@@ -41,16 +41,27 @@ class Settings(BaseSettings):
     #: Shared with the proxy: only who knows it may say who the client is.
     proxy_token: SecretStr = Field(min_length=16)
 
+    #: Who may see and manage the users; without a password nobody may.
+    admin_name: str = Field(default="admin", min_length=3, max_length=64)
+    admin_password: SecretStr | None = Field(default=None, min_length=12, max_length=128)
+
     security_headers_enabled: bool = True
     cors_origins: str = ""
     rate_limit_per_minute: PositiveInt = 100
     data_path: Path
+    #: Where log files go beside standard output; none without it.
+    log_path: Path | None = None
+    log_file_bytes: PositiveInt = 10 * 1024 * 1024
     disk_free_ratio_min: float = Field(default=0.10, ge=0, le=1)
     memory_used_ratio_max: float = Field(default=0.90, ge=0, le=1)
     #: Stretches the loading of a small model to that of a real one.
     model_load_seconds: float = Field(default=1.0, ge=0)
     #: Below the grace period of compose.yaml, so that the service ends before it is killed.
     shutdown_seconds: PositiveFloat = 20
+    #: Where errors are sent; nowhere while it is empty.
+    sentry_dsn: SecretStr = SecretStr("")
+    #: Part of the requests whose course is sent too.
+    sentry_traces_sample_rate: float = Field(default=0.1, ge=0, le=1)
     #: Mounts a route that raises, so that the answer to an unforeseen error can be seen.
     error_route: bool = False
 
