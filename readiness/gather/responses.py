@@ -14,6 +14,7 @@ from readiness.facts.http import Exchange, Responses, StatusClass
 from readiness.gather import gatherer
 from readiness.instruments.client import HttpClient
 from readiness.instruments.identity import PLAIN, Identity, log_in, masked
+from readiness.instruments.poller import NO_ANSWER
 from readiness.instruments.variants import Variants
 from readiness.runtime import Stack, Variant
 from readiness.target import Entry, Limit, Request, Target
@@ -36,6 +37,8 @@ FALLBACK_ORIGIN = "https://readiness.example"
 MAX_WAIT_SECONDS = 61.0
 #: A burst stops at the first refusal, and here at the latest.
 MAX_BURST = 1000
+#: An entry that lets so many requests in a row time out is not asked on: every further one would cost as much again.
+MAX_SILENT = 2
 #: What a limiter may let through beyond its figure while a window turns.
 BURST_SLACK = 5
 ATTACHED = "attached"
@@ -152,18 +155,27 @@ def collect(
     repeated: list[Exchange] = []
     missed: dict[str, str] = {}
     for entry in target.entries:
+        silent = 0
         for plan in _plans(target, is_copy=stack.runtime != ATTACHED):
             if plan.purpose not in only:
+                continue
+            if silent >= MAX_SILENT:
+                missed[_where(plan.purpose, entry)] = f"not asked: {silent} requests in a row got no answer in time"
                 continue
             if plan.request is None or (plan.as_user and identity is None):
                 missed[_where(plan.purpose, entry)] = plan.reason if plan.request is None else no_login
                 continue
             answers = [masked(patient.ask(entry, plan, plan.request), secrets) for _ in range(plan.times)]
             exchanges += answers
+            silent = silent + 1 if all(_is_silence(answer) for answer in answers) else 0
             repeated += answers if plan.times > 1 else []
             if plan.purpose in EXPECTED and not _is_meant(answers[-1], plan.purpose):
                 missed[_where(plan.purpose, entry)] = f"{answers[-1].label}; {plan.key} names another request"
     return Responses(exchanges=tuple(exchanges), not_provoked=missed, repeated=tuple(repeated))
+
+
+def _is_silence(answer: Exchange) -> bool:
+    return answer.status is None and (answer.error or "").startswith(NO_ANSWER)
 
 
 def _where(purpose: StatusClass, entry: Entry) -> str:
