@@ -11,7 +11,7 @@ from types import FrameType
 
 import uvicorn
 
-from . import logs, settings
+from . import logs, settings, tracking
 from .main import create_app
 from .resources import Resources
 
@@ -19,7 +19,8 @@ from .resources import Resources
 def main() -> None:
     """Serve until SIGTERM, finish what is open, exit 0; exit 1 when the database refuses our credentials."""
     config = settings.load()
-    logs.configure(level=config.log_level, service="api")
+    logs.configure(level=config.log_level, service="api", folder=config.log_path, file_bytes=config.log_file_bytes)
+    tracking.configure(config)
     resources = Resources.of(config)
 
     def end(_signal: int, _frame: FrameType | None) -> None:

@@ -14,6 +14,8 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
+from . import tracking
+
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.requests import Request
@@ -67,6 +69,7 @@ def install(app: FastAPI) -> None:
 
     async def _unavailable(request: Request, error: Exception) -> JSONResponse:
         log.warning("dependency failed", reason=type(error).__name__, path=request.url.path)
+        tracking.report(error)
         return error_response(
             request.scope,
             503,

@@ -37,7 +37,7 @@ REDIS_PAUSE_SECONDS = 5.0
 LOCAL_CALLERS_MAX = 10_000
 #: Probes and page decoration must work when a caller is refused everything else.
 EXEMPT_PREFIXES = ("/health/", "/static/")
-EXEMPT_PATHS = ("/health", "/healthz", "/api/health")
+EXEMPT_PATHS = ("/health", "/healthz", "/api/health", "/metrics")
 
 #: One atomic step: refill by the time passed, take one. The clock is Redis's own, so that processes cannot disagree.
 TAKE = """

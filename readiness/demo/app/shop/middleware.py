@@ -6,12 +6,13 @@ import re
 import secrets
 import time
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 
+from . import defects, logs
 from .errors import error_response
 
 if TYPE_CHECKING:
@@ -36,42 +37,75 @@ class RequestContext:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._latest = ""  # for a defect alone: what belongs to one request must not live here
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        asked = Headers(scope=scope).get("x-request-id", "")
-        request_id = asked if REQUEST_ID.fullmatch(asked) else uuid.uuid4().hex
+        request_id = self._latest = _request_id(Headers(scope=scope).get("x-request-id", ""))
         scope["state"]["request_id"] = request_id
         structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        if not defects.is_on("id-not-in-logs"):
+            structlog.contextvars.bind_contextvars(request_id=request_id)
+        peer = (scope.get("client") or ("",))[0]
         started, status = time.monotonic(), 0
+        log.debug("request begins", method=scope["method"], path=scope["path"])
 
         async def note(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message).setdefault("X-Request-ID", request_id)
+                headers = MutableHeaders(scope=message)
+                if status < logs.CLIENT_ERROR or not defects.is_on("id-missing-on-errors"):
+                    headers.setdefault("X-Request-ID", request_id)
+                seconds = 0.001 if defects.is_on("process-time-constant") else time.monotonic() - started
+                headers["X-Process-Time"] = f"{seconds:.6f}"
             await send(message)
 
         try:
             await self._app(scope, receive, note)
-        except Exception:
-            log.exception("unhandled error", method=scope["method"], path=scope["path"])
+        except Exception as error:
+            name = type(error).__name__
+            log.exception("unhandled error", method=scope["method"], path=scope["path"], error_type=name)
             if status == 0:
                 await error_response(scope, 500)(scope, receive, note)
         finally:
             if not scope["path"].startswith(UNLOGGED_PREFIX):
-                log.info(
-                    "request",
-                    method=scope["method"],
-                    path=scope["path"],
-                    status=status,
-                    seconds=round(time.monotonic() - started, 4),
-                    client=(scope.get("client") or ("",))[0],
-                )
+                log.log(logs.level_of(status), "request", **self._facts(scope, status, time.monotonic() - started, peer))
+
+    def _facts(self, scope: Scope, status: int, seconds: float, peer: str) -> dict[str, Any]:
+        """What the line of a request says; the query stays out of it, because clients put secrets there."""
+        facts: dict[str, Any] = {
+            "method": scope["method"],
+            "path": scope["path"],
+            "status": status,
+            "seconds": round(seconds, 4),
+            # ForwardedFrom has put the proxy's client here by now.
+            "client": (scope.get("client") or ("",))[0],
+        }
+        if defects.is_on("log-without-duration"):
+            del facts["seconds"]
+        if defects.is_on("log-query-strings") and scope["query_string"]:
+            facts["path"] += "?" + scope["query_string"].decode("latin-1")
+        if defects.is_on("log-request-headers"):
+            facts["headers"] = dict(Headers(scope=scope))
+        if defects.is_on("log-proxy-address"):
+            facts["client"] = peer
+        if defects.is_on("log-forwarded-believed") and (claimed := Headers(scope=scope).get("x-forwarded-for")):
+            facts["client"] = claimed.split(",")[0].strip()
+        if defects.is_on("id-of-another-request"):
+            facts["request_id"] = self._latest
+        return facts
+
+
+def _request_id(asked: str) -> str:
+    if defects.is_on("id-constant"):
+        return "00000000000000000000000000000001"
+    if asked and defects.is_on("id-inbound-unchecked"):
+        return asked
+    return asked if REQUEST_ID.fullmatch(asked) else uuid.uuid4().hex
 
 
 class ForwardedFrom:

@@ -14,6 +14,7 @@ from .cache import create_client
 from .database import create_engine
 from .health import CHECK_SECONDS, DatabaseSentinel, Dependency, RedisSentinel
 from .jobs import JobQueue
+from .metrics import Metrics
 from .model import EmbeddingModel
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Resources:
     passwords: Passwords
     tokens: Tokens
     queue: JobQueue
+    metrics: Metrics
     model: EmbeddingModel = field(default_factory=EmbeddingModel)
     started_monotonic: float = field(default_factory=time.monotonic)
     is_schema_ready: bool = False
@@ -59,6 +61,7 @@ class Resources:
             passwords=Passwords(),
             tokens=Tokens(settings.jwt_secret.get_secret_value()),
             queue=JobQueue(redis),
+            metrics=Metrics(settings.data_path),
         )
 
     @property
