@@ -7,7 +7,8 @@ const settings = require('./settings')
 const shown = (request) => settings.has('LOG_QUERY') ? request.url : request.url.split('?')[0]
 
 module.exports = {
-  logger: { level: settings.logLevel, base: { service: 'tasks' } },
+  // Fastify's own serializers would take a request for one of Node's and drop what they do not know.
+  logger: { level: settings.logLevel, base: { service: 'tasks' }, serializers: { req: (seen) => seen, res: (seen) => seen } },
   // One line per request, at the level of its status.
   line (request, reply) {
     const status = reply.statusCode
