@@ -204,7 +204,8 @@ class Limit:
     Attributes:
         key: ``user``, ``address`` or ``global``.
         exempt: paths that are never limited.
-        env: figure -> variable that sets it.
+        env: figure -> variable that sets it: requests, window_seconds, burst, enabled, processes.
+        fallback: what holds while the store of the counts is away: ``memory``, ``open`` or ``closed``.
     """
 
     path: str
@@ -215,6 +216,7 @@ class Limit:
     algorithm: str | None = None
     exempt: tuple[str, ...] = ()
     env: dict[str, str] = field(default_factory=dict)
+    fallback: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

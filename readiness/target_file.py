@@ -689,6 +689,7 @@ class _Reader:
                 algorithm=body.get("algorithm"),
                 exempt=tuple(body.get("exempt") or ()),
                 env=dict(body.get("env") or {}),
+                fallback=body.get("fallback"),
             )
             for body in ([] if raw is None else _listed(raw))
         )

@@ -37,9 +37,9 @@ errors: {}
 request_id: {}
 process_time: {}
 logs: {}
-metrics: {}
-alerts: {}
-tracking: {}
+metrics: {path: /metrics, service: api, port: 9100, requests: http_requests_total, status_label: status, system: [cpu]}
+alerts: {rules: [compose.yaml], thresholds: {HighErrors: 0.01, Idle: {below: 1}}, scrape_config: p.yml, elsewhere: [node_]}
+tracking: {dsn_env: SENTRY_DSN, service: api, environment_env: ENV, traces_sample_ratio: 0.1, error: /boom}
 docs: {}
 tls: {}
 entry: [{service: web, port: 8000, base: /api/, headers: {X-A: 1}}, {name: inner, service: api}]
@@ -78,7 +78,7 @@ record:
 origins: [https://app.example.com]
 error_path: /boom
 slow: {method: PUT, path: /upload, body_bytes: 1000}
-limit: {path: /items, requests: 100, burst: 20, key: user, algorithm: token_bucket, exempt: [/health], env: {requests: RATE}}
+limit: {path: /items, requests: 100, burst: 20, key: user, algorithm: token_bucket, exempt: [/health], env: {requests: RATE}, fallback: open}
 upstreams:
   llm:
     env: OPENAI_BASE_URL

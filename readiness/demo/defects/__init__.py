@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from readiness.demo.defects import auth, headers, probe, start
+from readiness.demo.defects import auth, headers, probe, ratelimit, start
 from readiness.demo.defects._defect import Defect
 from readiness.exceptions import ConfigError
 
@@ -17,7 +17,7 @@ __all__ = ["DEFECTS", "Defect", "overlay"]
 #: These variables are lists, joined where several defects set them; any other variable is set by one defect alone.
 LISTS = ("SHOP_DEFECTS", "PROXY_DEFECTS")
 
-DEFECTS: tuple[Defect, ...] = (*auth.DEFECTS, *headers.DEFECTS, *probe.DEFECTS, *start.DEFECTS)
+DEFECTS: tuple[Defect, ...] = (*auth.DEFECTS, *headers.DEFECTS, *probe.DEFECTS, *ratelimit.DEFECTS, *start.DEFECTS)
 
 
 def overlay(names: Iterable[str]) -> dict[str, dict[str, str]]:

@@ -33,19 +33,23 @@ def error_response(
     scope: Scope,
     status: int,
     *,
+    code: str | None = None,
     message: str | None = None,
     headers: Mapping[str, str] | None = None,
     fields: Sequence[Mapping[str, Any]] = (),
+    retry_after: int | None = None,
 ) -> JSONResponse:
-    """An error answer; without a message the status speaks for itself."""
+    """An error answer; without a code or a message the status speaks for itself."""
     phrase = HTTPStatus(status).phrase
     body: dict[str, Any] = {
-        "code": phrase.lower().replace(" ", "_"),
+        "code": code or phrase.lower().replace(" ", "_"),
         "message": message or phrase,
         "request_id": scope.get("state", {}).get("request_id"),
     }
     if fields:
         body["fields"] = fields
+    if retry_after is not None:
+        body["retry_after"] = retry_after
     return JSONResponse({"error": body}, status_code=status, headers=dict(headers or {}))
 
 

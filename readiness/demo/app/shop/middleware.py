@@ -123,10 +123,18 @@ class ForwardedFrom:
         if scope["type"] == "http":
             headers = Headers(scope=scope)
             if secrets.compare_digest(headers.get("x-proxy-token", "").encode(), self._token.encode()):
-                if client := headers.get("x-forwarded-for"):
-                    scope["client"] = (client.split(",")[-1].strip(), 0)
+                if client := _client(headers.get("x-forwarded-for", "")):
+                    scope["client"] = (client, 0)
                 scope["scheme"] = headers.get("x-forwarded-proto", scope["scheme"])
         await self._app(scope, receive, send)
+
+
+def _client(forwarded_for: str) -> str:
+    """Whom our proxy saw: it adds that one last. What stands before was written by the client itself."""
+    if defects.is_on("client-not-forwarded"):
+        return ""
+    hops = forwarded_for.split(",")
+    return hops[0 if defects.is_on("leftmost-forwarded-trusted") else -1].strip()
 
 
 class BodyLimit:

@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, ValidationError
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import URL
+
+from . import defects
 
 __all__ = ["Settings", "load"]
 
@@ -47,7 +49,18 @@ class Settings(BaseSettings):
 
     security_headers_enabled: bool = True
     cors_origins: str = ""
+    rate_limit_enabled: bool = True
     rate_limit_per_minute: PositiveInt = 100
+    #: The minute of the figure above; other lengths are for trying it out.
+    rate_limit_window_seconds: PositiveFloat = 60
+    #: What an idle caller may send on top, all at once.
+    rate_limit_burst: NonNegativeInt = 0
+    #: Half of what the minutes would add up to, so that nobody keeps up the full rate for long.
+    rate_limit_per_hour: PositiveInt = 3000
+    #: All callers together: what one container serves without queueing.
+    rate_limit_global_per_minute: PositiveInt = 6000
+    #: Server processes of this container; the usual name of the variable.
+    web_concurrency: PositiveInt = 1
     data_path: Path
     #: Where log files go beside standard output; none without it.
     log_path: Path | None = None
@@ -69,6 +82,12 @@ class Settings(BaseSettings):
     def is_production(self) -> bool:
         """Whether this is the real thing; development relaxes HSTS and opens the API documents."""
         return self.environment == "production"
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether requests are counted: development is spared it."""
+        is_wanted = self.rate_limit_enabled or defects.is_on("limiter-switch-ignored")
+        return is_wanted and (self.is_production or defects.is_on("limiter-in-development"))
 
     @property
     def origins(self) -> list[str]:

@@ -1,0 +1,58 @@
+"""Rate limits that limit nothing, the wrong requests, or for the wrong time."""
+
+from __future__ import annotations
+
+from readiness.demo.defects._defect import Defect, api
+
+__all__ = ["DEFECTS"]
+
+#: All in one part: most are seen in what a limiter refuses, and a defect that changes that hides another.
+PART = "limiter"
+
+DEFECTS: tuple[Defect, ...] = tuple(
+    api(name, title, *detected_by, part=PART)
+    for name, title, detected_by in (
+        ("limiter-not-mounted", "The limiter is configured, and in front of nothing", ["ratelimit.enforced"]),
+        ("exempt-prefix-slash", "The prefix / is exempt, and with it every path", ["ratelimit.enforced"]),
+        ("operation-unlimited", "One operation is not limited", ["ratelimit.operations"]),
+        ("exempt-by-substring", "An exempt path's name in the query exempts any request", ["ratelimit.path_variants"]),
+        ("limit-per-token", "Every login gives a user a new allowance", ["ratelimit.per_user"]),
+        (
+            "addresses-share-bucket",
+            "All anonymous callers are counted as one",
+            ["ratelimit.per_ip", "ratelimit.behind_proxy"],
+        ),
+        ("client-not-forwarded", "All clients are counted as the proxy", ["ratelimit.behind_proxy"]),
+        ("leftmost-forwarded-trusted", "The client says itself from where it comes", ["ratelimit.spoof_resistant"]),
+        ("global-limit-ignored", "The limit over all callers is never counted", ["ratelimit.global"]),
+        ("hourly-limit-ignored", "The hourly limit is never counted", ["ratelimit.hourly"]),
+        ("limiter-fixed-window", "Windows of the clock in place of a token bucket", ["ratelimit.token_bucket"]),
+        ("limiter-race", "Concurrent requests read the same count", ["ratelimit.concurrency_exact"]),
+        (
+            "refusal-for-ever",
+            "Who was refused once is refused for ever",
+            ["ratelimit.recovers", "ratelimit.retry_after", "ratelimit.token_bucket"],
+        ),
+        ("retry-after-too-short", "Retry-After promises a second too early", ["ratelimit.retry_after"]),
+        ("remaining-frozen", "X-RateLimit-Remaining never falls", ["ratelimit.headers"]),
+        ("policy-field-malformed", "RateLimit-Policy is no structured field", ["ratelimit.policy_fields"]),
+        ("refusal-names-other-figure", "The refusal names a limit that is not in force", ["ratelimit.body_429"]),
+        ("refusal-cacheable", "Caches may store the refusal", ["ratelimit.refusal_cache"]),
+        (
+            "limiter-outside-headers",
+            "The refusal passes neither the header layers nor CORS",
+            ["ratelimit.refusal_cors", "headers.on_error_responses"],
+        ),
+        ("static-limited", "Static files use up the visitor's allowance", ["ratelimit.exempt_paths"]),
+        (
+            "probe-refused-with-its-caller",
+            "A health endpoint is refused with its caller",
+            ["ratelimit.probes_survive", "ratelimit.exempt_paths"],
+        ),
+        ("limiter-per-process", "Every process counts for itself", ["ratelimit.redis_shared"]),
+        ("fallback-unlimited", "Without Redis nobody is limited", ["ratelimit.redis_fallback"]),
+        ("fallback-for-ever", "After an outage Redis is never used again", ["ratelimit.redis_recovery"]),
+        ("limiter-switch-ignored", "RATE_LIMIT_ENABLED=false changes nothing", ["ratelimit.configurable"]),
+        ("limiter-in-development", "Development is limited too", ["ratelimit.off_in_development"]),
+    )
+)
