@@ -80,7 +80,7 @@ _EXTRA = (
 )
 #: What may be ``none``: whole sections, and the entries of these.
 _DECLINABLE = ("login", "origins", "error_path", "limit", "security_headers", "probes", *_EXTRA)
-_DECLINABLE_INSIDE = ("paths", "probes", "roles", "variants")
+_DECLINABLE_INSIDE = ("paths", "probes", "roles", "validation", "variants")
 #: Keys of the file whose value lives under another name in Target; a check may ask for either.
 _ALIASES = {"error_path": "paths.error", "limit": "limits"}
 
