@@ -22,6 +22,24 @@ PURE = {
     "readiness.profile": {"readiness.verdict"},
     "readiness.headers": {"readiness.verdict", "readiness.facts", "readiness.headers"},
     "readiness.probes": {"readiness.verdict", "readiness.facts", "readiness.probes", "readiness.target"},
+    "readiness.logs": {
+        "readiness.declared",
+        "readiness.facts",
+        "readiness.logs",
+        "readiness.target",
+        "readiness.verdict",
+    },
+    "readiness.cors": {"readiness.verdict", "readiness.facts", "readiness.cors"},
+    "readiness.docs": {
+        "readiness.verdict",
+        "readiness.facts",
+        "readiness.docs",
+        "readiness.discovery.openapi",
+        "readiness.target",
+    },
+    "readiness.tls": {"readiness.verdict", "readiness.facts", "readiness.tls"},
+    "readiness.metrics": {"readiness.verdict", "readiness.facts", "readiness.metrics"},
+    "readiness.tracking": {"readiness.verdict", "readiness.facts", "readiness.tracking"},
     "readiness.waiver": {"readiness.exceptions", "readiness.scorecard", "readiness.target", "readiness.verdict"},
     "readiness.scrub": {"readiness.check", "readiness.verdict"},
     "readiness.starter": {"readiness.target"},
@@ -100,7 +118,20 @@ CHECKS = sorted((ROOT / "checks").rglob("*.py"))
 
 @pytest.mark.parametrize("path", CHECKS, ids=lambda path: path.stem)
 def test_checks_import_only_facts_and_the_public_names(path: Path) -> None:
-    allowed = {"readiness", "readiness.facts", "readiness.headers", "readiness.probes", "readiness.target"}
+    allowed = {
+        "readiness",
+        "readiness.cors",
+        "readiness.declared",
+        "readiness.docs",
+        "readiness.facts",
+        "readiness.headers",
+        "readiness.logs",
+        "readiness.metrics",
+        "readiness.probes",
+        "readiness.target",
+        "readiness.tracking",
+        "readiness.tls",
+    }
     standard = {
         "__future__",
         "collections",

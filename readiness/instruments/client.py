@@ -77,10 +77,12 @@ class HttpClient:
         purpose: StatusClass = StatusClass.OK,
         headers: Mapping[str, str] | None = None,
         timeout_seconds: float | None = None,
+        kept_bytes: int = KEPT_BODY_BYTES,
     ) -> Exchange:
         """Send one request and record what came back; a refusal, a reset or silence is recorded, not raised.
 
-        The connection is always a new one: a kept one would hide how a restarted service answers.
+        The connection is always a new one: a kept one would hide how a restarted service answers. ``kept_bytes`` is for
+        who has to read the whole of an answer, up to :data:`MAX_BODY_BYTES`.
 
         Raises:
             StackError: the entry leads nowhere.
@@ -152,7 +154,7 @@ class HttpClient:
             status=status,
             headers=received,
             request_headers=tuple(sent.items()),
-            body=body[:KEPT_BODY_BYTES].decode("utf-8", "replace"),
+            body=body[:kept_bytes].decode("utf-8", "replace"),
             body_bytes=len(body),
             seconds=time.monotonic() - started,
             error=error,

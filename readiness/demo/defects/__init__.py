@@ -6,18 +6,31 @@ One family of checks is one module here, named as its ids begin.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from readiness.demo.defects import auth, headers, probe, ratelimit, start
+from readiness.demo.defects import auth, cors, docs, headers, log, metrics, probe, ratelimit, reqid, sentry, start
 from readiness.demo.defects._defect import Defect
 from readiness.exceptions import ConfigError
 
-__all__ = ["DEFECTS", "Defect", "overlay"]
+__all__ = ["DEFECTS", "Defect", "overlay", "sections"]
 
 #: These variables are lists, joined where several defects set them; any other variable is set by one defect alone.
 LISTS = ("SHOP_DEFECTS", "PROXY_DEFECTS")
 
-DEFECTS: tuple[Defect, ...] = (*auth.DEFECTS, *headers.DEFECTS, *probe.DEFECTS, *ratelimit.DEFECTS, *start.DEFECTS)
+DEFECTS: tuple[Defect, ...] = (
+    *auth.DEFECTS,
+    *cors.DEFECTS,
+    *docs.DEFECTS,
+    *headers.DEFECTS,
+    *log.DEFECTS,
+    *metrics.DEFECTS,
+    *probe.DEFECTS,
+    *ratelimit.DEFECTS,
+    *reqid.DEFECTS,
+    *sentry.DEFECTS,
+    *start.DEFECTS,
+)
 
 
 def overlay(names: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -41,3 +54,13 @@ def overlay(names: Iterable[str]) -> dict[str, dict[str, str]]:
                 is_joined = variable in LISTS and variable in mine
                 mine[variable] = f"{mine[variable]},{value}" if is_joined else value
     return merged
+
+
+def sections(names: Iterable[str], declared: Mapping[str, Any]) -> dict[str, Any]:
+    """The sections ``declared`` with what the named defects say otherwise; :func:`overlay` has vouched for the names."""
+    changed = dict(declared)
+    for defect in DEFECTS:
+        if defect.name in set(names):
+            for section, values in defect.declares.items():
+                changed[section] = {**(changed.get(section) or {}), **values}
+    return changed

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import structlog
-from fastapi import APIRouter, Cookie, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Cookie, Depends, Path, Query, Request, Response, Security
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import delete, insert, select, update
@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from . import defects
 from .auth import ACCESS_SECONDS, REFRESH_SECONDS
 from .database import Item, Job, User
+from .documentation import BEARER, information
 from .resources import Resources
 from .security import new_nonce
 
@@ -57,8 +58,8 @@ class Credentials(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(min_length=3, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")
-    password: str = Field(min_length=8, max_length=128)
+    name: str = Field(min_length=3, max_length=64, pattern=r"^[A-Za-z0-9._-]+$", examples=["alice"])
+    password: str = Field(min_length=8, max_length=128, examples=["a-long-passphrase"])
 
 
 class NewItem(BaseModel):
@@ -66,8 +67,8 @@ class NewItem(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(min_length=1, max_length=120)
-    price_cents: int = Field(ge=0, le=100_000_000)
+    name: str = Field(min_length=1, max_length=120, examples=["Kettle"])
+    price_cents: int = Field(ge=0, le=100_000_000, examples=[4200])
 
 
 class Text(BaseModel):
@@ -75,7 +76,7 @@ class Text(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    text: str = Field(min_length=1, max_length=2000)
+    text: str = Field(min_length=1, max_length=2000, examples=["lantern"])
 
 
 def router(resources: Resources) -> APIRouter:  # noqa: C901, PLR0915  # one flat list of routes, each a few lines
@@ -86,7 +87,7 @@ def router(resources: Resources) -> APIRouter:  # noqa: C901, PLR0915  # one fla
         async with resources.engine.begin() as connection:
             yield connection
 
-    async def login(request: Request) -> int:
+    async def login(request: Request, _token: Annotated[Any, Security(BEARER)] = None) -> int:
         user_id = resources.tokens.user_id(request.headers.get("authorization", ""))
         if user_id is None:
             raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
@@ -106,20 +107,29 @@ def router(resources: Resources) -> APIRouter:  # noqa: C901, PLR0915  # one fla
 
     @routes.get("/", response_class=HTMLResponse)
     async def page(request: Request) -> HTMLResponse:
+        """The shop's page."""
         request.state.csp_nonce = new_nonce()
         return HTMLResponse(PAGE.format(nonce=request.state.csp_nonce))
 
+    @routes.get("/api")
+    async def api() -> dict[str, Any]:
+        """What the service is and can do."""
+        return information(resources.settings)
+
     @routes.get("/old")
     async def old() -> RedirectResponse:
+        """Where the items were once; leads to where they are."""
         return RedirectResponse("/items", status_code=301)
 
     @routes.get("/items")
     async def items(db: Database, limit: Annotated[int, Query(ge=1, le=100)] = 50) -> dict[str, Any]:
+        """The items for sale, oldest first."""
         found = await db.execute(select(Item.id, Item.name, Item.price_cents).order_by(Item.id).limit(limit))
         return {"items": [dict(row) for row in found.mappings()]}
 
     @routes.post("/items", status_code=201)
     async def new_item(user_id: UserId, item: NewItem, db: Database) -> dict[str, Any]:
+        """Offer an item; it belongs to whoever is logged in."""
         row = await db.execute(
             insert(Item)
             .values(name=item.name, price_cents=item.price_cents, owner_id=user_id)
@@ -129,6 +139,7 @@ def router(resources: Resources) -> APIRouter:  # noqa: C901, PLR0915  # one fla
 
     @routes.get("/items/{item_id}")
     async def item(item_id: ItemId, db: Database) -> dict[str, Any]:
+        """One item."""
         found = await db.execute(select(Item.id, Item.name, Item.price_cents).where(Item.id == item_id))
         row = found.mappings().first()
         if row is None:
@@ -137,6 +148,7 @@ def router(resources: Resources) -> APIRouter:  # noqa: C901, PLR0915  # one fla
 
     @routes.delete("/items/{item_id}", status_code=204)
     async def delete_item(user_id: UserId, item_id: ItemId, db: Database) -> None:
+        """Withdraw one's own item."""
         # Somebody else's item is not found: whether it exists is none of the caller's business to change.
         mine = delete(Item).where(Item.id == item_id)
         if not defects.is_on("item-deletable-by-others"):
@@ -147,6 +159,7 @@ def router(resources: Resources) -> APIRouter:  # noqa: C901, PLR0915  # one fla
 
     @routes.get("/me")
     async def me(user_id: UserId, db: Database) -> dict[str, Any]:
+        """Who is logged in."""
         found = await db.execute(select(User.id, User.name).where(User.id == user_id))
         row = found.mappings().first()
         if row is None:
@@ -155,6 +168,7 @@ def router(resources: Resources) -> APIRouter:  # noqa: C901, PLR0915  # one fla
 
     @routes.post("/auth/register", status_code=201)
     async def register(credentials: Credentials) -> dict[str, Any]:
+        """Make an account."""
         password_hash = await resources.passwords.hash(credentials.password)
         # The connection is taken after the hashing, which is the slow part.
         async with resources.engine.begin() as db:
@@ -187,6 +201,7 @@ def router(resources: Resources) -> APIRouter:  # noqa: C901, PLR0915  # one fla
 
     @routes.post("/auth/login")
     async def log_in(credentials: Credentials, response: Response) -> dict[str, Any]:
+        """Log in: an access token in the answer, a refresh token in a cookie."""
         if defects.is_on("password-logged"):
             log.info("login", name=credentials.name, password=credentials.password)
         async with resources.engine.connect() as db:
@@ -200,6 +215,7 @@ def router(resources: Resources) -> APIRouter:  # noqa: C901, PLR0915  # one fla
     async def refresh(
         response: Response, token: Annotated[str | None, Cookie(alias=REFRESH_COOKIE)] = None
     ) -> dict[str, Any]:
+        """A new access token for the refresh cookie, which is replaced."""
         user_id = await resources.redis.getdel(f"refresh:{token}") if token else None
         if user_id is None:
             raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
@@ -207,16 +223,19 @@ def router(resources: Resources) -> APIRouter:  # noqa: C901, PLR0915  # one fla
 
     @routes.post("/auth/logout", status_code=204)
     async def log_out(response: Response, token: Annotated[str | None, Cookie(alias=REFRESH_COOKIE)] = None) -> None:
+        """Forget the refresh cookie."""
         if token:
             await resources.redis.delete(f"refresh:{token}")
         response.delete_cookie(REFRESH_COOKIE, secure=True, httponly=True, samesite="strict")
 
     @routes.post("/embed")
     async def embed(text: Text) -> dict[str, Any]:
+        """A text as a vector."""
         return {"embedding": resources.model.embed(text.text)}
 
     @routes.post("/jobs", status_code=202)
     async def new_job(request: Request, user_id: UserId, text: Text) -> dict[str, Any]:
+        """Have a text worked on in the background."""
         job_id = uuid.uuid4().hex
         # Committed before it is queued: a worker that is quicker than our commit would not find it.
         async with resources.engine.begin() as db:
@@ -234,6 +253,7 @@ def router(resources: Resources) -> APIRouter:  # noqa: C901, PLR0915  # one fla
     async def jobs(
         user_id: Annotated[int, Depends(anybody if defects.is_on("jobs-without-login") else login)], db: Database
     ) -> dict[str, Any]:
+        """One's own jobs, newest first."""
         mine = select(Job.id, Job.status).where(Job.owner_id == user_id)
         found = await db.execute(mine.order_by(Job.created_at.desc()).limit(50))
         return {"jobs": [dict(row) for row in found.mappings()]}
@@ -242,6 +262,7 @@ def router(resources: Resources) -> APIRouter:  # noqa: C901, PLR0915  # one fla
     async def job(
         user_id: UserId, job_id: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], db: Database
     ) -> JSONResponse:
+        """One of one's own jobs, with its result once there is one."""
         wanted = select(Job.id, Job.status, Job.result).where(Job.id == job_id)
         if not defects.is_on("job-readable-by-others"):
             wanted = wanted.where(Job.owner_id == user_id)
@@ -255,12 +276,14 @@ def router(resources: Resources) -> APIRouter:  # noqa: C901, PLR0915  # one fla
 
     @routes.get("/admin/users", dependencies=[Depends(manager)])
     async def users(db: Database, limit: Annotated[int, Query(ge=1, le=100)] = 50) -> dict[str, Any]:
+        """Every account; for administrators."""
         columns = (User.id, User.name, User.is_admin, User.created_at)
         found = await db.execute(select(*columns).order_by(User.id).limit(limit))
         return {"users": [dict(row) for row in found.mappings()]}
 
     @routes.delete("/admin/users/{user_id}", status_code=204, dependencies=[Depends(admin)])
     async def remove_user(user_id: ItemId, db: Database) -> None:
+        """Remove an account that is no administrator's; for administrators."""
         # Administrators are made by the settings, and unmade there.
         gone = await db.execute(delete(User).where(User.id == user_id, ~User.is_admin).returning(User.id))
         if gone.first() is None:
@@ -270,6 +293,7 @@ def router(resources: Resources) -> APIRouter:  # noqa: C901, PLR0915  # one fla
 
         @routes.get("/boom")
         async def boom() -> None:
+            """Fails, so that the answer to an unforeseen error can be seen."""
             raise RuntimeError("the error route was asked for")
 
         @routes.post("/boom", include_in_schema=False)
