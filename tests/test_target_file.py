@@ -28,6 +28,7 @@ replace:
 provide: {postgres: {env: DATABASE_URL}, redis: {env: REDIS_URL}}
 environment: {api: {OPENAI_API_KEY: dummy, WORKERS: 4, DEBUG: false, RATE: 1.0}}
 deadlines: {api: 180}
+egress: [worker]
 service: api
 openapi: openapi.json
 access: {public: ["GET /items*", /health], admin: [/admin/users], requests: [{path: /orders/7, as: user}]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 __all__ = ["Defect", "api", "proxy"]
 
@@ -17,6 +18,7 @@ class Defect:
         title: what is wrong with the stack, in one line.
         detected_by: ids of the checks that fail; no other check's verdict changes.
         environment: service -> variables that switch it on.
+        declares: sections of ``readiness.yaml`` -> what they say otherwise, for what no variable of a service switches.
         part: what of the demo it changes, for example a probe's path. Two defects of one part would hide each other.
     """
 
@@ -24,6 +26,7 @@ class Defect:
     title: str
     detected_by: tuple[str, ...]
     environment: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    declares: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     part: str = ""
 
 

@@ -67,7 +67,8 @@ def install(app: FastAPI) -> None:
         return error_response(request.scope, 422, message="The request is not valid", fields=fields)
 
     @app.exception_handler(Exception)
-    async def _unforeseen(request: Request, _error: Exception) -> JSONResponse:
+    async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
+        tracking.foresee_nothing(error)
         # Logged by RequestContext, to which Starlette raises it again. Nothing of it is told.
         return error_response(request.scope, 500)
 
