@@ -86,5 +86,7 @@ def _as_text(logger: Any, method: str, event: structlog.types.EventDict) -> str:
     line = str(structlog.processors.JSONRenderer()(logger, method, event))
     for trace in traces if isinstance(traces, list) else []:
         frames = [f'  File "{f["filename"]}", line {f["lineno"]}, in {f["name"]}' for f in trace["frames"]]
-        line = "\n".join([line, "Traceback (most recent call last):", *frames, f"{trace['exc_type']}: {trace['exc_value']}"])
+        line = "\n".join(
+            [line, "Traceback (most recent call last):", *frames, f"{trace['exc_type']}: {trace['exc_value']}"]
+        )
     return line

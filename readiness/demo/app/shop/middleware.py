@@ -73,7 +73,9 @@ class RequestContext:
                 await error_response(scope, 500)(scope, receive, note)
         finally:
             if not scope["path"].startswith(UNLOGGED_PREFIX):
-                log.log(logs.level_of(status), "request", **self._facts(scope, status, time.monotonic() - started, peer))
+                log.log(
+                    logs.level_of(status), "request", **self._facts(scope, status, time.monotonic() - started, peer)
+                )
 
     def _facts(self, scope: Scope, status: int, seconds: float, peer: str) -> dict[str, Any]:
         """What the line of a request says; the query stays out of it, because clients put secrets there."""
