@@ -29,6 +29,7 @@ PURE = {
         "readiness.target",
         "readiness.verdict",
     },
+    "readiness.auth": {"readiness.verdict", "readiness.facts", "readiness.auth", "readiness.target"},
     "readiness.cors": {"readiness.verdict", "readiness.facts", "readiness.cors"},
     "readiness.docs": {
         "readiness.verdict",
@@ -120,6 +121,7 @@ CHECKS = sorted((ROOT / "checks").rglob("*.py"))
 def test_checks_import_only_facts_and_the_public_names(path: Path) -> None:
     allowed = {
         "readiness",
+        "readiness.auth",
         "readiness.cors",
         "readiness.declared",
         "readiness.docs",

@@ -18,7 +18,7 @@ from readiness.verdict import Inconclusive
 if TYPE_CHECKING:
     from readiness.instruments.client import HttpClient
 
-__all__ = ["MASK", "PLAIN", "Identity", "filled", "log_in", "masked"]
+__all__ = ["MASK", "PLAIN", "Identity", "filled", "log_in", "masked", "token_at"]
 
 #: Asks for a body that can be read: the client keeps raw bytes.
 PLAIN = {"accept-encoding": "identity"}
@@ -175,8 +175,8 @@ def _by_request(
             f"the login of {who.get('name')} was not accepted: {answer.label}",
             supply="check login.request and login.users",
         )
-    token = _token(answer.body, login.token)
-    refresh = (_token(answer.body, login.refresh_token) or "") if login.refresh_token else ""
+    token = token_at(answer.body, login.token)
+    refresh = (token_at(answer.body, login.refresh_token) or "") if login.refresh_token else ""
     pairs = [line.split(";")[0].strip() for line in answer.all("set-cookie")]
     values = {pair.partition("=")[2] for pair in pairs} | ({refresh} if refresh else set())
     kept: dict[str, Any] = {
@@ -230,7 +230,7 @@ def filled(request: Request, who: Mapping[str, str]) -> Request:
     )
 
 
-def _token(body: str, place: str) -> str | None:
+def token_at(body: str, place: str) -> str | None:
     """The text at a dotted place of a JSON body, or None."""
     try:
         value: Any = json.loads(body)

@@ -1,0 +1,307 @@
+"""Damaged, forged and swapped tokens, and how long the right ones last."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from readiness.exceptions import StackError
+from readiness.facts.auth import Lifetime, Tokens, Trial, TrialKind
+from readiness.gather.auth_asking import Asker, shown, user_named
+from readiness.gather.auth_stores import store_lifetimes
+from readiness.instruments import forgery
+from readiness.instruments.forgery import Forged, Token, read_token
+from readiness.instruments.identity import Identity, filled, token_at
+from readiness.target import Request
+from readiness.verdict import Inconclusive
+
+if TYPE_CHECKING:
+    from readiness.target import Login, Target
+
+__all__ = ["default_keys", "private_request", "try_tokens"]
+
+#: Where examples of settings lie, in the owner's folder.
+EXAMPLE_FILES = (".env.example", ".env.sample", ".env.template", ".env.dist", "env.example", "example.env")
+MAX_FILE_BYTES = 256 * 1024
+#: More tokens than this prove nothing that these do not.
+MAX_DEFAULT_KEYS = 120
+_KEY_NAME = re.compile(r"SECRET|KEY|TOKEN|JWT|SIGN", re.IGNORECASE)
+_ASSIGNED = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*$", re.MULTILINE)
+_DEFAULTED = re.compile(r"\$\{([A-Za-z_]\w*):?-([^}$]*)\}")
+_FIRST_SUCCESS, _FIRST_NOT_SUCCESS = 200, 300
+
+
+def private_request(target: Target) -> Request | None:
+    """What only a user may ask, or None."""
+    declared = target.paths.private or target.paths.unauthorized
+    return None if declared is None else dataclasses.replace(declared, expect=())
+
+
+def try_tokens(asker: Asker, *, now: Callable[[], float] = time.time) -> Tokens:
+    """Log in as two users, then send what must be refused in place of the first one's token."""
+    target, login = asker.target, asker.target.login
+    request = private_request(target)
+    if login is None:
+        return Tokens(problem=target.declined.get("login", "no login is configured"))
+    if request is None:
+        return Tokens(problem="no path is known that needs a login: declare paths.private")
+    try:
+        alice = asker.log_in(user_named(login, "auth-a", nth=0))
+    except Inconclusive as reason:
+        return Tokens(problem=reason.reason)
+    if not alice.token:
+        return Tokens(problem=f"the login gives a {alice.name} and no token: nothing to forge")
+    token = read_token(alice.token)
+    facts = Tokens(
+        request=shown(request, asker.entry),
+        is_jwt=token is not None,
+        algorithm=token.algorithm if token else "",
+        claims=tuple(sorted(map(str, token.claims)))[:50] if token else (),
+        with_token=asker.send(request, alice.headers).status,
+        without_token=asker.send(request).status,
+    )
+    not_tried: dict[str, str] = {}
+    key, key_problem = _key(asker, login)
+    resigned_status = None
+    if token is not None and key is not None:
+        resigned_status, key_problem = _resigned(asker, request, alice, token, key)
+    usable = key if not key_problem else None
+    trials = [
+        _trial(asker, request, alice, forged)
+        for forged in _forged(asker, alice, token, (usable, key_problem), not_tried=not_tried, now=now)
+    ]
+    trials += _malformed(asker, request, alice)
+    refresh = _Refresh(asker, login, request)
+    trials += refresh.trials()
+    return dataclasses.replace(
+        facts,
+        trials=tuple(trials),
+        not_tried=not_tried,
+        key_problem=key_problem,
+        resigned=resigned_status,
+        after=asker.send(request, alice.headers).status,
+        lifetimes=(*_lifetimes(asker, alice, token, now()), *refresh.lifetimes),
+        refresh_problem=refresh.problem,
+        refreshed=refresh.refreshed,
+        refreshed_works=refresh.works,
+    )
+
+
+def _key(asker: Asker, login: Login) -> tuple[bytes | None, str]:
+    """The stack's own signing key, or why it is not known."""
+    if "env" in login.key:
+        try:
+            value = asker.environment.get(login.key["env"])
+        except StackError as error:
+            return None, str(error)
+        return (value.encode(), "") if value else (None, f"the service has no variable {login.key['env']}")
+    if "file" in login.key:
+        path = Path(asker.target.folder) / login.key["file"]
+        if not path.is_file() or path.stat().st_size > MAX_FILE_BYTES:
+            return None, f"login.key: {login.key['file']} is no readable file"
+        return path.read_bytes().strip(), ""
+    return None, "login.key is not declared"
+
+
+def _resigned(asker: Asker, request: Request, alice: Identity, token: Token, key: bytes) -> tuple[int | None, str]:
+    """Whether what this key signs is believed: without that, a refusal of a forged token shows nothing."""
+    algorithm = asker.target.login.algorithm if asker.target.login and asker.target.login.algorithm else token.algorithm
+    if algorithm not in forgery.HMACS or token.algorithm not in forgery.HMACS:
+        return None, f"tokens are signed with {token.algorithm}, and only HMAC keys can be used here"
+    text = forgery.resigned(token, key)
+    status = asker.send(request, _carrying(alice, text)).status
+    if status is None or not _FIRST_SUCCESS <= status < _FIRST_NOT_SUCCESS:
+        return status, f"a token signed with login.key is answered with {status}: it is not the key in use"
+    return status, ""
+
+
+def _forged(
+    asker: Asker,
+    alice: Identity,
+    token: Token | None,
+    known: tuple[bytes | None, str],
+    *,
+    not_tried: dict[str, str],
+    now: Callable[[], float],
+) -> Iterator[Forged]:
+    """Every token to try; ``known`` is the signing key, or why it is not known."""
+    (key, key_problem), login = known, asker.target.login
+    assert login is not None  # noqa: S101  # the caller has looked
+    other = None
+    try:
+        if (user := user_named(login, "auth-b", nth=1)) is not None:
+            other = read_token(asker.log_in(user).token)
+    except Inconclusive:
+        pass  # another user's name makes one trial better; without it the others stand
+    yield from forgery.tampered(alice.token, token, other)
+    if token is None:
+        return
+    yield from forgery.unsigned(token)
+    yield from forgery.confused(token, key)
+    if key is None:
+        for kind in (TrialKind.CONFUSION, TrialKind.EXPIRED, TrialKind.ISSUER):
+            not_tried[kind.value] = f"nothing can be signed as the service does: {key_problem}"
+    else:
+        yield from forgery.expired(token, key, now=int(now()))
+        yield from forgery.foreign(token, key)
+    keys, left_out = default_keys(asker.target, in_force=key)
+    if left_out:
+        not_tried[TrialKind.DEFAULT_KEY.value] = left_out
+    yield from forgery.guessed(token, keys)
+
+
+def default_keys(target: Target, *, in_force: bytes | None) -> tuple[dict[str, str], str]:
+    """Keys that everybody can know -> where they are from; and which one this audit itself put in force, if any."""
+    keys = dict.fromkeys(forgery.WELL_KNOWN_KEYS, "the list of well-known ones")
+    folder = Path(target.folder)
+    for name in EXAMPLE_FILES:
+        keys |= dict.fromkeys(_values(folder / name, _ASSIGNED), name)
+    for name in target.compose.files if target.compose else ():
+        keys |= dict.fromkeys(_values(folder / name, _DEFAULTED), f"the defaults in {name}")
+    declared = (*target.environment.values(), *(process.env for process in target.processes.values()))
+    own = {text for variables in declared for text in variables.values()}
+    left_out = ""
+    secret = in_force.decode("utf-8", "replace") if in_force is not None else None
+    env_file = target.compose.env_file if target.compose else None
+    if secret in keys and (secret in own or keys[secret] == env_file):
+        left_out = f"the key in force is one from {keys.pop(secret)}, but the declaration of this audit put it there"
+    return dict(list(keys.items())[:MAX_DEFAULT_KEYS]), left_out
+
+
+def _values(path: Path, pattern: re.Pattern[str]) -> Iterator[str]:
+    """Values of variables that are named like a key."""
+    if not path.is_file() or path.stat().st_size > MAX_FILE_BYTES:
+        return
+    for name, value in pattern.findall(path.read_text(encoding="utf-8", errors="replace")):
+        text = value.strip().strip("'\"")
+        if _KEY_NAME.search(name) and text:
+            yield text
+
+
+def _carrying(identity: Identity, token: str) -> Mapping[str, str]:
+    """The user's headers with another token in them."""
+    return {name: value.replace(identity.token, token) for name, value in identity.headers.items()}
+
+
+def _trial(asker: Asker, request: Request, alice: Identity, forged: Forged) -> Trial:
+    answer = asker.send(request, _carrying(alice, forged.text))
+    where = shown(request, asker.entry)
+    return Trial(
+        kind=forged.kind, name=forged.name, request=where, status=answer.status, error=(answer.error or "")[:200]
+    )
+
+
+def _malformed(asker: Asker, request: Request, alice: Identity) -> Iterator[Trial]:
+    """Through the public entry, and directly, where a proxy may have refused on its own."""
+    entries = [asker.entry, *(e for e in asker.target.entries if e.service == asker.target.service)]
+    for entry in {entry.name: entry for entry in entries}.values():
+        for forged in forgery.malformed():
+            headers = {**request.headers, **_carrying(alice, forged.text)}
+            try:
+                status, error = asker.send_bytes(request, headers, entry=entry)
+            except StackError as problem:
+                status, error = None, str(problem)
+            yield Trial(
+                kind=forged.kind, name=forged.name, request=shown(request, entry), status=status, error=error[:200]
+            )
+
+
+def _lifetimes(asker: Asker, alice: Identity, token: Token | None, now: float) -> Iterator[Lifetime]:
+    if token is not None:
+        yield from _by_claims("access", token, now)
+    else:
+        yield from store_lifetimes(asker, "access", alice.token)
+
+
+def _by_claims(which: str, token: Token, now: float) -> Iterator[Lifetime]:
+    ends, begins = token.claims.get("exp"), token.claims.get("iat", now)
+    if not isinstance(ends, int | float) or not isinstance(begins, int | float):
+        yield Lifetime(token=which, source="the token has no exp claim", seconds=None, is_enforced=True)
+    else:
+        yield Lifetime(token=which, source="the token's exp claim", seconds=float(ends - begins), is_enforced=True)
+
+
+class _Refresh:
+    """A refresh token used as it should be, and as it should not be."""
+
+    def __init__(self, asker: Asker, login: Login, private: Request) -> None:
+        self._asker, self._login, self._private = asker, login, private
+        self.problem = ""
+        self.refreshed: int | None = None
+        self.works: int | None = None
+        self.lifetimes: tuple[Lifetime, ...] = ()
+
+    def trials(self) -> Iterator[Trial]:
+        """What must be refused; the rest is in the attributes afterwards."""
+        asker, request = self._asker, self._login.refresh
+        if request is None:
+            self.problem = "login.refresh is not declared"
+            return
+        try:
+            carol = asker.log_in(user_named(self._login, "auth-refresh", nth=0))
+        except Inconclusive as reason:
+            self.problem = reason.reason
+            return
+        in_body = bool(self._login.refresh_token)
+        name, secret = ("", carol.refresh_token) if in_body else _refresh_cookie(carol)
+        if not secret:
+            self.problem = "the login's answer has no refresh token: login.refresh_token names its place, else a cookie"
+            return
+        self.lifetimes = tuple(self._lifetimes_of(carol, name, secret))
+        # Swapped first: using a refresh token may end it.
+        answer = asker.send(self._private, _carrying(carol, secret))
+        yield self._trial("a refresh token, used as an access token", self._private, answer.status)
+        swapped = self._sent(request, carol, name, secret, carol.token)
+        yield self._trial("an access token, used as a refresh token", request, swapped)
+        self.refreshed = None
+        body = asker.send(*self._prepared(request, carol, secret))
+        self.refreshed = body.status
+        fresh = _renewed(carol, body.body, self._login.token)
+        if fresh is not None:
+            self.works = asker.send(self._private, _carrying(carol, fresh)).status
+
+    def _prepared(
+        self, request: Request, who: Identity, secret: str, cookies: str | None = None
+    ) -> tuple[Request, Mapping[str, str]]:
+        ready = filled(request, {"refresh_token": secret})
+        pairs = who.cookies if cookies is None else cookies
+        return ready, ({"Cookie": pairs} if ready == request and pairs else {})
+
+    def _sent(self, request: Request, who: Identity, name: str, old: str, new: str) -> int | None:
+        cookies = who.cookies.replace(f"{name}={old}", f"{name}={new}")
+        ready, headers = self._prepared(request, who, new, cookies)
+        return self._asker.send(ready, headers).status
+
+    def _trial(self, words: str, request: Request, status: int | None) -> Trial:
+        where = shown(request, self._asker.entry)
+        return Trial(kind=TrialKind.REFRESH, name=words, request=where, status=status)
+
+    def _lifetimes_of(self, who: Identity, name: str, secret: str) -> Iterator[Lifetime]:
+        token = read_token(secret)
+        if token is not None:
+            yield from _by_claims("refresh", token, time.time())
+        if name in who.cookie_seconds:
+            yield Lifetime(
+                token="refresh",  # noqa: S106  # which token it is
+                source=f"Max-Age of the cookie {name}",
+                seconds=who.cookie_seconds[name],
+                is_enforced=False,
+            )
+        yield from store_lifetimes(self._asker, "refresh", secret)
+
+
+def _refresh_cookie(who: Identity) -> tuple[str, str]:
+    """Name and value of the cookie that holds the refresh token: the only one, else the one that is called so."""
+    pairs = [pair.partition("=") for pair in who.cookies.split("; ") if pair]
+    named = [pair for pair in pairs if "refresh" in pair[0].lower()]
+    chosen = named[0] if named else pairs[0] if len(pairs) == 1 else ("", "", "")
+    return chosen[0], chosen[2]
+
+
+def _renewed(who: Identity, body: str, place: str) -> str | None:
+    fresh = token_at(body, place)
+    return fresh if fresh and fresh != who.refresh_token else None
