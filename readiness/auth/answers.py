@@ -81,14 +81,12 @@ def judged(tokens: Tokens, kind: TrialKind, *, summary: str) -> Verdict:
     if not findings:
         if doubts:
             raise Inconclusive(f"not told for {len(doubts)} of {len(trials)} tokens: {'; '.join(doubts)[:400]}")
-        if not trials:
-            raise Inconclusive(tokens.not_tried.get(kind, "nothing was tried"))
+        if left_out := tokens.not_tried.get(kind, "" if trials else "nothing was tried"):
+            raise Inconclusive(
+                left_out, supply="login:\n  key: {env: JWT_SECRET}   # the variable that holds the signing key"
+            )
         if answer_of(tokens.after) is not Answer.ACCEPTED:
             raise Inconclusive(
                 f"the right token was answered with {tokens.after} after the trials, so their refusals show nothing"
             )
-    left_out = tokens.not_tried.get(kind, "")
-    return Verdict(
-        findings=tuple(findings),
-        summary=f"{summary}: {len(trials)} tokens" + (f"; not tried: {left_out}" if left_out else ""),
-    )
+    return Verdict(findings=tuple(findings), summary=f"{summary}: {len(trials)} tokens")
