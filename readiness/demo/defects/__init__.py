@@ -9,7 +9,22 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from readiness.demo.defects import auth, cors, docs, headers, log, metrics, probe, ratelimit, reqid, sentry, start
+from readiness.demo.defects import (
+    auth,
+    cors,
+    docs,
+    errors,
+    headers,
+    log,
+    metrics,
+    probe,
+    ratelimit,
+    reqid,
+    sentry,
+    start,
+    tls,
+    validate,
+)
 from readiness.demo.defects._defect import Defect
 from readiness.exceptions import ConfigError
 
@@ -22,6 +37,7 @@ DEFECTS: tuple[Defect, ...] = (
     *auth.DEFECTS,
     *cors.DEFECTS,
     *docs.DEFECTS,
+    *errors.DEFECTS,
     *headers.DEFECTS,
     *log.DEFECTS,
     *metrics.DEFECTS,
@@ -30,6 +46,8 @@ DEFECTS: tuple[Defect, ...] = (
     *reqid.DEFECTS,
     *sentry.DEFECTS,
     *start.DEFECTS,
+    *tls.DEFECTS,
+    *validate.DEFECTS,
 )
 
 
