@@ -93,12 +93,17 @@ def limited_responses(target: Target, stack: Stack, http: HttpClient) -> Respons
     Where the limiter counts by address or for everybody, only ``paths.too_many`` is used: anything else would have every
     later request of the audit refused.
     """
+    return _limited(target, stack, http)
+
+
+def _limited(target: Target, stack: Stack, http: HttpClient) -> Responses:
     try:
         request, headers, secrets, burst = _limited_request(target, stack, http)
     except Inconclusive as reason:
         return Responses(exchanges=(), not_provoked={StatusClass.TOO_MANY.value: reason.reason})
     refused: list[Exchange] = []
     missed: dict[str, str] = {}
+    unrefused: dict[str, int] = {}
     for entry in target.entries:
         answer = None
         # The first entry fills the count; the others usually share it and refuse at once.
@@ -111,14 +116,16 @@ def limited_responses(target: Target, stack: Stack, http: HttpClient) -> Respons
         else:
             label = answer.label if answer is not None else "nothing was sent"
             missed[_where(StatusClass.TOO_MANY, entry)] = f"no refusal in {burst} requests: {label}"
-    return Responses(exchanges=tuple(refused), not_provoked=missed)
+            if answer is not None and answer.status is not None:
+                unrefused[entry.name] = burst
+    return Responses(exchanges=tuple(refused), not_provoked=missed, unrefused=unrefused)
 
 
 @gatherer(impact=Impact.DISRUPTS, at_most_seconds=300)
 def development_responses(target: Target, variants: Variants) -> Responses:
-    """What the same stack answers outside production, in a second stack of its own."""
+    """What the same stack answers outside production, in a second stack of its own; a burst at its limiter comes last."""
     example = "variants:\n  development: {SERVICE: {ENVIRONMENT: development}}"
-    return _variant_responses(target, variants, "development", example)
+    return _variant_responses(target, variants, "development", example, is_limited=bool(target.limits))
 
 
 @gatherer(impact=Impact.DISRUPTS, at_most_seconds=300)
@@ -128,12 +135,23 @@ def headers_off_responses(target: Target, variants: Variants) -> Responses:
     return _variant_responses(target, variants, "headers_off", example)
 
 
-def _variant_responses(target: Target, variants: Variants, name: str, example: str) -> Responses:
+def _variant_responses(
+    target: Target, variants: Variants, name: str, example: str, *, is_limited: bool = False
+) -> Responses:
     environment = target.variants.get(name)
     target.require(f"variants.{name}", environment, example=example)
     variant = Variant(name=name.replace("_", ""), environment=environment or {})
     with variants(variant) as stack, HttpClient(stack) as http:
-        return collect(target, stack, http, only=COMPARED)
+        found = collect(target, stack, http, only=COMPARED)
+        # One entry tells whether there is a limiter; the refusal itself is judged in production.
+        one = dataclasses.replace(target, entries=target.entries[:1])
+        burst = _limited(one, stack, http) if is_limited and one.entries else Responses(exchanges=(), not_provoked={})
+        return dataclasses.replace(
+            found,
+            exchanges=found.exchanges + burst.exchanges,
+            not_provoked={**found.not_provoked, **burst.not_provoked},
+            unrefused=burst.unrefused,
+        )
 
 
 def collect(

@@ -64,8 +64,12 @@ for i = 1, #KEYS do
   local key = KEYS[i] .. ':' .. math.floor(now / seconds)
   local used = redis.call('INCR', key)
   redis.call('PEXPIRE', key, math.ceil(seconds * 1000))
-  tokens[i] = string.format('%.6f', math.max(0, capacity - used))
-  if used > capacity then allowed = 0 end
+  local left = capacity - used
+  if used > capacity then
+    allowed = 0
+    left = 1 - (seconds - now % seconds) * capacity / seconds
+  end
+  tokens[i] = string.format('%.6f', left)
 end
 table.insert(tokens, 1, allowed)
 return tokens
@@ -129,6 +133,7 @@ class Decision:
         The fields are those of draft-ietf-httpapi-ratelimit-headers-10; what all callers share is nobody's business.
         """
         policy, left = self.binding
+        left = max(0.0, left)
         full_seconds = (policy.capacity - left) / policy.per_second
         is_frozen = defects.is_on("remaining-frozen")
         own = [p for p in self.policies if not p.is_shared]
