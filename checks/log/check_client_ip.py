@@ -27,7 +27,7 @@ SUPPLY = "logs:\n  fields: {client: place.of.the.address}"
         "log that address."
     ),
     seeds=("memorai",),
-    defects=("log-proxy-address", "log-forwarded-believed"),
+    defects=("log-proxy-address", "log-forwarded-believed", "client-not-forwarded", "leftmost-forwarded-trusted"),
 )
 def check_client_ip(request_logs: RequestLogs, target: Target) -> Verdict:
     """Read the address that is logged of requests through the proxy and past it, with a forged header and without."""

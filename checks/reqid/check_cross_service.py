@@ -40,7 +40,7 @@ def check_cross_service(request_logs: RequestLogs, target: Target) -> Verdict:
     findings = []
     for asked in jobs:
         known = id_of(asked.ids[0])
-        if not any(known in entry.text for entry in view.of(asked) if entry.service in request_logs.workers):
+        if not any(known in e.text for e in view.about_requests if e.service in request_logs.workers):
             proof = Evidence(source=asked.label, text=f"answered with id {known}; in no line of {names}")
             findings.append(
                 Finding(

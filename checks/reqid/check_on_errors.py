@@ -34,7 +34,7 @@ class ErrorLimits:
     source="claims ledger, reqid.on_errors (all responses; 401 to 500)",
     remediation="Make the request id the outermost middleware, outside validation, rate limiting and error handling.",
     seeds=("myragdb", "memorai", "brain"),
-    defects=("id-missing-on-errors",),
+    defects=("id-missing-on-errors", "limiter-outside-headers"),
 )
 def check_on_errors(responses: Responses, limited_responses: Responses, target: Target, limits: ErrorLimits) -> Verdict:
     """Look for the header of the successful answers on every answer from 400 on."""

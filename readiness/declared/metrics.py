@@ -22,6 +22,8 @@ class Metrics:
         requests: the counter of requests.
         status_label: its label that holds the status.
         system: gauges and counters of processor, memory and disk.
+        sink: the service that the application pushes numbers to; empty where it pushes none.
+        unrelated: a path that needs nothing of ``sink``; empty where ``paths.static`` is such a one.
     """
 
     path: str = DEFAULT_PATH
@@ -31,6 +33,8 @@ class Metrics:
     requests: str = ""
     status_label: str = ""
     system: tuple[str, ...] = ()
+    sink: str = ""
+    unrelated: str = ""
 
 
 def metrics_of(target: Target) -> Metrics:
@@ -44,4 +48,6 @@ def metrics_of(target: Target) -> Metrics:
         requests=raw.get("requests", ""),
         status_label=raw.get("status_label", ""),
         system=tuple(raw.get("system") or ()),
+        sink=raw.get("sink", ""),
+        unrelated=raw.get("unrelated", ""),
     )

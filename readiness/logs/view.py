@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -44,6 +45,8 @@ class View:
         self.duration_unit = declared.duration_unit
         self.entries = [Entry(line) for line in (*fact.lines, *(_extra(fact)))]
         self.about_requests = [Entry(line) for line in fact.lines]
+        #: An id that several requests have tells none of them; reqid.header judges that.
+        self._owners = Counter(id_of(value) for asked in fact.asked for value in set(asked.ids) if value)
         # Lines about requests first: of two places that a field may be at, theirs is the one.
         self.places = places_of(self.about_requests or self.entries, declared.fields)
 
@@ -51,7 +54,7 @@ class View:
         """The lines that name the request's marker or its id."""
         names = [asked.marker] if asked.marker else []
         if asked.purpose != "inbound":
-            names += [id_of(value) for value in asked.ids if value]
+            names += [known for value in asked.ids if value and self._owners[known := id_of(value)] == 1]
         return [entry for entry in self.about_requests if any(name in entry.text for name in names)]
 
     def get(self, entry: Entry, field: str) -> Any:

@@ -19,6 +19,7 @@ DEFECTS: tuple[Defect, ...] = (
     api("process-time-constant", "X-Process-Time is made up", "log.process_time"),
     api("log-proxy-address", "The proxy's address is logged as the client's", "log.client_ip", part=CLIENT),
     api("log-forwarded-believed", "Anybody's X-Forwarded-For is logged as the client", "log.client_ip", part=CLIENT),
+    api("usage-waits-for-redis", "Every request waits until Redis has counted it", "log.metrics_nonblocking"),
     api("log-file-unbounded", "The log file never rotates", "log.rotation"),
     api("error-file-has-everything", "The error log file holds every line", "log.error_file"),
 )

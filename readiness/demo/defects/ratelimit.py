@@ -22,8 +22,8 @@ DEFECTS: tuple[Defect, ...] = tuple(
             "All anonymous callers are counted as one",
             ["ratelimit.per_ip", "ratelimit.behind_proxy"],
         ),
-        ("client-not-forwarded", "All clients are counted as the proxy", ["ratelimit.behind_proxy"]),
-        ("leftmost-forwarded-trusted", "The client says itself from where it comes", ["ratelimit.spoof_resistant"]),
+        ("client-not-forwarded", "All clients are counted as the proxy", ["ratelimit.behind_proxy", "log.client_ip"]),
+        ("leftmost-forwarded-trusted", "The client says itself from where it comes", ["ratelimit.spoof_resistant", "log.client_ip"]),
         ("global-limit-ignored", "The limit over all callers is never counted", ["ratelimit.global"]),
         ("hourly-limit-ignored", "The hourly limit is never counted", ["ratelimit.hourly"]),
         ("limiter-fixed-window", "Windows of the clock in place of a token bucket", ["ratelimit.token_bucket"]),
@@ -41,7 +41,7 @@ DEFECTS: tuple[Defect, ...] = tuple(
         (
             "limiter-outside-headers",
             "The refusal passes neither the header layers nor CORS",
-            ["ratelimit.refusal_cors", "headers.on_error_responses"],
+            ["ratelimit.refusal_cors", "headers.on_error_responses", "reqid.on_errors"],
         ),
         ("static-limited", "Static files use up the visitor's allowance", ["ratelimit.exempt_paths"]),
         (

@@ -17,15 +17,17 @@ from fastapi.staticfiles import StaticFiles
 from starlette.responses import Response
 
 from . import defects, documentation, errors, probes, routes, tracking
+from .bodies import BodyLimit, JsonOnly
 from .buckets import TokenBuckets
 from .cross_origin import cross_origin
 from .database import Admin, ConfigurationRefusedError, migrate_patiently
 from .limiter import RateLimit, policies_of
 from .metrics import METRICS_PATH, Metered
-from .middleware import BodyLimit, ForwardedFrom, RequestContext
+from .middleware import ForwardedFrom, RequestContext
 from .model import ModelLoadingError
 from .resources import Resources
 from .security import SecurityHeaders
+from .usage import Counted
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -52,17 +54,17 @@ def create_app(resources: Resources) -> ASGIApp:
     settings = resources.settings
     buckets = TokenBuckets(resources.redis, policies_of(settings))
     # Innermost first. Whatever a layer answers by itself passes those listed after it, so the headers come last.
-    layers: ASGIApp = create_api(resources)
+    layers: ASGIApp = JsonOnly(create_api(resources))
     is_limited = settings.is_limited and not defects.is_on("limiter-not-mounted")
     is_limited_outside = is_limited and defects.is_on("limiter-outside-headers")
     if is_limited and not is_limited_outside:
         layers = RateLimit(layers, buckets, resources.tokens)
-    layers = BodyLimit(layers)
+    layers = BodyLimit(layers, max_bytes=settings.max_body_bytes)
     layers = cross_origin(layers, settings)
     layers = ForwardedFrom(layers, settings)
     layers = RequestContext(layers)
     # Around all that answers, so that refusals and failures count.
-    layers = Metered(layers, resources.metrics)
+    layers = Counted(Metered(layers, resources.metrics), resources.usage)
     layers = SecurityHeaders(layers, settings)
     if is_limited_outside:
         layers = ForwardedFrom(RateLimit(layers, buckets, resources.tokens), settings)
@@ -81,6 +83,7 @@ def create_api(resources: Resources) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         psutil.cpu_percent(interval=None)  # the first call only sets the mark that later ones measure from
         background = [asyncio.create_task(_prepare_schema(resources)), asyncio.create_task(_load_model(resources))]
+        background.append(asyncio.create_task(resources.usage.run()))
         yield
         for task in background:
             task.cancel()

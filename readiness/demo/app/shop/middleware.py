@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
 
 from . import defects, logs
 from .errors import error_response
@@ -20,14 +19,12 @@ if TYPE_CHECKING:
 
     from .settings import Settings
 
-__all__ = ["BodyLimit", "ForwardedFrom", "RequestContext"]
+__all__ = ["ForwardedFrom", "RequestContext"]
 
 log = structlog.get_logger(__name__)
 
 #: A caller's own request id is kept when it cannot be mistaken for anything else in a log.
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
-#: The largest body any route has a use for.
-BODY_BYTES_MAX = 64 * 1024
 #: Probers ask every few seconds; their lines would drown the others.
 UNLOGGED_PREFIX = "/health"
 
@@ -68,7 +65,10 @@ class RequestContext:
             await self._app(scope, receive, note)
         except Exception as error:
             name = type(error).__name__
-            log.exception("unhandled error", method=scope["method"], path=scope["path"], error_type=name)
+            is_traced = not defects.is_on("errors-logged-without-trace")
+            if not defects.is_on("errors-unlogged"):
+                facts = {"method": scope["method"], "path": scope["path"], "error_type": name}
+                log.exception("unhandled error", exc_info=is_traced, **facts)
             if status == 0:
                 await error_response(scope, 500)(scope, receive, note)
         finally:
@@ -103,11 +103,9 @@ class RequestContext:
 
 
 def _request_id(asked: str) -> str:
-    if defects.is_on("id-constant"):
-        return "00000000000000000000000000000001"
-    if asked and defects.is_on("id-inbound-unchecked"):
+    if REQUEST_ID.fullmatch(asked) or (asked and defects.is_on("id-inbound-unchecked")):
         return asked
-    return asked if REQUEST_ID.fullmatch(asked) else uuid.uuid4().hex
+    return uuid.UUID(int=1).hex if defects.is_on("id-constant") else uuid.uuid4().hex
 
 
 class ForwardedFrom:
@@ -137,38 +135,3 @@ def _client(forwarded_for: str) -> str:
         return ""
     hops = forwarded_for.split(",")
     return hops[0 if defects.is_on("leftmost-forwarded-trusted") else -1].strip()
-
-
-class BodyLimit:
-    """Refuses bodies above the limit: by their announced length, else as soon as they exceed it."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or answer 413."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        length = Headers(scope=scope).get("content-length", "0")
-        if length.isdecimal() and int(length) > BODY_BYTES_MAX:
-            await error_response(scope, 413, headers={"Connection": "close"})(scope, receive, send)
-            return
-        received = 0
-
-        async def count() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > BODY_BYTES_MAX:
-                raise _TooLargeError
-            return message
-
-        await self._app(scope, count, send)
-
-
-class _TooLargeError(HTTPException):
-    """The body grew beyond the limit while it was read; FastAPI passes on HTTP errors alone."""
-
-    def __init__(self) -> None:
-        super().__init__(413, headers={"Connection": "close"})

@@ -16,6 +16,7 @@ from .health import CHECK_SECONDS, DatabaseSentinel, Dependency, RedisSentinel
 from .jobs import JobQueue
 from .metrics import Metrics
 from .model import EmbeddingModel
+from .usage import Usage
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -24,6 +25,8 @@ __all__ = ["Resources", "SchemaPendingError"]
 
 #: A request waits this long for Redis; a counter is not worth more.
 REDIS_SECONDS = 0.5
+#: Nobody waits for the counts of usage.
+USAGE_SECONDS = 2.0
 
 
 class SchemaPendingError(Exception):
@@ -43,6 +46,8 @@ class Resources:
     tokens: Tokens
     queue: JobQueue
     metrics: Metrics
+    usage: Usage
+    usage_redis: Redis
     model: EmbeddingModel = field(default_factory=EmbeddingModel)
     started_monotonic: float = field(default_factory=time.monotonic)
     is_schema_ready: bool = False
@@ -52,6 +57,7 @@ class Resources:
     def of(cls, settings: Settings) -> Resources:
         """Everything for these settings."""
         redis = create_client(settings, timeout_seconds=REDIS_SECONDS)
+        usage_redis = create_client(settings, timeout_seconds=USAGE_SECONDS)
         return cls(
             settings=settings,
             engine=create_engine(settings, application="shop-api"),
@@ -62,6 +68,8 @@ class Resources:
             tokens=Tokens(settings.jwt_secret.get_secret_value()),
             queue=JobQueue(redis),
             metrics=Metrics(settings.data_path),
+            usage=Usage(usage_redis),
+            usage_redis=usage_redis,
         )
 
     @property
@@ -85,4 +93,5 @@ class Resources:
         self.passwords.close()
         await self.health_redis.aclose()
         await self.redis.aclose()
+        await self.usage_redis.aclose()
         await self.engine.dispose()
