@@ -21,7 +21,7 @@ _BCRYPT = re.compile(r"\$2[abxy]\$(\d\d)\$[./A-Za-z0-9]{53}")
 _SCRYPT_PHC = re.compile(r"\$scrypt\$([^$]*)\$")
 _SCRYPT_WERKZEUG = re.compile(r"scrypt:(\d+):(\d+):(\d+)\$")
 _PBKDF2 = re.compile(r"pbkdf2[-_:](?:sha\d+|hmac)?[$:](?:i=)?(\d+)", re.IGNORECASE)
-_CRYPT = re.compile(r"\$([156y])\$")
+_CRYPT = re.compile(r"\$([156y])\$[./A-Za-z0-9=,$]+\$[./A-Za-z0-9]{20,}")
 _CRYPT_NAMES = {"1": "md5-crypt", "5": "sha256-crypt", "6": "sha512-crypt", "y": "yescrypt"}
 _UNSALTED = ("md5", "sha1", "sha256", "sha512")
 
