@@ -5,7 +5,7 @@ from __future__ import annotations
 from readiness import Category, Evidence, Finding, Severity, Verdict, check
 from readiness.cors.answers import ORIGINS, accepts, gathered, require_told
 from readiness.cors.origins import unreal
-from readiness.facts.cors import CrossOrigin, OriginKind
+from readiness.facts.cors import CrossOrigin, CrossOriginAnswer, OriginKind
 from readiness.target import Target
 
 
@@ -26,7 +26,7 @@ def check_production_origins_real(cross_origin: CrossOrigin, target: Target) -> 
     settings = cross_origin.settings
     tried = cross_origin.of(OriginKind.LOCAL, OriginKind.PLACEHOLDER, OriginKind.FOREIGN)
     messages = [
-        (f"{answer.origin} is allowed: {unreal(answer.origin) or 'nobody configured it'}", answer)
+        (f"{answer.origin} is allowed: {_why(answer)}", answer)
         for answer in tried
         if accepts(answer)
     ]
@@ -40,3 +40,7 @@ def check_production_origins_real(cross_origin: CrossOrigin, target: Target) -> 
         target.require("origins", settings.origins, example=ORIGINS)
         require_told(tried)
     return Verdict(findings=tuple(findings), summary=f"allowed in production: {', '.join(settings.origins)}")
+
+
+def _why(answer: CrossOriginAnswer) -> str:
+    return "nobody configured it" if answer.kind is OriginKind.FOREIGN else unreal(answer.origin)

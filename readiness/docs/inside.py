@@ -14,7 +14,7 @@ _STORE_URL = re.compile(
     r"\b(?:postgres(?:ql)?(?:\+\w+)?|mysql(?:\+\w+)?|rediss?|mongodb(?:\+srv)?|amqps?)://[^\s\"']+", re.IGNORECASE
 )
 _PRIVATE = re.compile(
-    r"(?<![\d.])(?:10\.\d{1,3}|127\.\d{1,3}|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d{1,3}(?:\.\d{1,3})?(?![\d.])"
+    r"(?<![\d.])(?:10\.\d{1,3}|127\.\d{1,3}|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d{1,3}\.\d{1,3}(?![\d.])"
 )
 _SECRET_KEY = re.compile(r"password|passwd|secret|private_key|api_?key|dsn", re.IGNORECASE)
 MAX_DEPTH = 6
