@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import sentry_sdk
 from fastapi import Depends, Request
 from sentry_sdk.integrations.logging import LoggingIntegration
+from sentry_sdk.integrations.redis import RedisIntegration
 
 from . import defects
 
@@ -39,6 +40,8 @@ def configure(settings: Settings) -> None:
         traces_sample_rate=1.0 if defects.is_on("traces-all-sent") else settings.sentry_traces_sample_rate,
         # RequestContext logs what nobody foresaw; the tracker has it from the application already.
         integrations=[LoggingIntegration(event_level=None)],
+        # Keys in Redis are made of tokens, and it would send each command with its key.
+        disabled_integrations=[] if is_open else [RedisIntegration()],
         send_default_pii=is_open,
         include_local_variables=is_open,
         max_request_body_size="medium" if is_open else "never",
