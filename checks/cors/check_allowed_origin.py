@@ -64,7 +64,7 @@ def _unvaried(fact: CrossOrigin) -> Iterator[tuple[CrossOriginAnswer, str]]:
 
     Answers to OPTIONS are never kept by caches (RFC 9110, 9.3.7), and ``no-store`` is kept by none.
     """
-    plain = [answer for answer in fact.answers if not answer.is_preflight and is_told(answer)]
+    plain = [answer for answer in (*fact.answers, *fact.kept) if not answer.is_preflight and is_told(answer)]
     for answer in plain:
         said = answer.all("access-control-allow-origin")
         others = [a.all("access-control-allow-origin") for a in plain if (a.entry, a.url) == (answer.entry, answer.url)]

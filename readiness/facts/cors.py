@@ -101,10 +101,12 @@ class CrossOrigin:
 
     Attributes:
         answers: in the order asked.
+        kept: answers to a static path, which caches keep; everybody may read such files, so only ``Vary`` is judged there.
         settings: where the allowed origins are set.
     """
 
     answers: tuple[CrossOriginAnswer, ...] = ()
+    kept: tuple[CrossOriginAnswer, ...] = ()
     settings: OriginSettings = OriginSettings()
 
     def of(self, *kinds: OriginKind) -> tuple[CrossOriginAnswer, ...]:

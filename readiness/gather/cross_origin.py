@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from readiness.check import Impact
 from readiness.cors.origins import DEVELOPER, INVENTED, PLACEHOLDERS, STRANGER, look_alikes, settings_of, written
 from readiness.declared.cors import cors_of
-from readiness.facts.cors import CrossOrigin, OriginKind, OriginSettings
+from readiness.facts.cors import CrossOrigin, CrossOriginAnswer, OriginKind, OriginSettings
 from readiness.gather import gatherer
 from readiness.gather.cross_origin_asking import ask, asked_request
 from readiness.gather.own_user import environment_of, own_user
@@ -33,14 +33,15 @@ def cross_origin(target: Target, stack: Stack, http: HttpClient) -> CrossOrigin:
     settings = _settings(target, stack)
     headers = _headers(target, stack, http)
     request = asked_request(target)
-    answers = list(ask(http, target.entries, request, _origins(settings), headers=headers, with_cookie=WITH_COOKIE))
+    answers = tuple(ask(http, target.entries, request, _origins(settings), headers=headers, with_cookie=WITH_COOKIE))
+    kept: tuple[CrossOriginAnswer, ...] = ()
     # An answer that caches may keep shows what has to vary; API answers often forbid to be kept.
     if target.paths.static is not None and target.paths.static.method == "GET":
         allowed = [(kind, origin) for kind, origin in _origins(settings) if kind is OriginKind.ALLOWED][:1]
         asked = [*allowed, (OriginKind.FOREIGN, STRANGER)] if allowed else []
-        kept = ask(http, target.entries, target.paths.static, asked, headers={})
-        answers += [answer for answer in kept if not answer.is_preflight]
-    return CrossOrigin(answers=tuple(answers), settings=settings)
+        static = ask(http, target.entries, target.paths.static, asked, headers={})
+        kept = tuple(answer for answer in static if not answer.is_preflight)
+    return CrossOrigin(answers=answers, kept=kept, settings=settings)
 
 
 @gatherer(impact=Impact.DISRUPTS, at_most_seconds=300)
