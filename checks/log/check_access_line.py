@@ -80,10 +80,8 @@ def _told(view: View, asked: Asked, entries: list[Entry]) -> dict[str, bool]:
 
 def _seconds(view: View, entry: Entry) -> tuple[float, ...]:
     """What the duration in a line may mean, in seconds."""
-    place = view.places["seconds"]
-    if place is None or entry.get(place) is None:
-        return ()
-    return seconds_in(entry.get(place), duration_units(place, view.duration_unit))
+    place = view.places.of(entry, "seconds")
+    return () if place is None else seconds_in(entry.get(place), duration_units(place, view.duration_unit))
 
 
 def _untrue(view: View, lines: dict[Asked, list[Entry]], fact: RequestLogs, limits: AccessLimits) -> Iterator[Finding]:

@@ -63,8 +63,8 @@ def _judge(file: LogFile) -> Iterator[Finding]:
     others = {level: count for level, count in file.levels.items() if not _is_error(level)}
     if others:
         lines = [Line(line.text) for line in file.lines]
-        place = places_of(lines, {})["level"]
-        quiet = [entry for line in file.lines if not _is_error(str((entry := Entry(line)).get(place)))]
+        places = places_of(lines, {})
+        quiet = [entry for line in file.lines if not _is_error(str(places.get(entry := Entry(line), "level")))]
         shown = ", ".join(f"{level}: {count}" for level, count in others.items())
         proof = tuple(entry.evidence for entry in quiet[:MAX_EVIDENCE])
         yield Finding(message=f"{file.path} also holds lines that are no errors ({shown})", evidence=proof)

@@ -41,14 +41,14 @@ def check_iso8601(request_logs: RequestLogs, target: Target, limits: TimeLimits)
     if place is None:
         message = "no line has a field for its time"
         return Verdict(findings=(Finding(message=message, evidence=(parsed[0].evidence,)),))
-    bare = [e for e in parsed if instant(e.get(place)) is None]
-    local = [e for e in parsed if (found := instant(e.get(place))) is not None and found.tzinfo is None]
+    bare = [e for e in parsed if instant(view.get(e, "time")) is None]
+    local = [e for e in parsed if (found := instant(view.get(e, "time"))) is not None and found.tzinfo is None]
     findings = []
     if bare:
         findings.append(_finding(f"{len(bare)} of {len(parsed)} lines have no ISO 8601 time in {place!r}", bare))
     if local:
         findings.append(_finding(f"{len(local)} of {len(parsed)} lines have a local time without offset", local))
-    findings += _wrong(view, request_logs, place, limits)
+    findings += _wrong(view, request_logs, limits)
     measured = (Measurement(name="lines judged", value=len(parsed), unit="count"),)
     return Verdict(findings=tuple(findings), measured=measured, summary=f"{len(parsed)} lines, times in {place!r}")
 
@@ -57,11 +57,11 @@ def _finding(message: str, entries: list[Entry]) -> Finding:
     return Finding(message=message, evidence=tuple(entry.evidence for entry in entries[:MAX_EVIDENCE]))
 
 
-def _wrong(view: View, fact: RequestLogs, place: str, limits: TimeLimits) -> Iterator[Finding]:
+def _wrong(view: View, fact: RequestLogs, limits: TimeLimits) -> Iterator[Finding]:
     """Lines whose time is another than that of their request, by the clock of the same machine."""
     for asked in fact.of("marker", "ok"):
         for entry in view.of(asked):
-            written = instant(entry.get(place))
+            written = instant(view.get(entry, "time"))
             if written is None or written.tzinfo is None:
                 continue
             after = written.timestamp() - asked.began

@@ -35,7 +35,7 @@ def check_json(request_logs: RequestLogs, target: Target) -> Verdict:
     """Judge every line since the first request, an unhandled error's among them."""
     view = view_of(request_logs, target)
     findings = [*_text(view, request_logs), *_keys(view, target)]
-    errors = [entry for asked in request_logs.of("error") for entry in view.of(asked)]
+    errors = [entry for asked in request_logs.of("error") for entry in view.of(asked) or view.by_path(asked)]
     findings += _types(errors, view, target)
     total = sum(kinds.get("json", 0) for kinds in request_logs.counts.values())
     if not findings and not errors and "paths.error" not in target.declined:
@@ -68,7 +68,7 @@ def _keys(view: View, target: Target) -> Iterator[Finding]:
             text = f"no line has a field for its {name}; declare what it is called:\n{SUPPLY}"
             yield Finding(message=text.splitlines()[0], evidence=(parsed[0].evidence,))
             continue
-        bare = [entry for entry in parsed if entry.get(place) is None]
+        bare = [entry for entry in parsed if view.get(entry, name) is None]
         if bare:
             source = "declared" if name in declared else "usual"
             proof = tuple(entry.evidence for entry in bare[:2])

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from readiness import Category, Evidence, Finding, Inconclusive, NotApplicable, Severity, Verdict, check
 from readiness.facts.logs import Asked, RequestLogs
 from readiness.logs.values import Level, level_named
-from readiness.logs.view import Entry, View, view_of
+from readiness.logs.view import Entry, view_of
 from readiness.target import Target
 
 FIRST_NOT_SUCCESS, FIRST_CLIENT_ERROR, FIRST_SERVER_ERROR = 300, 400, 500
@@ -34,7 +32,8 @@ def check_level_by_status(request_logs: RequestLogs, target: Target) -> Verdict:
         if wanted is None:
             continue
         name, levels = wanted
-        lines = view.access(asked) or _by_path(view, asked)
+        same = [e for e in view.by_path(asked) if str(view.get(e, "status")) == str(asked.status)]
+        lines = view.access(asked) or same
         found = [(entry, level) for entry in lines if (level := level_named(view.get(entry, "level"))) is not None]
         if not found:
             continue
@@ -63,14 +62,6 @@ def _wanted(status: int) -> tuple[str, tuple[Level, ...]] | None:
         return "4xx", (Level.WARNING,)
     # A second line at debug is a matter of log.level_production.
     return ("2xx", (Level.INFO, Level.DEBUG)) if status < FIRST_NOT_SUCCESS else None
-
-
-def _by_path(view: View, asked: Asked) -> Iterator[Entry]:
-    """Where the answer names no id: lines of the same path with the same status, of whichever request."""
-    for entry in view.entries:
-        path = str(view.get(entry, "path") or "").partition("?")[0]
-        if path == asked.path and str(view.get(entry, "status")) == str(asked.status):
-            yield entry
 
 
 def _finding(asked: Asked, entry: Entry, level: Level, levels: tuple[Level, ...]) -> Finding:

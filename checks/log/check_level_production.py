@@ -28,9 +28,8 @@ _TEXT_LEVEL = re.compile(r"^[^a-z]{0,60}\b(DEBUG|TRACE|INFO|WARN(?:ING)?|ERROR|C
 def check_level_production(request_logs: RequestLogs, target: Target) -> Verdict:
     """Judge the levels of all lines since the first request."""
     view = view_of(request_logs, target)
-    place = view.places["level"]
     levels = {name: count for name, count in request_logs.levels.items() if _level(name) is not None}
-    levelled = [entry for entry in view.entries if level_named(entry.get(place)) is not None]
+    levelled = [entry for entry in view.entries if level_named(view.get(entry, "level")) is not None]
     texts = [
         (entry, match[1]) for entry in view.entries if entry.places is None and (match := _TEXT_LEVEL.match(entry.text))
     ]
@@ -40,7 +39,7 @@ def check_level_production(request_logs: RequestLogs, target: Target) -> Verdict
                 "no line names a level that is known", supply="logs:\n  fields: {level: place.of.the.level}"
             )
         raise NotApplicable("no line names a level")
-    loud = [entry for entry in levelled if level_named(entry.get(place)) is Level.DEBUG]
+    loud = [entry for entry in levelled if level_named(view.get(entry, "level")) is Level.DEBUG]
     loud += [entry for entry, word in texts if word in {"DEBUG", "TRACE"}]
     count = max(sum(n for name, n in levels.items() if _level(name) is Level.DEBUG), len(loud))
     shown = ", ".join(f"{name}: {number}" for name, number in sorted(levels.items()))

@@ -44,11 +44,9 @@ def check_in_logs(request_logs: RequestLogs, target: Target) -> Verdict:
 
 
 def _ids(view: View, asked: Asked, entry: Entry) -> str:
-    """The id in a line: in its field, else the answer's own where the line repeats it."""
-    value = view.get(entry, "request_id")
-    if value not in {None, ""}:
-        return id_of(str(value))
-    return next((id_of(known) for known in asked.ids if known and id_of(known) in entry.text), "")
+    """The id in a line: its answer's own where the line repeats it, else what is in the field."""
+    own = next((id_of(known) for known in asked.ids if known and id_of(known) in entry.text), "")
+    return own or id_of(str(view.get(entry, "request_id") or ""))
 
 
 def _bare(view: View, named: dict[Asked, list[Entry]]) -> Iterator[Finding]:

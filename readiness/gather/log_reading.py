@@ -12,7 +12,7 @@ from typing import Any
 from readiness.declared.logs import LogFileDeclared, logs_of
 from readiness.exceptions import StackError, UnsupportedError
 from readiness.facts.logs import Leak, LogFile, LogLine, RequestLogs
-from readiness.logs.fields import Line, places_of
+from readiness.logs.fields import Line, Places, places_of
 from readiness.logs.ids import id_of
 from readiness.logs.spellings import spellings
 from readiness.runtime import Stack
@@ -68,7 +68,7 @@ def sorted_out(
         for line in lines:
             kind = "text" if line.places is None else "json"
             kinds[kind] += 1
-            level = line.get(places["level"])
+            level = places.get(line, "level")
             if level is not None:
                 levels[str(level)[:20]] += 1
             kept = LogLine(service=service, text=shortened(_masked(line.text, secrets)))
@@ -76,7 +76,7 @@ def sorted_out(
                 strange.append(kept)
             if any(name in line.text for name in names):
                 about.append(kept)
-            elif paths.get(path := _path(line, places["path"]), 0):
+            elif paths.get(path := _path(line, places), 0):
                 # Where lines carry no id: some of those about the same path, by whomever it was asked for.
                 paths[path] -= 1
                 about.append(kept)
@@ -93,8 +93,8 @@ def sorted_out(
     )
 
 
-def _path(line: Line, place: str | None) -> str:
-    return str(line.get(place) or "").partition("?")[0]
+def _path(line: Line, places: Places) -> str:
+    return str(places.get(line, "path") or "").partition("?")[0]
 
 
 def leaks_in(texts: Mapping[str, str], files: Iterable[LogFile], secrets: Mapping[str, str]) -> tuple[Leak, ...]:
@@ -142,7 +142,7 @@ def _file(declared: LogFileDeclared, stack: Stack) -> LogFile:
         return dataclasses.replace(seen, problem=str(error)[:300])
     lines = [Line(text) for text in _lines(tail.output)]
     places = places_of(lines, {})
-    levels = Counter(str(level)[:20] for line in lines if (level := line.get(places["level"])) is not None)
+    levels = Counter(str(level)[:20] for line in lines if (level := places.get(line, "level")) is not None)
     return dataclasses.replace(
         seen,
         size_bytes=sizes.pop(name),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 __all__ = ["USUAL", "Line", "Places", "flat", "parsed", "places_of"]
@@ -52,14 +52,22 @@ class Line:
 
 
 class Places:
-    """Where things are in the lines; None where neither declared nor found."""
+    """Where things are in the lines: the surest place first, none where neither declared nor found."""
 
-    def __init__(self, found: Mapping[str, str | None]) -> None:
+    def __init__(self, found: Mapping[str, tuple[str, ...]]) -> None:
         self._found = found
 
     def __getitem__(self, name: str) -> str | None:
-        """The place of one of :data:`USUAL`."""
-        return self._found[name]
+        """The surest place of one of :data:`USUAL`."""
+        return next(iter(self._found[name]), None)
+
+    def of(self, line: Line, name: str) -> str | None:
+        """The place in this line; services, and libraries inside one, may call one thing differently."""
+        return next((place for place in self._found[name] if line.get(place) is not None), None)
+
+    def get(self, line: Line, name: str) -> Any:
+        """What the line says there, or None."""
+        return line.get(self.of(line, name))
 
 
 def parsed(text: str) -> dict[str, Any] | None:
@@ -89,21 +97,21 @@ def flat(value: Any) -> dict[str, Any]:
 
 
 def places_of(lines: Iterable[Line], declared: Mapping[str, str]) -> Places:
-    """Where each thing of :data:`USUAL` is: as declared, else the surest usual name that the lines have.
+    """Where each thing of :data:`USUAL` is: as declared, else at the usual names that the lines have.
 
-    Among places of one name the one that most lines have wins, then the shallowest.
+    A surer name comes first; among places of one name the one that most lines have, then the shallowest.
     """
     seen = Counter(place for line in lines for place in line.places or ())
-    return Places({name: declared.get(name) or _learnt(names, seen) for name, names in USUAL.items()})
+    return Places(
+        {name: (declared[name],) if name in declared else tuple(_learnt(names, seen)) for name, names in USUAL.items()}
+    )
 
 
-def _learnt(names: Iterable[str], seen: Counter[str]) -> str | None:
+def _learnt(names: Iterable[str], seen: Counter[str]) -> Iterator[str]:
     for name in names:
         wanted = _plain(name).split(".")
         fitting = [place for place in seen if _plain(place).split(".")[-len(wanted) :] == wanted]
-        if fitting:
-            return min(fitting, key=lambda place: (-seen[place], place.count("."), place))
-    return None
+        yield from sorted(fitting, key=lambda place: (-seen[place], place.count("."), place))
 
 
 def _plain(name: str) -> str:

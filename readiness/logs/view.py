@@ -59,7 +59,11 @@ class View:
 
     def get(self, entry: Entry, field: str) -> Any:
         """What the line says of one of the usual fields, or None."""
-        return entry.get(self.places[field])
+        return self.places.get(entry, field)
+
+    def by_path(self, asked: Asked) -> list[Entry]:
+        """Lines of the same path, of whichever request: for answers whose id is missing, or names no request alone."""
+        return [e for e in self.about_requests if str(self.get(e, "path") or "").partition("?")[0] == asked.path]
 
     def access(self, asked: Asked) -> list[Entry]:
         """The lines that tell the request's status: in the status field, else anywhere in a line of text."""
