@@ -15,6 +15,7 @@ from typing import Any
 from readiness.verdict import Inconclusive, NotApplicable
 
 __all__ = [
+    "EVERY_SERVICE",
     "Build",
     "Compose",
     "Discovery",
@@ -32,6 +33,10 @@ __all__ = [
     "Target",
     "Waiver",
 ]
+
+
+#: In place of a service's name; no service can have it.
+EVERY_SERVICE = "*"
 
 
 class Role(enum.StrEnum):
@@ -306,6 +311,7 @@ class Target:
     Attributes:
         folder: the owner's folder, absolute; everything relative is relative to it.
         file: ``readiness.yaml`` where there is one.
+        egress: services of the copy that may reach beyond this machine; :data:`EVERY_SERVICE` where all may.
         service: the service under audit.
         entries: where requests enter, the public one first.
         security_headers: header -> exact value that the owner states, compared as stated.
@@ -326,6 +332,7 @@ class Target:
     provide: tuple[Provide, ...] = ()
     environment: dict[str, dict[str, str]] = field(default_factory=dict)
     deadlines: dict[str, float] = field(default_factory=dict)
+    egress: tuple[str, ...] = ()
     service: str | None = None
     entries: tuple[Entry, ...] = ()
     roles: dict[Role, tuple[str, ...]] = field(default_factory=dict)
@@ -347,6 +354,11 @@ class Target:
     def services_of(self, role: Role) -> tuple[str, ...]:
         """The services with this role, possibly none."""
         return self.roles.get(role, ())
+
+    @property
+    def has_open_egress(self) -> bool:
+        """Whether every service of a copy may reach beyond this machine."""
+        return EVERY_SERVICE in self.egress
 
     @property
     def steady_request(self) -> Request:

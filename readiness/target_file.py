@@ -20,6 +20,7 @@ from readiness.exceptions import ConfigError
 from readiness.facts.model import StackModel
 from readiness.schema_file import did_you_mean, validate
 from readiness.target import (
+    EVERY_SERVICE,
     Build,
     Compose,
     Discovery,
@@ -251,8 +252,15 @@ def _mentions(data: Any) -> Iterator[tuple[Keys, str]]:
                 yield at, name
     if "service" in data:
         yield ("service",), data["service"]
+    yield from _let_out(data.get("egress"))
     for section in ("entry", "setup", "paths", "probes", "error_path", *_EXTRA):
         yield from _services_below(data.get(section), (section,))
+
+
+def _let_out(egress: Any) -> Iterator[tuple[Keys, str]]:
+    """The services that a list under ``egress`` names; a word there is no service."""
+    for position, name in enumerate(egress if isinstance(egress, list) else ()):
+        yield ("egress", position), name
 
 
 def _services_below(value: Any, keys: Keys) -> Iterator[tuple[Keys, str]]:
@@ -332,6 +340,7 @@ class _Reader:
             provide=tuple(Provide(store=store, env=how["env"]) for store, how in (data.get("provide") or {}).items()),
             environment=_texts_by_service(data.get("environment")),
             deadlines={service: float(seconds) for service, seconds in (data.get("deadlines") or {}).items()},
+            egress=self._egress(),
             service=data.get("service"),
             entries=self._entries(),
             roles=self._roles(),
@@ -511,6 +520,12 @@ class _Reader:
             },
             environment=_texts(raw.get("environment")),
         )
+
+    def _egress(self) -> tuple[str, ...]:
+        raw = self.document.data.get("egress", "closed")
+        if isinstance(raw, str):
+            return (EVERY_SERVICE,) if raw == "open" else ()
+        return tuple(raw)
 
     def _entries(self) -> tuple[Entry, ...]:
         raw = self.document.data.get("entry")

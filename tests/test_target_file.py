@@ -12,7 +12,7 @@ from readiness.exceptions import ConfigError
 from readiness.facts._codec import decode, encode
 from readiness.facts.model import ServiceModel, StackModel
 from readiness.schema_file import MAX_PROBLEMS, load_schema
-from readiness.target import ProbeKind, Role, Target
+from readiness.target import EVERY_SERVICE, ProbeKind, Role, Target
 from readiness.target_file import check_against_model, compose_text, find_target, load_target
 from readiness.waiver import REASONS
 
@@ -33,8 +33,19 @@ service: api
 openapi: openapi.json
 access: {public: ["GET /items*", /health], admin: [/admin/users], requests: [{path: /orders/7, as: user}]}
 cors: {}
-validation: {}
-errors: {}
+validation:
+  request: {method: POST, path: /embed, json: {text: hello}, as: user}
+  max_body_bytes: 10485760
+  content_types: [application/json, application/merge-patch+json]
+  batch: {request: {method: POST, path: /embed, json: {texts: [hello]}}, at: texts, items: 32}
+  input: {request: {method: POST, path: /embed, json: {text: hello}}, at: data.text, characters: 10000}
+  env: {max_body_bytes: MAX_BODY}
+errors:
+  code: error.code
+  message: error.message
+  request_id: error.request_id
+  needs: {db: /items, cache: {method: POST, path: /jobs, json: {}, as: user}}
+  logged: [request_id, method, path, trace, user]
 request_id: {}
 process_time: {}
 logs: {}
@@ -126,6 +137,28 @@ def _refused(folder: Path, text: str) -> ConfigError:
 
 def _line(text: str, part: str) -> int:
     return text[: text.index(part)].count("\n") + 1
+
+
+@pytest.mark.parametrize(
+    ("line", "egress"),
+    [("name: x", ()), ("egress: closed", ()), ("egress: open", (EVERY_SERVICE,)), ("egress: [worker]", ("worker",))],
+)
+def test_a_copy_stays_on_this_machine_unless_the_owner_says_otherwise(
+    folder: Path, line: str, egress: tuple[str, ...]
+) -> None:
+    target = _load(folder, f"{line}\n")
+    assert target.egress == egress
+    assert target.has_open_egress is (egress == (EVERY_SERVICE,))
+
+
+@pytest.mark.parametrize("value", ["worker", "[]", "none", "true", "{api: open}"])
+def test_egress_is_a_list_of_services_or_one_of_two_words(folder: Path, value: str) -> None:
+    assert "egress" in str(_refused(folder, f"egress: {value}\n"))
+
+
+def test_egress_names_services_of_the_stack(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="did you mean `worker`"):
+        check_against_model(_load(folder, "egress: [api, wroker]\n"), MODEL)
 
 
 def test_the_whole_declaration_is_read(folder: Path) -> None:
