@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
 from readiness import Category, Evidence, Finding, Inconclusive, NotApplicable, Severity, Verdict, check
 from readiness.facts.http import Responses, StatusClass
-from readiness.facts.limiter import DeployedLimit
+from readiness.facts.limiter import TOO_MANY, DeployedLimit
 
 
 @check(
@@ -27,9 +25,7 @@ def check_off_in_development(deployed_limit: DeployedLimit, development_response
     if deployed_limit.phase.refused == 0:
         raise NotApplicable("premise failed: production refuses nothing either, which ratelimit.enforced judges")
     refusals = [
-        e
-        for e in development_responses.exchanges
-        if e.purpose is StatusClass.TOO_MANY and e.status == HTTPStatus.TOO_MANY_REQUESTS
+        e for e in development_responses.exchanges if e.purpose is StatusClass.TOO_MANY and e.status == TOO_MANY
     ]
     if refusals:
         proof = Evidence(source=refusals[0].label, text=refusals[0].body[:300])
