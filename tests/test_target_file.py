@@ -260,6 +260,14 @@ def test_declined_sections_are_found_under_the_name_that_checks_use(folder: Path
     }
 
 
+def test_what_is_none_inside_a_section_is_left_out_of_it(folder: Path) -> None:
+    text = "access: {public: [/health], admin: none}\nmetrics: {system: none}\n"
+    target = _load(folder, text + "why: {access.admin: all are equal, metrics.system: the host tells}\n")
+    assert target.extra["access"] == {"public": ["/health"]}
+    assert target.extra["metrics"] == {}
+    assert target.declined["access.admin"] == "all are equal"
+
+
 def test_none_without_a_reason_says_how_to_write_it(folder: Path) -> None:
     error = _refused(folder, "name: x\nlogin: none\n")
     assert error.line == 2

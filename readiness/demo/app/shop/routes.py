@@ -1,6 +1,8 @@
 """Pages and the API."""
 
 # Without deferred annotations: FastAPI resolves them in the module, and the login's type is made in a function.
+import itertools
+import os
 import secrets
 import uuid
 from collections.abc import AsyncIterator
@@ -9,7 +11,7 @@ from typing import Annotated, Any
 import structlog
 from fastapi import APIRouter, Cookie, Depends, Path, Query, Request, Response, Security
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_new
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -26,6 +28,8 @@ __all__ = ["router"]
 
 log = structlog.get_logger(__name__)
 
+#: Of two defects: failures that come one by one do not show them.
+FAILURES_HARMLESS = 40
 #: The prefix makes browsers insist on Secure, Path=/ and no Domain (RFC 6265bis, 4.1.3.2).
 REFRESH_COOKIE = "__Host-refresh"
 PAGE = """<!doctype html>
@@ -62,12 +66,36 @@ class Credentials(BaseModel):
     password: str = Field(min_length=8, max_length=128, examples=["a-long-passphrase"])
 
 
+def _storable(value: str) -> str:
+    """Text that the database can hold: PostgreSQL has no NUL in its texts."""
+    if "\x00" in value and not defects.is_on("nul-in-text"):
+        raise ValueError("must not hold the character NUL")
+    return value
+
+
+def _within(value: str) -> str:
+    if defects.is_on("input-counts-bytes") and len(value.encode()) > TEXT_CHARACTERS_MAX:
+        raise ValueError(f"must have at most {TEXT_CHARACTERS_MAX} bytes")
+    return value
+
+
+#: What one vector can stand for; a longer text is to be split by who knows where.
+TEXT_CHARACTERS_MAX = 2000
+#: As many as are worked on while a caller waits.
+BATCH_MAX = 32
+
+Line = Annotated[str, AfterValidator(_storable)]
+Passage = Annotated[
+    Line, Field(min_length=1, max_length=TEXT_CHARACTERS_MAX, examples=["lantern"]), AfterValidator(_within)
+]
+
+
 class NewItem(BaseModel):
     """An item to sell."""
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(min_length=1, max_length=120, examples=["Kettle"])
+    name: Line = Field(min_length=1, max_length=120, examples=["Kettle"])
     price_cents: int = Field(ge=0, le=100_000_000, examples=[4200])
 
 
@@ -76,7 +104,15 @@ class Text(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    text: str = Field(min_length=1, max_length=2000, examples=["lantern"])
+    text: Passage
+
+
+class Texts(BaseModel):
+    """Texts to embed, all at once."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    texts: list[Passage] = Field(min_length=1, max_length=None if defects.is_on("batch-unlimited") else BATCH_MAX)
 
 
 def router(resources: Resources) -> APIRouter:  # noqa: C901, PLR0915  # one flat list of routes, each a few lines
@@ -233,6 +269,11 @@ def router(resources: Resources) -> APIRouter:  # noqa: C901, PLR0915  # one fla
         """A text as a vector."""
         return {"embedding": resources.model.embed(text.text)}
 
+    @routes.post("/embed/batch")
+    async def embed_batch(texts: Texts) -> dict[str, Any]:
+        """Several texts as vectors, in their order."""
+        return {"embeddings": [resources.model.embed(text) for text in texts.texts]}
+
     @routes.post("/jobs", status_code=202)
     async def new_job(request: Request, user_id: UserId, text: Text) -> dict[str, Any]:
         """Have a text worked on in the background."""
@@ -290,10 +331,16 @@ def router(resources: Resources) -> APIRouter:  # noqa: C901, PLR0915  # one fla
             raise HTTPException(404)
 
     if resources.settings.error_route:
+        failures, leaked = itertools.count(), list[AsyncConnection]()
 
         @routes.get("/boom")
         async def boom() -> None:
             """Fails, so that the answer to an unforeseen error can be seen."""
+            if next(failures) > FAILURES_HARMLESS:
+                if defects.is_on("errors-end-the-process"):
+                    os._exit(1)
+                if defects.is_on("errors-leak-connections"):
+                    leaked.append(await resources.engine.connect())
             raise RuntimeError("the error route was asked for")
 
         @routes.post("/boom", include_in_schema=False)

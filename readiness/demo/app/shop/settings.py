@@ -61,6 +61,8 @@ class Settings(BaseSettings):
     rate_limit_global_per_minute: PositiveInt = 6000
     #: Server processes of this container; the usual name of the variable.
     web_concurrency: PositiveInt = 1
+    #: The largest body any route has a use for.
+    max_body_bytes: PositiveInt = 64 * 1024
     data_path: Path
     #: Where log files go beside standard output; none without it.
     log_path: Path | None = None
