@@ -81,7 +81,7 @@ _EXTRA = (
 )
 #: What may be ``none``: whole sections, and the entries of these.
 _DECLINABLE = ("login", "origins", "error_path", "limit", "security_headers", "probes", *_EXTRA)
-_DECLINABLE_INSIDE = ("paths", "probes", "roles", "validation", "variants")
+_DECLINABLE_INSIDE = ("paths", "probes", "roles", "variants", "access", "docs", "metrics", "validation")
 #: Keys of the file whose value lives under another name in Target; a check may ask for either.
 _ALIASES = {"error_path": "paths.error", "limit": "limits"}
 
@@ -369,8 +369,10 @@ class _Reader:
         return ConfigError(message, file=self.document.file, line=self.document.line_of(keys), hint=hint)
 
     def _section(self, key: str) -> Any:
-        """A section's value; None where it is absent or ``none``."""
+        """A section's value; None where it is absent or ``none``. What is ``none`` inside it is left out."""
         value = self.document.data.get(key)
+        if key in _DECLINABLE_INSIDE and isinstance(value, dict):
+            return {name: inside for name, inside in value.items() if inside != "none"}
         return None if value == "none" else value
 
     def _declined(self) -> dict[str, str]:

@@ -10,7 +10,7 @@ from readiness.docs.inside import internals, names, texts_of
 from readiness.facts.docs import ApiDocuments, ApiInfo
 from readiness.target import Target
 
-EXAMPLE = "docs:\n  info: /api   # or docs: none, with why"
+EXAMPLE = "docs:\n  info: /api   # or none, with why"
 NAMES = frozenset({"name", "title", "service", "app", "application", "app_name"})
 VERSIONS = frozenset({"version", "api_version", "app_version"})
 CAPABILITIES = frozenset({"capabilities", "features", "endpoints", "modules", "operations", "supports", "resources"})
@@ -31,7 +31,7 @@ TOO_MANY_REQUESTS, FIRST_SERVER_ERROR = 429, 500
 )
 def check_api_info(api_documents: ApiDocuments, target: Target) -> Verdict:
     """Judge the declared path, else ``/api`` where it answers with JSON."""
-    target.require("docs", value=True, example="")
+    target.require("docs.info", value=True, example="")
     answers = api_documents.info
     is_declared = bool(docs_of(target).info)
     if not is_declared and not any(isinstance(answer.data, dict) and answer.status == OK for answer in answers):

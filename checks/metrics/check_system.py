@@ -39,6 +39,7 @@ def check_system(metering: Metering, target: Target) -> Verdict:
     last = looks[-1]
     groups = machine_groups(last, declared)
     if not groups:
+        target.require("metrics.system", value=True, example="")
         raise Inconclusive(
             "no metric of processor, memory or disk was recognised",
             supply="metrics: {system: [system_cpu_percent, system_memory_percent]}",
