@@ -82,10 +82,10 @@ class Tokens:
         is_jwt: the service's own token is a JSON Web Token; ``algorithm`` and ``claims`` are then what it says.
         with_token, without_token: statuses of the right token, and of none, before the trials.
         after: status of the right token when all was over.
-        resigned: status of a token with the same claims, signed here with the declared key; None without a key.
         not_tried: kind of trial -> why some or all of it could not be tried.
-        key_names: where the default keys that were tried come from.
-        key_problem: why nothing could be signed as the service signs, or an empty text.
+        lifetimes: how long its tokens are valid, by every source that says so.
+        refresh_problem: why the refresh token could not be tried, or an empty text.
+        refreshed: status of the exchange of a refresh token; ``refreshed_works`` of the new access token.
     """
 
     problem: str = ""
@@ -96,10 +96,8 @@ class Tokens:
     with_token: int | None = None
     without_token: int | None = None
     after: int | None = None
-    resigned: int | None = None
     trials: tuple[Trial, ...] = ()
     not_tried: dict[str, str] = field(default_factory=dict)
-    key_problem: str = ""
     lifetimes: tuple[Lifetime, ...] = ()
     refresh_problem: str = ""
     refreshed: int | None = None
@@ -202,14 +200,8 @@ class StoredHash:
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Somewhere that was searched for a secret, and what was found of it.
+    """Somewhere that was searched for the password; ``where`` is ``log of api``, ``database db`` or ``Redis cache``."""
 
-    Attributes:
-        secret: what was looked for: ``password``, ``access token``, ``refresh token``.
-        where: ``log of api``, ``users in db``, ``cache``.
-    """
-
-    secret: str
     where: str
     is_found: bool = False
     detail: str = ""
@@ -223,7 +215,7 @@ class Passwords:
         problem: why nothing could be tried.
         trials: logins with a wrong password; ``before`` is the status of a right one just before.
         hashes: what the database holds.
-        searched: places that were searched for the password and for tokens.
+        searched: places that were searched for the password.
         not_searched: place -> why.
     """
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from readiness.exceptions import StackError
 from readiness.facts.http import Exchange, StatusClass
-from readiness.instruments.identity import PLAIN, Identity, log_in
+from readiness.instruments.identity import PLAIN, Identity, filled, identity_from, log_in
 from readiness.instruments.raw_http import send_raw
+from readiness.verdict import Inconclusive
 
 if TYPE_CHECKING:
     from readiness.instruments.client import HttpClient
@@ -79,8 +80,24 @@ class Asker:
     def send_bytes(self, request: Request, headers: Mapping[str, str], *, entry: Entry) -> tuple[int | None, str]:
         """Status, or why there is none, for headers that no library sends."""
         lines = tuple(headers.items())
-        answer = send_raw(self.stack, entry, method=request.method, path=request.path, headers=lines)
-        return answer.status, answer.error or ""
+        while True:
+            answer = send_raw(self.stack, entry, method=request.method, path=request.path, headers=lines)
+            if not self.wait(answer.status, next(iter(answer.all("retry-after")), "")):
+                return answer.status, answer.error or ""
+
+    def sent_login(self, user: Mapping[str, str]) -> tuple[int | None, Identity | None]:
+        """The status of a login, and who it makes its caller; nobody where it was refused.
+
+        A page with the form on it again, under the status of a success, is a refusal too: it identifies nobody.
+        """
+        login = self.target.login
+        assert login is not None  # noqa: S101  # callers have looked
+        assert login.request is not None  # noqa: S101
+        answer = self.send(filled(login.request, user))
+        try:
+            return answer.status, identity_from(answer, login, login.request, user)
+        except Inconclusive:
+            return answer.status, None
 
     def log_in(self, user: Mapping[str, str] | None, *, register: bool = True) -> Identity:
         """Become ``user``.
@@ -95,11 +112,10 @@ class Asker:
         patient = cast("HttpClient", _Patient(self, self._http))
         return log_in(patient, self.entry, login, environment=self.environment, user=user)
 
-    def wait(self, exchange: Exchange) -> bool:
-        """Whether it is worth asking again, after the wait that a limiter asks for."""
-        if exchange.status != HTTPStatus.TOO_MANY_REQUESTS or self._patience_seconds <= 0:
+    def wait(self, status: int | None, said: str) -> bool:
+        """Whether it is worth asking again, after the wait that a limiter asks for in ``Retry-After``."""
+        if status != HTTPStatus.TOO_MANY_REQUESTS or self._patience_seconds <= 0:
             return False
-        said = exchange.first("retry-after") or ""
         seconds = float(said[:9]) + 1 if said.isascii() and said.isdigit() else UNTOLD_WAIT_SECONDS
         seconds = min(seconds, self._patience_seconds)
         self._patience_seconds -= seconds
@@ -117,7 +133,7 @@ class Asker:
 
     def _patiently(self, ask: Callable[[], Exchange]) -> Exchange:
         answer = ask()
-        while self.wait(answer):
+        while self.wait(answer.status, answer.first("retry-after") or ""):
             answer = ask()
         return answer
 
@@ -130,6 +146,6 @@ class _Patient:
 
     def send(self, *arguments: Any, **options: Any) -> Exchange:
         answer = self._http.send(*arguments, **options)
-        while self._asker.wait(answer):
+        while self._asker.wait(answer.status, answer.first("retry-after") or ""):
             answer = self._http.send(*arguments, **options)
         return answer

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 
 from readiness.facts.auth import Passwords, Place, Trial, TrialKind
 from readiness.gather.auth_asking import Asker, shown, user_named
 from readiness.gather.auth_stores import search_database, search_logs, search_redis
+from readiness.gather.auth_tokens import private_request
 from readiness.instruments.identity import filled
-from readiness.target import Request
+from readiness.target import Login, Request
 from readiness.verdict import Inconclusive
 
 __all__ = ["try_passwords"]
@@ -32,29 +34,21 @@ def try_passwords(asker: Asker) -> Passwords:
         return Passwords(problem="login.users is not declared")
     password = user["password"]
     try:
-        identity = asker.log_in(user)
+        asker.log_in(user)
     except Inconclusive as reason:
         return Passwords(problem=reason.reason)
-    trials = list(
-        _wrong(asker, login.request, user, dict(_variants(password)), asked=shown(login.request, asker.entry))
-    )
+    private = private_request(asker.target)
+    attempts = _Attempts(asker, login.request, private)
+    trials = list(attempts.wrong(user, dict(_variants(password))))
     not_tried: list[str] = []
-    trials += _long(asker, login.request, not_tried)
+    trials += _long(attempts, login, not_tried)
     missed: dict[str, str] = {}
     found: list[Place] = []
     places, hashes = search_database(asker, name=user["name"], password=password, missed=missed)
-    wanted = {"password": password} if len(password) >= LEAST_CANARY else {}
-    tokens = {"access token": identity.token, "refresh token": identity.refresh_token}
-    tokens |= {
-        f"cookie {pair.partition('=')[0]}": pair.partition("=")[2] for pair in identity.cookies.split("; ") if pair
-    }
-    if wanted:
-        found += places
-        found += search_redis(asker, wanted, missed)
+    if len(password) >= LEAST_CANARY:
+        found += (*places, *search_redis(asker, password, missed), *search_logs(asker, password, missed))
     else:
         missed["password"] = f"it has fewer than {LEAST_CANARY} characters, which occur by chance"
-    long_enough = {words: text for words, text in tokens.items() if len(text) >= LEAST_CANARY}
-    found += search_logs(asker, {**wanted, **long_enough}, missed)
     return Passwords(
         trials=tuple(trials), not_tried=tuple(not_tried), hashes=hashes, searched=tuple(found), not_searched=missed
     )
@@ -69,36 +63,43 @@ def _variants(password: str) -> Iterator[tuple[str, str]]:
     yield "the password in other case", password.swapcase()
 
 
-def _wrong(
-    asker: Asker, request: Request, user: Mapping[str, str], variants: Mapping[str, str], *, asked: str
-) -> Iterator[Trial]:
-    """Before each a right one: it takes back what the service may count, and shows that nobody is locked out."""
-    for words, password in variants.items():
-        before = asker.send(filled(request, user)).status
-        answer = asker.send(filled(request, {**user, "password": password}))
-        yield Trial(
-            kind=TrialKind.PASSWORD,
-            name=words,
-            request=asked,
-            status=answer.status,
-            error=(answer.error or "")[:200],
-            before=before,
-        )
+class _Attempts:
+    """Logins with right and wrong passwords."""
+
+    def __init__(self, asker: Asker, request: Request, private: Request | None) -> None:
+        self.asker = asker
+        self._private = private
+        self._shown = shown(request, asker.entry)
+
+    def wrong(self, user: Mapping[str, str], variants: Mapping[str, str]) -> Iterator[Trial]:
+        """Before each a right one: it takes back what the service may count, and shows that nobody is locked out."""
+        for words, password in variants.items():
+            before = self._status(user)
+            status = self._status({**user, "password": password})
+            yield Trial(kind=TrialKind.PASSWORD, name=words, request=self._shown, status=status, before=before)
+
+    def _status(self, user: Mapping[str, str]) -> int | None:
+        """200 where the login lets in: what it gives opens what only users may ask. Else how it was refused."""
+        status, identity = self.asker.sent_login(user)
+        if identity is None:
+            is_success = status is not None and status < HTTPStatus.BAD_REQUEST
+            return HTTPStatus.UNAUTHORIZED.value if is_success else status
+        if self._private is None:
+            return HTTPStatus.OK.value
+        return self.asker.send(self._private, identity.headers).status
 
 
-def _long(asker: Asker, request: Request, not_tried: list[str]) -> Iterator[Trial]:
+def _long(attempts: _Attempts, login: Login, not_tried: list[str]) -> Iterator[Trial]:
     """Two passwords that differ behind the 72nd byte."""
-    login = asker.target.login
     words = "a password that differs behind its 72nd byte"
-    if login is None or login.register is None:
+    if login.register is None:
         not_tried.append(f"{words}: nobody can register")
         return
     right = f"Qx7-{secrets.token_hex(34)}-zR-"  # 76 bytes
     user = user_named(login, "auth-long", password=right)
     assert user is not None  # noqa: S101  # there is a register request, so there is a user
-    registered = asker.send(filled(login.register, user)).status
-    if registered is None or registered >= 400:  # noqa: PLR2004  # refused: too long for this service, and it says so
+    registered = attempts.asker.send(filled(login.register, user)).status
+    if registered is None or registered >= HTTPStatus.BAD_REQUEST:  # too long for this service, and it says so
         not_tried.append(f"{words}: registering with 76 bytes is answered with {registered}")
         return
-    wrong = {words: right[:BCRYPT_BYTES] + "fail"}
-    yield from _wrong(asker, request, user, wrong, asked=shown(request, asker.entry))
+    yield from attempts.wrong(user, {words: right[:BCRYPT_BYTES] + "fail"})

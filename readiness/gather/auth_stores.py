@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ TABLES_AT_ONCE = 40
 MAX_ROWS = 5
 MAX_ROW_CHARS = 4_000
 MAX_LOG_LINES = 20_000
+#: Below the tolerance of five seconds with which a lifetime is judged.
+FRESH_SECONDS = 4.0
 #: Keys that a Redis of a throw-away copy holds; a script that walks more would hold up the service.
 MAX_KEYS = 20_000
 
@@ -86,9 +89,7 @@ def search_database(
             missed[f"database {service}"] = f"only PostgreSQL can be read, and it could not be: {error}"[:300]
             continue
         spots = sorted({f"{table}.{column}" for table, row in rows for column, text in row.items() if password in text})
-        places.append(
-            Place(secret="password", where=f"database {service}", is_found=bool(spots), detail=", ".join(spots)[:300])  # noqa: S106
-        )
+        places.append(Place(where=f"database {service}", is_found=bool(spots), detail=", ".join(spots)[:300]))
         hashes += _hashes(asker, rows, name=name, password=password)
     return tuple(places), tuple(_unique(hashes))
 
@@ -161,38 +162,41 @@ def _find_in_redis(asker: Asker, service: str, text: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def search_redis(asker: Asker, secrets: Mapping[str, str], missed: dict[str, str]) -> Iterator[Place]:
-    """Whether a key or value of a Redis holds one of the secrets."""
+def search_redis(asker: Asker, password: str, missed: dict[str, str]) -> Iterator[Place]:
+    """Whether a key or value of a Redis holds the password."""
     for service in _stores(asker, Role.REDIS):
-        for words, text in secrets.items():
-            try:
-                found = _find_in_redis(asker, service, text).get("found") or []
-            except (ReadinessError, ValueError) as error:
-                missed[f"Redis {service}"] = str(error)[:300]
-                break
-            yield Place(secret=words, where=f"Redis {service}", is_found=bool(found), detail=f"{len(found)} keys")
+        try:
+            found = _find_in_redis(asker, service, password).get("found") or []
+        except (ReadinessError, ValueError) as error:
+            missed[f"Redis {service}"] = str(error)[:300]
+            continue
+        yield Place(where=f"Redis {service}", is_found=bool(found), detail=f"{len(found)} keys")
 
 
-def search_logs(asker: Asker, secrets: Mapping[str, str], missed: dict[str, str]) -> Iterator[Place]:
-    """Whether the log of a service holds one of the secrets, and in how many lines."""
+def search_logs(asker: Asker, password: str, missed: dict[str, str]) -> Iterator[Place]:
+    """Whether the log of a service holds the password, and in which line first."""
     for service in asker.stack.services:
         try:
             lines = asker.stack.logs(service, tail=MAX_LOG_LINES).splitlines()
         except ReadinessError as error:
             missed[f"log of {service}"] = str(error)[:300]
             continue
-        for words, text in secrets.items():
-            hits = [line for line in lines if text in line]
-            detail = hits[0].replace(text, "***")[:300] if hits else f"{len(lines)} lines"
-            yield Place(secret=words, where=f"log of {service}", is_found=bool(hits), detail=detail)
+        hit = next((line for line in lines if password in line), None)
+        detail = f"{len(lines)} lines" if hit is None else hit.replace(password, "***")[:300]
+        yield Place(where=f"log of {service}", is_found=hit is not None, detail=detail)
 
 
-def store_lifetimes(asker: Asker, which: str, secret: str) -> Iterator[Lifetime]:
-    """How long a Redis keeps what holds the token; nothing where no Redis does."""
+def store_lifetimes(asker: Asker, which: str, secret: str, *, since: float) -> Iterator[Lifetime]:
+    """How long a Redis keeps what holds the token; nothing where no Redis does.
+
+    ``since`` is the monotonic time before the token was issued: what is left tells the whole lifetime only just after.
+    """
     for service in _stores(asker, Role.REDIS):
         try:
             found = _find_in_redis(asker, service, secret).get("found") or []
         except (ReadinessError, ValueError):
+            continue
+        if time.monotonic() - since > FRESH_SECONDS:
             continue
         for milliseconds in found[:5]:
             # -1: the key has no time to live.

@@ -6,6 +6,7 @@ import dataclasses
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,6 @@ MAX_DEFAULT_KEYS = 120
 _KEY_NAME = re.compile(r"SECRET|KEY|TOKEN|JWT|SIGN", re.IGNORECASE)
 _ASSIGNED = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*$", re.MULTILINE)
 _DEFAULTED = re.compile(r"\$\{([A-Za-z_]\w*):?-([^}$]*)\}")
-_FIRST_SUCCESS, _FIRST_NOT_SUCCESS = 200, 300
 
 
 def private_request(target: Target) -> Request | None:
@@ -49,56 +49,111 @@ def try_tokens(asker: Asker, *, now: Callable[[], float] = time.time) -> Tokens:
         return Tokens(problem=target.declined.get("login", "no login is configured"))
     if request is None:
         return Tokens(problem="no path is known that needs a login: declare paths.private")
+    began = time.monotonic()
     try:
         alice = asker.log_in(user_named(login, "auth-a", nth=0))
     except Inconclusive as reason:
         return Tokens(problem=reason.reason)
-    if not alice.token:
-        return Tokens(problem=f"the login gives a {alice.name} and no token: nothing to forge")
-    token = read_token(alice.token)
+    issued, text = now(), _credential(asker, request, alice)
+    if not text:
+        return Tokens(problem=f"nothing of what the login of {alice.name} gives was found to identify it")
+    sent = _Sent(asker, request, alice, text)
+    token = read_token(text)
     facts = Tokens(
         request=shown(request, asker.entry),
         is_jwt=token is not None,
         algorithm=token.algorithm if token else "",
         claims=tuple(sorted(map(str, token.claims)))[:50] if token else (),
-        with_token=asker.send(request, alice.headers).status,
+        with_token=sent.status(text),
         without_token=asker.send(request).status,
     )
     not_tried: dict[str, str] = {}
-    key, key_problem = _key(asker, login)
-    resigned_status = None
+    key, problem = _key(asker, login)
     if token is not None and key is not None:
-        resigned_status, key_problem = _resigned(asker, request, alice, token, key)
-    usable = key if not key_problem else None
-    trials = [
-        _trial(asker, request, alice, forged)
-        for forged in _forged(asker, alice, token, (usable, key_problem), not_tried=not_tried, now=now)
-    ]
-    trials += _malformed(asker, request, alice)
-    refresh = _Refresh(asker, login, request)
+        problem = _key_problem(sent, token, key)
+    trials = [sent.trial(each) for each in forgery.tampered(text, token, _other(asker, login))]
+    if token is not None:
+        known = key if not problem else None
+        trials += map(sent.trial, _forged(asker, token, known, problem, not_tried=not_tried, now=now))
+    trials += sent.malformed()
+    refresh = _Refresh(asker, login, sent)
     trials += refresh.trials()
+    own = _by_claims("access", token, issued) if token else store_lifetimes(asker, "access", text, since=began)
     return dataclasses.replace(
         facts,
         trials=tuple(trials),
         not_tried=not_tried,
-        key_problem=key_problem,
-        resigned=resigned_status,
-        after=asker.send(request, alice.headers).status,
-        lifetimes=(*_lifetimes(asker, alice, token, now()), *refresh.lifetimes),
+        after=sent.status(text),
+        lifetimes=(*own, *refresh.lifetimes),
         refresh_problem=refresh.problem,
         refreshed=refresh.refreshed,
         refreshed_works=refresh.works,
     )
 
 
+def _credential(asker: Asker, request: Request, who: Identity) -> str:
+    """What identifies: the token, a key in a header, else the cookie without which nobody is let in."""
+    if who.token:
+        return who.token
+    lines = [value for name, value in who.headers.items() if name.lower() != "cookie"]
+    if held := [secret for secret in who.secrets if any(secret in line for line in lines)]:
+        return max(held, key=len)
+    pairs = [pair for pair in who.headers.get("Cookie", "").split("; ") if pair]
+    for pair in pairs:
+        rest = "; ".join(other for other in pairs if other != pair)
+        if not _is_success(asker.send(request, {"Cookie": rest} if rest else {}).status):
+            return pair.partition("=")[2]
+    return ""
+
+
+def _is_success(status: int | None) -> bool:
+    return status is not None and HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
+
+
+class _Sent:
+    """Sends a request with something in the place of the user's credential."""
+
+    def __init__(self, asker: Asker, request: Request, who: Identity, credential: str) -> None:
+        self.asker, self.request, self.who, self._credential = asker, request, who, credential
+
+    def headers(self, text: str) -> dict[str, str]:
+        """The user's headers with ``text`` in them."""
+        return {name: value.replace(self._credential, text) for name, value in self.who.headers.items()}
+
+    def status(self, text: str) -> int | None:
+        """The status of the request with ``text``."""
+        return self.asker.send(self.request, self.headers(text)).status
+
+    def trial(self, forged: Forged) -> Trial:
+        """What became of a token."""
+        answer = self.asker.send(self.request, self.headers(forged.text))
+        where = shown(self.request, self.asker.entry)
+        error = (answer.error or "")[:200]
+        return Trial(kind=forged.kind, name=forged.name, request=where, status=answer.status, error=error)
+
+    def malformed(self) -> Iterator[Trial]:
+        """Through the public entry, and directly, where a proxy may have refused on its own."""
+        entries = [self.asker.entry, *(e for e in self.asker.target.entries if e.service == self.asker.target.service)]
+        for entry in {entry.name: entry for entry in entries}.values():
+            for forged in forgery.malformed():
+                headers = {**self.request.headers, **self.headers(forged.text)}
+                try:
+                    status, error = self.asker.send_bytes(self.request, headers, entry=entry)
+                except StackError as problem:
+                    status, error = None, str(problem)
+                where = shown(self.request, entry)
+                yield Trial(kind=forged.kind, name=forged.name, request=where, status=status, error=error[:200])
+
+
 def _key(asker: Asker, login: Login) -> tuple[bytes | None, str]:
     """The stack's own signing key, or why it is not known."""
-    if "env" in login.key:
+    variable = login.key.get("env") or (login.static.get("jwt") or {}).get("secret_env")
+    if variable:
         try:
-            value = asker.environment.get(login.key["env"])
+            value = asker.environment.get(variable)
         except StackError as error:
             return None, str(error)
-        return (value.encode(), "") if value else (None, f"the service has no variable {login.key['env']}")
+        return (value.encode(), "") if value else (None, f"the service has no variable {variable}")
     if "file" in login.key:
         path = Path(asker.target.folder) / login.key["file"]
         if not path.is_file() or path.stat().st_size > MAX_FILE_BYTES:
@@ -107,44 +162,44 @@ def _key(asker: Asker, login: Login) -> tuple[bytes | None, str]:
     return None, "login.key is not declared"
 
 
-def _resigned(asker: Asker, request: Request, alice: Identity, token: Token, key: bytes) -> tuple[int | None, str]:
-    """Whether what this key signs is believed: without that, a refusal of a forged token shows nothing."""
-    algorithm = asker.target.login.algorithm if asker.target.login and asker.target.login.algorithm else token.algorithm
-    if algorithm not in forgery.HMACS or token.algorithm not in forgery.HMACS:
-        return None, f"tokens are signed with {token.algorithm}, and only HMAC keys can be used here"
-    text = forgery.resigned(token, key)
-    status = asker.send(request, _carrying(alice, text)).status
-    if status is None or not _FIRST_SUCCESS <= status < _FIRST_NOT_SUCCESS:
-        return status, f"a token signed with login.key is answered with {status}: it is not the key in use"
-    return status, ""
+def _key_problem(sent: _Sent, token: Token, key: bytes) -> str:
+    """Why a refusal of a token signed with this key would show nothing, or an empty text."""
+    try:
+        text = forgery.resigned(token, key)
+    except ValueError as error:
+        return f"login.key cannot sign with {token.algorithm}: {type(error).__name__}"
+    status = sent.status(text)
+    if not _is_success(status):
+        return f"a token signed with login.key is answered with {status}: it is not the key in use"
+    return ""
+
+
+def _other(asker: Asker, login: Login) -> Token | None:
+    """A second user's token: only what it says of its user is taken over, and without it the other trials stand."""
+    user = user_named(login, "auth-b", nth=1)
+    if user is None:
+        return None
+    try:
+        return read_token(asker.log_in(user).token)
+    except Inconclusive:
+        return None
 
 
 def _forged(
     asker: Asker,
-    alice: Identity,
-    token: Token | None,
-    known: tuple[bytes | None, str],
+    token: Token,
+    key: bytes | None,
+    problem: str,
     *,
     not_tried: dict[str, str],
     now: Callable[[], float],
 ) -> Iterator[Forged]:
-    """Every token to try; ``known`` is the signing key, or why it is not known."""
-    (key, key_problem), login = known, asker.target.login
-    assert login is not None  # noqa: S101  # the caller has looked
-    other = None
-    try:
-        if (user := user_named(login, "auth-b", nth=1)) is not None:
-            other = read_token(asker.log_in(user).token)
-    except Inconclusive:
-        pass  # another user's name makes one trial better; without it the others stand
-    yield from forgery.tampered(alice.token, token, other)
-    if token is None:
-        return
+    """Every forged token; without ``key``, and ``problem`` says why, those that need none."""
     yield from forgery.unsigned(token)
     yield from forgery.confused(token, key)
     if key is None:
         for kind in (TrialKind.CONFUSION, TrialKind.EXPIRED, TrialKind.ISSUER):
-            not_tried[kind.value] = f"nothing can be signed as the service does: {key_problem}"
+            not_tried[kind.value] = f"nothing can be signed as the service does: {problem}"
     else:
         yield from forgery.expired(token, key, now=int(now()))
         yield from forgery.foreign(token, key)
@@ -182,41 +237,6 @@ def _values(path: Path, pattern: re.Pattern[str]) -> Iterator[str]:
             yield text
 
 
-def _carrying(identity: Identity, token: str) -> Mapping[str, str]:
-    """The user's headers with another token in them."""
-    return {name: value.replace(identity.token, token) for name, value in identity.headers.items()}
-
-
-def _trial(asker: Asker, request: Request, alice: Identity, forged: Forged) -> Trial:
-    answer = asker.send(request, _carrying(alice, forged.text))
-    where = shown(request, asker.entry)
-    return Trial(
-        kind=forged.kind, name=forged.name, request=where, status=answer.status, error=(answer.error or "")[:200]
-    )
-
-
-def _malformed(asker: Asker, request: Request, alice: Identity) -> Iterator[Trial]:
-    """Through the public entry, and directly, where a proxy may have refused on its own."""
-    entries = [asker.entry, *(e for e in asker.target.entries if e.service == asker.target.service)]
-    for entry in {entry.name: entry for entry in entries}.values():
-        for forged in forgery.malformed():
-            headers = {**request.headers, **_carrying(alice, forged.text)}
-            try:
-                status, error = asker.send_bytes(request, headers, entry=entry)
-            except StackError as problem:
-                status, error = None, str(problem)
-            yield Trial(
-                kind=forged.kind, name=forged.name, request=shown(request, entry), status=status, error=error[:200]
-            )
-
-
-def _lifetimes(asker: Asker, alice: Identity, token: Token | None, now: float) -> Iterator[Lifetime]:
-    if token is not None:
-        yield from _by_claims("access", token, now)
-    else:
-        yield from store_lifetimes(asker, "access", alice.token)
-
-
 def _by_claims(which: str, token: Token, now: float) -> Iterator[Lifetime]:
     ends, begins = token.claims.get("exp"), token.claims.get("iat", now)
     if not isinstance(ends, int | float) or not isinstance(begins, int | float):
@@ -228,8 +248,8 @@ def _by_claims(which: str, token: Token, now: float) -> Iterator[Lifetime]:
 class _Refresh:
     """A refresh token used as it should be, and as it should not be."""
 
-    def __init__(self, asker: Asker, login: Login, private: Request) -> None:
-        self._asker, self._login, self._private = asker, login, private
+    def __init__(self, asker: Asker, login: Login, sent: _Sent) -> None:
+        self._asker, self._login, self._private = asker, login, sent.request
         self.problem = ""
         self.refreshed: int | None = None
         self.works: int | None = None
@@ -241,6 +261,7 @@ class _Refresh:
         if request is None:
             self.problem = "login.refresh is not declared"
             return
+        began = time.monotonic()
         try:
             carol = asker.log_in(user_named(self._login, "auth-refresh", nth=0))
         except Inconclusive as reason:
@@ -251,10 +272,13 @@ class _Refresh:
         if not secret:
             self.problem = "the login's answer has no refresh token: login.refresh_token names its place, else a cookie"
             return
-        self.lifetimes = tuple(self._lifetimes_of(carol, name, secret))
+        if not carol.token:
+            self.problem = "the login gives no access token beside the refresh token"
+            return
+        self.lifetimes = tuple(self._lifetimes_of(carol, name, secret, began))
         # Swapped first: using a refresh token may end it.
-        answer = asker.send(self._private, _carrying(carol, secret))
-        yield self._trial("a refresh token, used as an access token", self._private, answer.status)
+        using = _Sent(asker, self._private, carol, carol.token)
+        yield self._trial("a refresh token, used as an access token", self._private, using.status(secret))
         swapped = self._sent(request, carol, name, secret, carol.token)
         yield self._trial("an access token, used as a refresh token", request, swapped)
         self.refreshed = None
@@ -262,7 +286,7 @@ class _Refresh:
         self.refreshed = body.status
         fresh = _renewed(carol, body.body, self._login.token)
         if fresh is not None:
-            self.works = asker.send(self._private, _carrying(carol, fresh)).status
+            self.works = using.status(fresh)
 
     def _prepared(
         self, request: Request, who: Identity, secret: str, cookies: str | None = None
@@ -280,7 +304,7 @@ class _Refresh:
         where = shown(request, self._asker.entry)
         return Trial(kind=TrialKind.REFRESH, name=words, request=where, status=status)
 
-    def _lifetimes_of(self, who: Identity, name: str, secret: str) -> Iterator[Lifetime]:
+    def _lifetimes_of(self, who: Identity, name: str, secret: str, began: float) -> Iterator[Lifetime]:
         token = read_token(secret)
         if token is not None:
             yield from _by_claims("refresh", token, time.time())
@@ -291,7 +315,7 @@ class _Refresh:
                 seconds=who.cookie_seconds[name],
                 is_enforced=False,
             )
-        yield from store_lifetimes(self._asker, "refresh", secret)
+        yield from store_lifetimes(self._asker, "refresh", secret, since=began)
 
 
 def _refresh_cookie(who: Identity) -> tuple[str, str]:

@@ -36,12 +36,9 @@ def auth_trials(target: Target, variants: Variants, progress: Progress) -> AuthT
         for request in target.setup:
             asker.send(request)
         progress("forged tokens, strangers' requests and wrong passwords", at_most_seconds=300)
-        return AuthTrials(
-            tokens=try_tokens(asker),
-            operations=try_operations(asker),
-            isolation=try_records(asker),
-            passwords=try_passwords(asker),
-        )
+        # The operations last: an administrator's may end more than a session.
+        tokens, isolation, passwords = try_tokens(asker), try_records(asker), try_passwords(asker)
+        return AuthTrials(tokens=tokens, isolation=isolation, passwords=passwords, operations=try_operations(asker))
 
 
 def unlimited(target: Target) -> dict[str, dict[str, str]]:

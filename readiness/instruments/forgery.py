@@ -94,7 +94,11 @@ def read_token(text: str) -> Token | None:
 
 
 def resigned(token: Token, key: bytes, *, algorithm: str = "", claims: Mapping[str, Any] | None = None) -> str:
-    """The token with other claims, signed with ``key``."""
+    """The token with other claims, signed with ``key``: the HMAC's own, else a private key in PEM.
+
+    Raises:
+        ValueError: the key is none for the algorithm, or the algorithm is unknown.
+    """
     algorithm = algorithm or token.algorithm
     return _signed({**token.header, "alg": algorithm}, {**token.claims, **(claims or {})}, key, algorithm)
 
@@ -111,21 +115,31 @@ def confused(token: Token, key: bytes | None) -> Iterator[Forged]:
     """Tokens of another algorithm than the service's, and tokens that bring or name their own key."""
     kind = TrialKind.CONFUSION
     if key is not None:
+        secret = key if token.algorithm in HMACS else _public(key)
+        words = "" if token.algorithm in HMACS else ", by the public key"
         for other in HMACS:
             if other != token.algorithm:
-                text = resigned(token, key, algorithm=other)
-                yield Forged(kind=kind, name=f"signed with {other} instead of {token.algorithm}", text=text)
+                text = _signed({**token.header, "alg": other}, token.claims, secret, other)
+                yield Forged(kind=kind, name=f"signed with {other} instead of {token.algorithm}{words}", text=text)
     own = b"a-key-of-our-own-a-key-of-our-own-a-key-of-our-own-a-key-of-our-"
     oct_key = {"kty": "oct", "k": base64.urlsafe_b64encode(own).rstrip(b"=").decode()}
-    for words, header, secret in (
+    for words, header, known in (
         ("signed with a key that its own jwk header brings", {"jwk": oct_key}, own),
         ("signed with an empty key that its kid header points to", {"kid": "../../../../../../dev/null"}, b""),
         ("signed with a key of its own under a kid header", {"kid": "readiness"}, own),
     ):
         yield Forged(
-            kind=kind, name=words, text=_signed({"alg": "HS256", "typ": "JWT", **header}, token.claims, secret, "HS256")
+            kind=kind, name=words, text=_signed({"alg": "HS256", "typ": "JWT", **header}, token.claims, known, "HS256")
         )
     yield from _by_own_pair(token)
+
+
+def _public(key: bytes) -> bytes:
+    """The public key of a private one, as text: everybody may know it, so nothing it signs proves anything."""
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415  # slow to load, and only this needs it
+
+    public = serialization.load_pem_private_key(key, password=None).public_key()
+    return public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def _by_own_pair(token: Token) -> Iterator[Forged]:
@@ -230,9 +244,17 @@ def malformed() -> Iterator[Forged]:
 
 def _signed(header: Mapping[str, Any], claims: Mapping[str, Any], key: Any, algorithm: str) -> str:
     from jwt.algorithms import get_default_algorithms  # noqa: PLC0415  # only who forges pays for loading it
+    from jwt.exceptions import InvalidKeyError  # noqa: PLC0415
 
-    text = f"{_part(header)}.{_part(claims)}"
-    return f"{text}.{_text(get_default_algorithms()[algorithm].sign(text.encode(), key))}"
+    text, signer = f"{_part(header)}.{_part(claims)}", get_default_algorithms().get(algorithm)
+    if signer is None:
+        raise ValueError(f"no algorithm {algorithm!r:.40}")
+    # An HMAC key is taken as it is: the library refuses the very ones that a service may be fooled with.
+    try:
+        secret = signer.prepare_key(key) if isinstance(key, bytes) and algorithm not in HMACS else key
+    except InvalidKeyError as error:
+        raise ValueError(f"the key is none for {algorithm}") from error
+    return f"{text}.{_text(signer.sign(text.encode(), secret))}"
 
 
 def _part(value: Mapping[str, Any]) -> str:

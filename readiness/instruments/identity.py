@@ -18,7 +18,7 @@ from readiness.verdict import Inconclusive
 if TYPE_CHECKING:
     from readiness.instruments.client import HttpClient
 
-__all__ = ["MASK", "PLAIN", "Identity", "filled", "log_in", "masked", "token_at"]
+__all__ = ["MASK", "PLAIN", "Identity", "filled", "identity_from", "log_in", "masked", "token_at"]
 
 #: Asks for a body that can be read: the client keeps raw bytes.
 PLAIN = {"accept-encoding": "identity"}
@@ -169,18 +169,27 @@ def _by_request(
         exchanges.append(masked(answer, secrets, hide_body=True))
     answer = http.send(entry, filled(request, who), headers=PLAIN)
     exchanges.append(masked(answer, secrets, hide_body=True))
+    return dataclasses.replace(identity_from(answer, login, request, who), exchanges=tuple(exchanges))
+
+
+def identity_from(answer: Exchange, login: Login, request: Request, who: Mapping[str, str]) -> Identity:
+    """Who the answer to a login request makes its caller.
+
+    Raises:
+        Inconclusive: nobody; says what came back.
+    """
     accepted = request.expect or range(_FIRST_SUCCESS, _FIRST_NOT_SUCCESS)
     if answer.status not in accepted:
         raise Inconclusive(
             f"the login of {who.get('name')} was not accepted: {answer.label}",
             supply="check login.request and login.users",
         )
+    secrets = frozenset({who.get("password", "")})
     token = token_at(answer.body, login.token)
     refresh = (token_at(answer.body, login.refresh_token) or "") if login.refresh_token else ""
     pairs = [line.split(";")[0].strip() for line in answer.all("set-cookie")]
     values = {pair.partition("=")[2] for pair in pairs} | ({refresh} if refresh else set())
     kept: dict[str, Any] = {
-        "exchanges": tuple(exchanges),
         "refresh_token": refresh,
         "cookies": "; ".join(pairs),
         "cookie_seconds": _cookie_seconds(answer.all("set-cookie")),

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 import warnings
+from typing import Any
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from readiness.facts.auth import TrialKind
 from readiness.instruments import forgery
@@ -21,7 +25,7 @@ def token_of(**claims: object) -> Token:
     return found
 
 
-def verified(text: str, key: bytes = KEY, algorithm: str = "HS256") -> dict[str, object]:
+def verified(text: str, key: Any = KEY, algorithm: str = "HS256") -> dict[str, object]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the short keys are the point
         claims: dict[str, object] = jwt.decode(
@@ -61,6 +65,28 @@ def test_every_other_hmac_is_signed_by_the_right_key() -> None:
     forged = {f.name: f.text for f in forgery.confused(token_of(), KEY)}
     for algorithm in ("HS384", "HS512"):
         assert verified(forged[f"signed with {algorithm} instead of HS256"], algorithm=algorithm) == CLAIMS
+
+
+def test_a_public_key_signs_where_the_service_verifies_with_it() -> None:
+    pair = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private = pair.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    token = read_token(jwt.encode(CLAIMS, private, algorithm="RS256"))
+    assert token is not None
+    assert verified(forgery.resigned(token, private), pair.public_key(), "RS256") == CLAIMS
+    forged = {f.name: f.text for f in forgery.confused(token, private)}
+    head, claims, signature = forged["signed with HS256 instead of RS256, by the public key"].split(".")
+    public = pair.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    expected = hmac.new(public, f"{head}.{claims}".encode(), "sha256").digest()
+    assert base64.urlsafe_b64decode(signature + "=") == expected
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "XX9", "none"])
+def test_a_key_that_cannot_sign_is_refused(algorithm: str) -> None:
+    token = Token(text="", header={"alg": algorithm}, claims={})
+    with pytest.raises(ValueError, match=r"no algorithm|none for|PEM|deserialize"):
+        forgery.resigned(token, KEY)
 
 
 def test_keys_of_its_own_verify_what_the_token_offers() -> None:

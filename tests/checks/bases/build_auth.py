@@ -53,7 +53,6 @@ def tokens() -> Tokens:
         with_token=200,
         without_token=401,
         after=200,
-        resigned=200,
         trials=trials,
         lifetimes=(
             Lifetime(token="access", source="the token's exp claim", seconds=900.0, is_enforced=True),
@@ -97,7 +96,7 @@ def passwords() -> Passwords:
             Trial(kind=TrialKind.PASSWORD, name=name, request=LOGIN, status=401, before=200) for name in variants
         ),
         hashes=(StoredHash(place="users.password_hash", scheme="bcrypt", parameters={"cost": 12}),),
-        searched=tuple(Place(secret="password", where=place, detail="100 lines") for place in places),
+        searched=tuple(Place(where=place, detail="100 lines") for place in places),
     )
 
 
