@@ -32,7 +32,7 @@ egress: [worker]
 service: api
 openapi: openapi.json
 access: {public: ["GET /items*", /health], admin: [/admin/users], requests: [{path: /orders/7, as: user}]}
-cors: {}
+cors: {credentials: true, variable: CORS_ORIGINS, service: api, form: json}
 validation:
   request: {method: POST, path: /embed, json: {text: hello}, as: user}
   max_body_bytes: 10485760
@@ -46,14 +46,20 @@ errors:
   request_id: error.request_id
   needs: {db: /items, cache: {method: POST, path: /jobs, json: {}, as: user}}
   logged: [request_id, method, path, trace, user]
-request_id: {}
-process_time: {}
-logs: {}
-metrics: {path: /metrics, service: api, port: 9100, requests: http_requests_total, status_label: status, system: [cpu]}
+request_id: {header: X-Request-ID, inbound: replaced, uuid: true}
+process_time: {header: X-Process-Time, unit: ms}
+logs:
+  services: [api]
+  fields: {level: severity, message: msg, time: ts, request_id: context.id, method: m, path: p, status: s, seconds: took,
+    client: ip, error: context.error_type}
+  duration_unit: ms
+  rotation: daemon
+  files: [{service: api, path: "${LOGS}/app.log", max_bytes: 1000, holds: errors}]
+metrics: {path: /metrics, service: api, port: 9100, requests: http_requests_total, status_label: status, system: [cpu], sink: cache, unrelated: /app.css}
 alerts: {rules: [compose.yaml], thresholds: {HighErrors: 0.01, Idle: {below: 1}}, scrape_config: p.yml, elsewhere: [node_]}
 tracking: {dsn_env: SENTRY_DSN, service: api, environment_env: ENV, traces_sample_ratio: 0.1, error: /boom}
-docs: {}
-tls: {}
+docs: {pages: [/docs, /redoc], document: /openapi.json, info: /api, production: open}
+tls: {entry: web, server_name: shop.local, ca: {service: api, file_env: CA_FILE}, plain_ports: [8080]}
 entry: [{service: web, port: 8000, base: /api/, headers: {X-A: 1}}, {name: inner, service: api}]
 roles: {app: [api], worker: worker, db: db, redis: cache, proxy: web, vector: none}
 setup: [/ready, {method: POST, path: /db, json: {a: 1}, expect: 201}]

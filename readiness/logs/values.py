@@ -40,6 +40,7 @@ _UNITS = (
     (re.compile(r"(?:_|\b)(?:s|sec|secs|seconds)$", re.IGNORECASE), "s"),
 )
 _PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+MAX_NUMBER_CHARS = 40
 _NUMBER = re.compile(r"\s*(-?\d+(?:\.\d+)?(?:e-?\d+)?)\s*(ns|us|µs|ms|s|sec|seconds)?\s*", re.IGNORECASE)
 
 
@@ -80,7 +81,8 @@ def number(value: Any) -> tuple[float, str | None] | None:
     """A number and the unit written behind it, if any."""
     if isinstance(value, bool) or value is None:
         return None
-    match = _NUMBER.fullmatch(str(value)[:40])
+    text = str(value)
+    match = _NUMBER.fullmatch(text) if len(text) <= MAX_NUMBER_CHARS else None
     if match is None or not math.isfinite(float(match[1])):
         return None
     unit = (match[2] or "").lower().replace("µ", "u")
