@@ -146,7 +146,8 @@ def _other_ports(target: Target, model: StackModel, entry: Entry) -> list[int]:
         return [port for port in declared if port != entry.port]
     service = model.services.get(entry.service)
     secure = {one.port for one in target.entries if one.service == entry.service and one.https}
-    published = [line.rpartition("->")[2].partition("/")[0] for line in (service.published if service else ())]
+    # Another protocol than TCP is written behind a slash, and is then no number.
+    published = [line.rpartition("->")[2] for line in (service.published if service else ())]
     return [int(port) for port in dict.fromkeys(published) if port.isdecimal() and int(port) not in secure]
 
 
