@@ -88,8 +88,8 @@ class Tokens:
         if defects.is_on("jwt-malformed-raises") and token.count(".") == 2:  # noqa: PLR2004  # head, claims, signature
             json.loads(base64.urlsafe_b64decode(token.partition(".")[0] + "=="))
         try:
-            if defects.is_on("jwt-alg-none") and str(jwt.get_unverified_header(token).get("alg")).lower() == "none":
-                return int(jwt.decode(token, options={"verify_signature": False})["sub"])
+            if defects.is_on("jwt-alg-none") and str(jwt.get_unverified_header(token).get("alg", "")).lower() == "none":
+                return int(jwt.decode(token, options={"verify_signature": False}).get("sub", ""))
             claims = self._claims(token)
             return int(claims["sub"])
         except (jwt.InvalidTokenError, ValueError):
