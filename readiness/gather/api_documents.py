@@ -17,7 +17,7 @@ from readiness.gather.api_documents_asking import look_for_documents
 from readiness.gather.own_user import environment_of, own_user
 from readiness.instruments.client import HttpClient
 from readiness.instruments.identity import PLAIN, masked
-from readiness.runtime import Stack
+from readiness.runtime import Capability, Stack
 from readiness.target import Entry, Request, Target
 from readiness.verdict import Inconclusive
 
@@ -39,8 +39,13 @@ def api_documents(target: Target, stack: Stack, http: HttpClient) -> ApiDocument
         headers = own_user(target, stack, http, "reader").headers
     except Inconclusive:
         headers = {}
+    paths = places(target)
+    if Capability.WRITE not in stack.capabilities:
+        # Somebody's running system is asked for what is declared and best known, each once.
+        declared = docs_of(target)
+        paths = tuple(dict.fromkeys(p for p in (*declared.pages, declared.document, *PLACES[:3]) if p))
     return ApiDocuments(
-        answers=tuple(look_for_documents(http, target.entries, places(target), headers=headers)),
+        answers=tuple(look_for_documents(http, target.entries, paths, headers=headers)),
         info=tuple(_info(target, stack, http, headers)),
         services=tuple(stack.services),
     )

@@ -13,7 +13,7 @@ from readiness.gather.cross_origin_asking import ask, asked_request
 from readiness.gather.own_user import environment_of, own_user
 from readiness.instruments.client import HttpClient
 from readiness.instruments.variants import Variants
-from readiness.runtime import Runtime, Stack, Variant
+from readiness.runtime import Capability, Runtime, Stack, Variant
 from readiness.target import Target
 from readiness.verdict import Inconclusive
 
@@ -33,13 +33,17 @@ def cross_origin(target: Target, stack: Stack, http: HttpClient) -> CrossOrigin:
     settings = _settings(target, stack)
     headers = _headers(target, stack, http)
     request = asked_request(target)
-    answers = tuple(ask(http, target.entries, request, _origins(settings), headers=headers, with_cookie=WITH_COOKIE))
+    asked = _origins(settings)
+    if Capability.WRITE not in stack.capabilities:
+        # Somebody's running system: dozens of requests as nobody could use up what its limiter leaves to others.
+        asked = [pair for pair in asked if pair[0] in WITH_COOKIE]
+    answers = tuple(ask(http, target.entries, request, asked, headers=headers, with_cookie=WITH_COOKIE))
     kept: tuple[CrossOriginAnswer, ...] = ()
     # An answer that caches may keep shows what has to vary; API answers often forbid to be kept.
     if target.paths.static is not None and target.paths.static.method == "GET":
         allowed = [(kind, origin) for kind, origin in _origins(settings) if kind is OriginKind.ALLOWED][:1]
-        asked = [*allowed, (OriginKind.FOREIGN, STRANGER)] if allowed else []
-        static = ask(http, target.entries, target.paths.static, asked, headers={})
+        compared = [*allowed, (OriginKind.FOREIGN, STRANGER)] if allowed else []
+        static = ask(http, target.entries, target.paths.static, compared, headers={})
         kept = tuple(answer for answer in static if not answer.is_preflight)
     return CrossOrigin(answers=answers, kept=kept, settings=settings)
 

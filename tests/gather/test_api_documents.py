@@ -11,6 +11,7 @@ from readiness.facts._codec import decode, encode
 from readiness.facts.docs import ApiDocuments, DocumentKind
 from readiness.gather import api_documents as module
 from readiness.gather import gatherer_meta
+from readiness.runtime import Capability
 from readiness.target import Entry, Login, Target
 from tests.gather.asked import Answer, FakeHttp, FakeStack
 
@@ -31,11 +32,18 @@ def target(**changes: Any) -> Target:
     return Target(**{**values, **changes})
 
 
-def look(serve: Callable[..., Answer], found: Target | None = None) -> tuple[ApiDocuments, FakeHttp]:
+def look(
+    serve: Callable[..., Answer],
+    found: Target | None = None,
+    *,
+    capabilities: frozenset[Capability] = frozenset(Capability),
+) -> tuple[ApiDocuments, FakeHttp]:
     http = FakeHttp(serve)
     meta = gatherer_meta(module.api_documents)
     assert meta is not None
-    stack = FakeStack({"api": {"API_TOKEN": "a-token-of-ours", "DATABASE_PASSWORD": PASSWORD}, "db": {}})
+    stack = FakeStack(
+        {"api": {"API_TOKEN": "a-token-of-ours", "DATABASE_PASSWORD": PASSWORD}, "db": {}}, capabilities=capabilities
+    )
     return meta.function(found or target(), stack, http), http
 
 
@@ -138,3 +146,8 @@ def test_declared_places_are_asked_in_every_spelling() -> None:
     found, _ = look(closed, declared)
     assert {"/help/api", "/help/api/", "/help/Api", "/HELP/API", "/spec.json"} <= {a.path for a in found.answers}
     assert [info.path for info in found.info] == ["/about"]
+
+
+def test_somebodys_running_system_is_asked_little() -> None:
+    found, _ = look(closed, capabilities=frozenset())
+    assert [answer.path for answer in found.answers] == ["/docs", "/redoc", "/openapi.json"]

@@ -127,6 +127,12 @@ def test_without_a_login_nobody_asks() -> None:
     assert not any("authorization" in headers for *_, headers in http.asked)
 
 
+def test_somebodys_running_system_is_asked_little() -> None:
+    stack = FakeStack({"api": {}, "web": {}}, capabilities=frozenset())
+    found, _ = look(strict, target(), stack)
+    assert {answer.kind for answer in found.answers} == {OriginKind.ALLOWED, OriginKind.FOREIGN, OriginKind.NULL}
+
+
 @pytest.mark.parametrize("serve", [silent, gone])
 def test_silence_is_recorded_not_raised(serve: Callable[..., Answer]) -> None:
     found, _ = look(serve, target())
