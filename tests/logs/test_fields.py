@@ -4,7 +4,7 @@ import base64
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from readiness.logs.fields import Line, flat, parsed, places_of
@@ -74,6 +74,7 @@ def test_a_declared_place_is_the_only_one() -> None:
     assert places_of(seen, {"request_id": "context.nowhere"}).get(line, "request_id") is None
 
 
+@settings(max_examples=30, deadline=None)
 @given(
     st.recursive(
         st.none() | st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
