@@ -178,19 +178,16 @@ def _text_faults(text: str) -> Iterator[Fault]:
             typed[kind[1]] = number
         for series in read(line).series:
             sampled.add(series.name)
-            if words := _repetition(series, line, seen):
-                yield Fault(line=number, words=words, text=line[:200])
+            if series.words in seen and not _has_time(line):
+                yield Fault(line=number, words="the same series a second time", text=line[:200])
             seen.add(series.words)
     if not seen:
         yield Fault(line=0, words="it holds no sample")
 
 
-def _repetition(series: Series, line: str, seen: set[str]) -> str:
-    if len({name for name, _ in series.labels}) < len(series.labels):
-        return "one label twice"
-    # Behind the name and the labels stands the value, and perhaps a time stamp: then a series may be there twice.
-    has_time = len(line.rpartition("}")[2].split()) > (1 if "}" in line else 2)
-    return "the same series a second time" if series.words in seen and not has_time else ""
+def _has_time(line: str) -> bool:
+    """Whether a time stamp stands behind the value: then a series may be there more than once."""
+    return len(line.rpartition("}")[2].split()) > (1 if "}" in line else 2)
 
 
 def _refused(line: str) -> str | None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from readiness.declared.metrics import metrics_of
 from readiness.facts.start import Change
 from readiness.runtime import Variant
 from readiness.runtime.compose_model import needs_of, seconds_of, unescape
@@ -211,6 +212,8 @@ def needed_ports(target: Target) -> dict[str, set[int]]:
     for request in requests:
         if request is not None:
             need(request.service, request.port)
+    metrics = metrics_of(target)
+    need(metrics.service or target.service, metrics.port)
     return ports
 
 

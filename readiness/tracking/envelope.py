@@ -100,7 +100,8 @@ def _unbrotli(body: bytes) -> bytes:
         if not more:
             break
         plain += more
-    return plain
+    # The library keeps to its limit by whole blocks.
+    return plain[:MAX_BYTES]
 
 
 def read_envelope(path: str, body: bytes, encoding: str) -> Envelope:
