@@ -8,6 +8,9 @@ from readiness.declared.access import ACCESS_EXAMPLE
 from readiness.facts.auth import AuthTrials
 from readiness.target import Target
 
+#: RFC 9110, 15.5.1.
+BAD_REQUEST = 400
+
 
 @check(
     id="auth.required",
@@ -26,7 +29,7 @@ def check_required(auth_trials: AuthTrials, target: Target) -> Verdict:
     if operations.problem:
         target.require("access", None if operations.undeclared else "declared", example=ACCESS_EXAMPLE)
         raise Inconclusive(operations.problem)
-    findings, doubts = [], []
+    findings, doubts = [], [f"{operations.left_out} operations were not asked"] if operations.left_out else []
     for trial in operations.tried:
         for credential, status in trial.anonymous.items():
             standing = standing_of(trial, status)
@@ -37,12 +40,12 @@ def check_required(auth_trials: AuthTrials, target: Target) -> Verdict:
             elif standing is Standing.BROKEN:
                 message = f"{trial.operation} is a server error ({status}) {words}"
                 findings.append(Finding(message=message, evidence=(proof,)))
-            elif standing is Standing.UNTOLD and credential == "none":
-                doubts.append(f"{trial.operation}: {status or 'no answer'}")
+            # What is no credential at all may be a bad request before it is a refused one.
+            elif standing is Standing.UNTOLD and (credential == "none" or status != BAD_REQUEST):
+                doubts.append(f"{trial.operation} {words}: {status or 'no answer'}")
     if not findings and doubts:
         raise Inconclusive(
-            f"{len(doubts)} of {len(operations.tried)} operations answer nobody as they answer a user, "
-            f"which tells nothing: {'; '.join(doubts)[:400]}",
+            f"answers that do not tell whether a login was asked for: {'; '.join(doubts)[:400]}",
             supply="access:\n  requests:   # one that a user is answered with 2xx\n    - {path: /orders/17, as: user}",
         )
     if not operations.tried:

@@ -148,7 +148,7 @@ class Operations:
 
     Attributes:
         problem: why nothing was asked; ``undeclared`` names the key that would help.
-        source: what said which operations there are.
+        source: what said which operations there are; ``left_out`` of them were too many to be asked.
         user_problem, admin_problem: why nobody was logged in.
     """
 
@@ -156,6 +156,7 @@ class Operations:
     undeclared: str = ""
     source: str = ""
     tried: tuple[OperationTrial, ...] = ()
+    left_out: int = 0
     user_problem: str = ""
     admin_problem: str = ""
     role_raise: RoleRaise = field(default_factory=RoleRaise)

@@ -23,8 +23,12 @@ __all__ = ["Asker", "shown", "user_named"]
 
 #: The longest that all refusals of a limiter together may hold up: two windows of a minute.
 PATIENCE_SECONDS = 120.0
+#: After so long nothing is sent any more: a service that hangs at every request would hold the audit up for an hour.
+BUDGET_SECONDS = 240.0
 #: Where a refusal does not say how long it lasts.
 UNTOLD_WAIT_SECONDS = 15.0
+#: Why something was not sent.
+LATE = f"not sent: {BUDGET_SECONDS:.0f} s for all trials are over"
 
 
 def user_named(login: Login, purpose: str, *, password: str = "", nth: int = 0) -> Mapping[str, str] | None:
@@ -54,13 +58,21 @@ class Asker:
         stack: where it runs.
         http: asks it.
         sleep: waits.
+        clock: monotonic seconds.
     """
 
     def __init__(
-        self, target: Target, stack: Stack, http: HttpClient, *, sleep: Callable[[float], None] = time.sleep
+        self,
+        target: Target,
+        stack: Stack,
+        http: HttpClient,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.target, self.stack = target, stack
-        self._http, self._sleep = http, sleep
+        self._http, self._sleep, self._clock = http, sleep, clock
+        self._deadline = clock() + BUDGET_SECONDS
         self._patience_seconds = PATIENCE_SECONDS
 
     @property
@@ -81,6 +93,8 @@ class Asker:
         """Status, or why there is none, for headers that no library sends."""
         lines = tuple(headers.items())
         while True:
+            if self.is_late:
+                return None, LATE
             answer = send_raw(self.stack, entry, method=request.method, path=request.path, headers=lines)
             if not self.wait(answer.status, next(iter(answer.all("retry-after")), "")):
                 return answer.status, answer.error or ""
@@ -122,14 +136,23 @@ class Asker:
         self._sleep(seconds)
         return True
 
+    @property
+    def is_late(self) -> bool:
+        """Whether the time for all of it is up."""
+        return self._clock() > self._deadline
+
     def _send(self, request: Request, headers: Mapping[str, str]) -> Exchange:
+        if self.is_late:
+            return self.unsent(request, LATE)
         try:
             return self._http.send(self.entry, request, headers={**PLAIN, **headers})
         except StackError as error:
-            url = f"{self.entry.service}{request.path}"
-            return Exchange(
-                entry=self.entry.name, purpose=StatusClass.OK, method=request.method, url=url, error=str(error)[:300]
-            )
+            return self.unsent(request, str(error))
+
+    def unsent(self, request: Request, why: str) -> Exchange:
+        """The record of a request that did not leave."""
+        url = f"{self.entry.service}{request.path}"
+        return Exchange(entry=self.entry.name, purpose=StatusClass.OK, method=request.method, url=url, error=why[:300])
 
     def _patiently(self, ask: Callable[[], Exchange]) -> Exchange:
         answer = ask()
@@ -144,8 +167,10 @@ class _Patient:
     def __init__(self, asker: Asker, http: HttpClient) -> None:
         self._asker, self._http = asker, http
 
-    def send(self, *arguments: Any, **options: Any) -> Exchange:
-        answer = self._http.send(*arguments, **options)
-        while self._asker.wait(answer.status, answer.first("retry-after") or ""):
-            answer = self._http.send(*arguments, **options)
-        return answer
+    def send(self, entry: Entry, request: Request, **options: Any) -> Exchange:
+        while True:
+            if self._asker.is_late:
+                return self._asker.unsent(request, LATE)
+            answer = self._http.send(entry, request, **options)
+            if not self._asker.wait(answer.status, answer.first("retry-after") or ""):
+                return answer

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["try_operations"]
 
-MAX_OPERATIONS = 150
+MAX_OPERATIONS = 300
 #: What a caller without a login may send in its place (RFC 9110, 11.6.2; RFC 7617).
 ANONYMOUS: Mapping[str, Mapping[str, str]] = {
     "none": {},
@@ -67,6 +67,7 @@ def try_operations(asker: Asker) -> Operations:
     return Operations(
         source=source,
         tried=tried,
+        left_out=max(0, len(planned) - MAX_OPERATIONS),
         user_problem=user_problem,
         admin_problem=admin_problem,
         role_raise=_raised(asker, planned),

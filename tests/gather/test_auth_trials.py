@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import jwt
 import pytest
@@ -370,6 +370,17 @@ def test_a_limiter_is_waited_for_as_long_as_it_says_and_not_for_ever() -> None:
     tokens = tried(try_tokens, Shop(refuse_next=10_000), sleep=waits.append)
     assert sum(waits) == 120.0
     assert "429" in tokens.problem
+
+
+def test_after_its_time_nothing_is_sent_any_more() -> None:
+    ticks = iter([0.0, 1.0])
+    fake: Any = FakeStack(1)
+    asker = Asker(shop_target(), fake, cast("HttpClient", None), clock=lambda: next(ticks, 1000.0))
+    asker._deadline = 0.5
+    assert "are over" in (asker.send(Request(path="/me")).error or "")
+    assert asker.send_bytes(Request(path="/me"), {}, entry=asker.entry)[0] is None
+    with pytest.raises(Inconclusive, match="are over"):
+        asker.log_in({"name": "alice", "password": "x"})
 
 
 def test_a_service_that_is_gone_is_told_and_not_raised() -> None:
