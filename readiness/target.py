@@ -211,6 +211,7 @@ class Limit:
         exempt: paths that are never limited.
         env: figure -> variable that sets it: requests, window_seconds, burst, enabled, processes.
         fallback: what holds while the store of the counts is away: ``memory``, ``open`` or ``closed``.
+        service: who limits, and has the variables, where that is not the service under audit: a proxy.
     """
 
     path: str
@@ -222,6 +223,7 @@ class Limit:
     exempt: tuple[str, ...] = ()
     env: dict[str, str] = field(default_factory=dict)
     fallback: str | None = None
+    service: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -253,7 +253,7 @@ def _mentions(data: Any) -> Iterator[tuple[Keys, str]]:
     if "service" in data:
         yield ("service",), data["service"]
     yield from _let_out(data.get("egress"))
-    for section in ("entry", "setup", "paths", "probes", "error_path", *_EXTRA):
+    for section in ("entry", "setup", "paths", "probes", "error_path", "limit", *_EXTRA):
         yield from _services_below(data.get(section), (section,))
 
 
@@ -707,6 +707,7 @@ class _Reader:
                 exempt=tuple(body.get("exempt") or ()),
                 env=dict(body.get("env") or {}),
                 fallback=body.get("fallback"),
+                service=body.get("service"),
             )
             for body in ([] if raw is None else _listed(raw))
         )

@@ -96,7 +96,7 @@ record:
 origins: [https://app.example.com]
 error_path: /boom
 slow: {method: PUT, path: /upload, body_bytes: 1000}
-limit: {path: /items, requests: 100, burst: 20, key: user, algorithm: token_bucket, exempt: [/health], env: {requests: RATE}, fallback: open}
+limit: {path: /items, requests: 100, burst: 20, key: user, algorithm: token_bucket, exempt: [/health], env: {requests: RATE}, fallback: open, service: web}
 upstreams:
   llm:
     env: OPENAI_BASE_URL
@@ -202,6 +202,7 @@ def test_the_whole_declaration_is_read(folder: Path) -> None:
     assert (target.login.access_seconds, target.login.refresh_seconds) == (900, 604800)
     assert target.login.hash["scheme"] == "argon2id"
     assert target.limits[0].requests == 100
+    assert target.limits[0].service == "web"
     assert target.variants == {"development": {"api": {"ENVIRONMENT": "development"}}}
     assert target.waivers[0].expires == "2027-03-01"
     assert set(target.extra) >= {"record", "slow", "upstreams", "backup", "load", "access", "tls"}

@@ -17,10 +17,10 @@ from readiness.gather.probe_asking import ports_of
 from readiness.instruments.poller import run_bounded
 from readiness.instruments.stores import Counter, redis_counter
 from readiness.instruments.variants import Variants
-from readiness.limiting.declared import caller_limit
+from readiness.limiting.declared import caller_limit, limiting_service
 from readiness.runtime import Capability, Runtime, Stack, Variant
 from readiness.target import Request, Role, Target
-from readiness.verdict import Inconclusive
+from readiness.verdict import NotApplicable
 
 __all__ = ["SharedPlan", "shared_limit", "watch"]
 
@@ -61,8 +61,9 @@ class SharedPlan:
 def shared_limit(target: Target, variants: Variants, runtime: Runtime) -> SharedLimit:
     """Bursts against two processes, then with the store stopped, given back, paused and given back."""
     plan, limit = SharedPlan(), caller_limit(target)
-    if target.service is None:
-        raise Inconclusive("no service to set the limits of", supply="service: SERVICE", undeclared="service")
+    limiter = limiting_service(target, limit)
+    if limiter != target.service:
+        raise NotApplicable(f"{limiter} limits and counts by itself, before any process of {target.service} is asked")
     small = lowered(target, limit, requests=plan.requests)
     if small.figures.capacity > MAX_CAPACITY:
         return SharedLimit(
@@ -71,12 +72,12 @@ def shared_limit(target: Target, variants: Variants, runtime: Runtime) -> Shared
     environment, variable = dict(small.environment), limit.env.get("processes")
     if variable is not None:
         environment[variable] = str(plan.processes)
-    with variants(Variant(name="sharedlimit", environment={target.service: environment})) as stack:
+    with variants(Variant(name="sharedlimit", environment={limiter: environment})) as stack:
         store = next((s for s in target.services_of(Role.REDIS) if s in stack.services), None)
         counter = None
         if store is not None:
             port = next(iter(ports_of(target, runtime.model(), store)), 6379)
-            users = sorted({target.service, *target.services_of(Role.APP)})
+            users = sorted({limiter, *target.services_of(Role.APP)})
             counter = redis_counter(stack, store, port=port, users=users)
         wanted = plan.processes if variable is not None else 1
         return watch(target, stack, small.figures, counter, processes=wanted, plan=plan)

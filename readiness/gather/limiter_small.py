@@ -37,7 +37,7 @@ from readiness.gather._limiting import (
 from readiness.instruments.client import HttpClient
 from readiness.instruments.poller import Sample, run_bounded
 from readiness.instruments.variants import Variants
-from readiness.limiting.declared import caller_limit
+from readiness.limiting.declared import caller_limit, limiting_service
 from readiness.runtime import Stack, Variant
 from readiness.target import Limit, ProbeKind, Request, Target
 from readiness.verdict import Inconclusive
@@ -103,8 +103,7 @@ class _Notes:
 def small_limit(target: Target, variants: Variants) -> SmallLimit:
     """Bursts, waits and evasions of callers of their own, in a stack with small figures where the owner names variables."""
     plan, limit = SmallPlan(), caller_limit(target)
-    if target.service is None:
-        raise Inconclusive("no service to set the limits of", supply="service: SERVICE", undeclared="service")
+    limiter = limiting_service(target, limit)
     public_entry(target)
     small = lowered(target, limit, requests=plan.requests, window_seconds=plan.window_seconds)
     if small.figures.capacity > MAX_CAPACITY:
@@ -113,7 +112,7 @@ def small_limit(target: Target, variants: Variants) -> SmallLimit:
             supply="limit:\n  env: {requests: RATE_LIMIT_PER_MINUTE}",
             undeclared="limit.env",
         )
-    variant = Variant(name="smalllimit", environment={target.service: small.environment})
+    variant = Variant(name="smalllimit", environment={limiter: small.environment})
     with variants(variant) as stack:
         return examine(target, stack, limit, small.figures, plan, is_lowered=small.is_lowered)
 

@@ -12,10 +12,10 @@ from readiness.gather import gatherer
 from readiness.gather._limiting import Caller, Exchanges, answer_of, clients, figures_of, public_entry
 from readiness.instruments.poller import run_bounded
 from readiness.instruments.variants import Variants
-from readiness.limiting.declared import HOUR_SECONDS, caller_limit
+from readiness.limiting.declared import HOUR_SECONDS, caller_limit, limiting_service
 from readiness.runtime import Stack, Variant
 from readiness.target import Limit, Request, Target
-from readiness.verdict import Inconclusive, NotApplicable
+from readiness.verdict import NotApplicable
 
 __all__ = ["reach", "switched_off_limit", "wide_limit"]
 
@@ -34,8 +34,7 @@ def wide_limit(target: Target, variants: Variants) -> WideLimit:
     together = next((x for x in target.limits if x.key == "global"), None)
     if hourly is None and together is None:
         raise NotApplicable("neither an hourly limit nor one over all callers is declared")
-    if target.service is None:
-        raise Inconclusive("no service to set the limits of", supply="service: SERVICE", undeclared="service")
+    limiter = limiting_service(target, caller_limit(target))
     environment, not_done = dict[str, str](), dict[str, str]()
     for part, limit, figure in (("hourly", hourly, HOURLY), ("together", together, TOGETHER)):
         if limit is None:
@@ -48,7 +47,7 @@ def wide_limit(target: Target, variants: Variants) -> WideLimit:
             environment[variable] = str(figure)
     if not environment:
         return WideLimit(not_done=not_done)
-    with variants(Variant(name="widelimit", environment={target.service: environment})) as stack:
+    with variants(Variant(name="widelimit", environment={limiter: environment})) as stack:
         return reach(
             target,
             stack,
@@ -108,14 +107,14 @@ def switched_off_limit(target: Target, variants: Variants) -> SwitchedOff:
     """More than the small limit of one caller, with the limiter switched off."""
     limit = caller_limit(target)
     switch, figure = limit.env.get("enabled"), limit.env.get("requests")
-    if switch is None or target.service is None:
+    if switch is None:
         return SwitchedOff(reason="no variable switches the limiter off: limit.env.enabled")
     figures = figures_of(limit)
     environment = {switch: "false"}
     if figure is not None and limit.requests > OFF_REQUESTS:
         environment[figure] = str(OFF_REQUESTS)
         figures = replace(figures, requests=OFF_REQUESTS)
-    with variants(Variant(name="nolimit", environment={target.service: environment})) as stack:
+    with variants(Variant(name="nolimit", environment={limiting_service(target, limit): environment})) as stack:
         caller = clients(target, stack, limit, "off", 1)[0]
 
         async def work() -> SwitchedOff:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from readiness.target import Limit, Target
 from readiness.verdict import Inconclusive, NotApplicable
 
-__all__ = ["EXAMPLE", "HOUR_SECONDS", "caller_limit", "limit_by", "require_variables"]
+__all__ = ["EXAMPLE", "HOUR_SECONDS", "caller_limit", "limit_by", "limiting_service", "require_variables"]
 
 HOUR_SECONDS = 3600.0
 #: What an owner adds where nothing is declared.
@@ -53,6 +53,18 @@ def limit_by(target: Target, key: str, *, is_hourly: bool = False) -> Limit:
             return limit
     what = "of an hour or longer" if is_hourly else "over all callers together" if key == "global" else f"per {key}"
     raise NotApplicable(f"no limit {what} is declared")
+
+
+def limiting_service(target: Target, limit: Limit) -> str:
+    """Whose variables set the figures: the declared one, a proxy say, else the service under audit.
+
+    Raises:
+        Inconclusive: neither is known.
+    """
+    service = limit.service or target.service
+    if service is None:
+        raise Inconclusive("no service to set the limits of", supply="service: SERVICE", undeclared="service")
+    return service
 
 
 def require_variables(limit: Limit, *figures: str) -> None:
