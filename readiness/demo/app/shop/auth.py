@@ -22,7 +22,7 @@ ACCESS_SECONDS = 900
 REFRESH_SECONDS = 7 * 24 * 3600
 ISSUER = "shop"
 #: A defect's second key, as tutorials write it.
-DEFAULT_SECRET = "your-secret-key"  # noqa: S105  # a defect has to have one
+DEFAULT_SECRET = "your-secret-key-change-in-production"  # noqa: S105  # a defect has to have one
 
 
 class Passwords:
