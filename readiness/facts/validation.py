@@ -122,7 +122,7 @@ class BadInputs:
     """Bad requests to every documented operation, in a stack of its own.
 
     Attributes:
-        sent: how many; ``statuses`` how they were answered.
+        sent: how many; ``generated`` how many of them from the document; ``statuses`` how they were answered.
         operations: those that were tried.
         troubled: answers of 500 and above, silence, and broken JSON that was accepted.
         settings_tried: bodies under another limit, set by the declared variable.
@@ -133,6 +133,7 @@ class BadInputs:
     """
 
     sent: int = 0
+    generated: int = 0
     statuses: dict[str, int] = field(default_factory=dict)
     operations: tuple[str, ...] = ()
     troubled: tuple[BadInput, ...] = ()

@@ -23,7 +23,7 @@ from readiness.target import Entry, Request, Target
 
 __all__ = ["BadInputSender"]
 
-PER_OPERATION, MOST_GENERATED, GENERATING_SECONDS = 10, 200, 6.0
+PER_OPERATION, MOST_GENERATED, GENERATING_SECONDS = 10, 200, 10.0
 #: Of one operation's spoilt bodies, and of all.
 MOST_BODIES, MOST_SPOILT = 40, 300
 #: What a service may take for one bad request; the same request must be late twice to count.
@@ -42,6 +42,7 @@ class _Case:
     what: str
     request: Request
     is_broken: bool = False
+    is_generated: bool = False
 
 
 @dataclass
@@ -60,13 +61,14 @@ class BadInputSender:
             return BadInputs(problem="there is no entry to ask")
         before = self._state()
         statuses, operations, troubled = Counter[str](), dict[str, None](), list[BadInput]()
-        deadline, cut_short, sent = time.monotonic() + self.at_most_seconds, "", 0
+        deadline, cut_short, sent, generated = time.monotonic() + self.at_most_seconds, "", 0, 0
         for case in self._cases():
             answer = self.asker.ask(entry, case.request, purpose=StatusClass.INVALID, timeout_seconds=ANSWER_SECONDS)
             if self.asker.is_refused:
                 cut_short = "a limiter refuses every further request"
                 break
             sent += 1
+            generated += case.is_generated
             operations[case.operation] = None
             statuses[str(answer.status or "no answer")] += 1
             if _is_trouble(case, answer):
@@ -78,6 +80,7 @@ class BadInputSender:
         problem = "" if sent else "no document of the API, and no request with a JSON body, says what could be sent"
         return BadInputs(
             sent=sent,
+            generated=generated,
             statuses=dict(statuses),
             operations=tuple(operations),
             troubled=tuple(troubled),
@@ -102,7 +105,7 @@ class BadInputSender:
         ):
             if not _ENDS.search(case.request.path):
                 what = "breaks the documented schema"
-                yield _Case(operation=case.operation, what=what, request=case.request)
+                yield _Case(operation=case.operation, what=what, request=case.request, is_generated=True)
 
     def _spoilt(self) -> Iterator[_Case]:
         known = set()

@@ -44,11 +44,11 @@ UNSAFE_TYPES = ("text/html", "application/xml", "application/x-java-serialized-o
 MULTIBYTE = "é"
 
 
-@gatherer(impact=Impact.PERTURBS, at_most_seconds=90)
+@gatherer(impact=Impact.DISRUPTS, at_most_seconds=90)
 def input_limits(target: Target, stack: Stack, http: HttpClient, progress: Progress) -> InputLimits:
     """What is refused at which size and under which content type, asked as a user of its own.
 
-    Some 25 requests, and up to 32 MiB of bodies that are meant to be refused.
+    Some 25 requests, and up to 32 MiB of bodies that are meant to be refused: a service that keeps them may not live.
     """
     require_write(stack)
     good, problem = good_request(target)

@@ -67,9 +67,13 @@ class Credentials(BaseModel):
 
 
 def _storable(value: str) -> str:
-    """Text that the database can hold: PostgreSQL has no NUL in its texts."""
+    """Text that can be stored and sent: PostgreSQL has no NUL in its texts, and UTF-8 no halves of pairs."""
     if "\x00" in value and not defects.is_on("nul-in-text"):
         raise ValueError("must not hold the character NUL")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("must not hold half of a surrogate pair") from None
     return value
 
 
