@@ -27,7 +27,7 @@ def pack(defects: Sequence[Defect], *, apart: Collection[frozenset[str]] = ()) -
     def are_enemies(one: Defect, other: Defect) -> bool:
         return (
             bool(set(one.detected_by) & set(other.detected_by))
-            or (bool(one.part) and one.part == other.part)
+            or _overlap(one.part, other.part)
             or frozenset({one.name, other.name}) in apart
         )
 
@@ -41,6 +41,11 @@ def pack(defects: Sequence[Defect], *, apart: Collection[frozenset[str]] = ()) -
         else:
             packs.append([defect])
     return [tuple(sorted(found, key=lambda d: d.name)) for found in packs]
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether two parts are one, or one is inside the other; a defect without a part touches nothing of others."""
+    return bool(one and other) and (f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/"))
 
 
 def pairs_of(packs: Collection[Pack]) -> set[frozenset[str]]:

@@ -23,6 +23,16 @@ def test_defects_of_one_check_or_one_part_never_meet() -> None:
     assert len(pack([defect("a", "x.a", "ready"), defect("b", "x.b", "ready")])) == 2
 
 
+def test_a_part_overlaps_with_what_is_inside_it_only() -> None:
+    whole, body, headers = (
+        defect("a", "x.a", "limiter"),
+        defect("b", "x.b", "limiter/body"),
+        defect("c", "x.c", "limiter/headers"),
+    )
+    assert names(pack([whole, body, headers])) == [["a"], ["b", "c"]]
+    assert len(pack([defect("a", "x.a", "token"), defect("b", "x.b", "token expiry")])) == 1
+
+
 def test_the_demos_defects_meet_at_most_once() -> None:
     first = pack(DEFECTS)
     second = pack(DEFECTS, apart=pairs_of(first))

@@ -19,7 +19,8 @@ class Defect:
         detected_by: ids of the checks that fail; no other check's verdict changes.
         environment: service -> variables that switch it on.
         declares: sections of ``readiness.yaml`` -> what they say otherwise, for what no variable of a service switches.
-        part: what of the demo it changes, for example a probe's path. Two defects of one part would hide each other.
+        part: what of the demo it changes, for example a probe's path. Two defects of one part would hide each other;
+            ``limiter/body`` is inside ``limiter`` and beside ``limiter/headers``.
     """
 
     name: str

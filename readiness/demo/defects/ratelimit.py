@@ -6,11 +6,35 @@ from readiness.demo.defects._defect import Defect, api
 
 __all__ = ["DEFECTS"]
 
-#: All in one part: most are seen in what a limiter refuses, and a defect that changes that hides another.
+#: Most change what a limiter refuses at all, and so would hide each other.
 PART = "limiter"
+#: The others change one aspect of it, which shows beside other aspects.
+ASPECTS = {
+    "operation-unlimited": "operations",
+    "exempt-by-substring": "exempt query",
+    "limit-per-token": "users",
+    "addresses-share-bucket": "addresses",
+    "client-not-forwarded": "addresses",
+    "leftmost-forwarded-trusted": "addresses",
+    "global-limit-ignored": "global",
+    "hourly-limit-ignored": "hourly",
+    "retry-after-too-short": "retry-after",
+    "remaining-frozen": "remaining",
+    "policy-field-malformed": "policy",
+    "refusal-names-other-figure": "refusal body",
+    "refusal-cacheable": "refusal cache",
+    "limiter-outside-headers": "layers",
+    "static-limited": "static",
+    "probe-refused-with-its-caller": "probe",
+    "limiter-per-process": "store",
+    "fallback-unlimited": "store",
+    "fallback-for-ever": "store",
+    "limiter-switch-ignored": "switch",
+    "limiter-in-development": "development",
+}
 
 DEFECTS: tuple[Defect, ...] = tuple(
-    api(name, title, *detected_by, part=PART)
+    api(name, title, *detected_by, part=f"{PART}/{ASPECTS[name]}" if name in ASPECTS else PART)
     for name, title, detected_by in (
         ("limiter-not-mounted", "The limiter is configured, and in front of nothing", ["ratelimit.enforced"]),
         ("exempt-prefix-slash", "The prefix / is exempt, and with it every path", ["ratelimit.enforced"]),
@@ -23,7 +47,11 @@ DEFECTS: tuple[Defect, ...] = tuple(
             ["ratelimit.per_ip", "ratelimit.behind_proxy"],
         ),
         ("client-not-forwarded", "All clients are counted as the proxy", ["ratelimit.behind_proxy", "log.client_ip"]),
-        ("leftmost-forwarded-trusted", "The client says itself from where it comes", ["ratelimit.spoof_resistant", "log.client_ip"]),
+        (
+            "leftmost-forwarded-trusted",
+            "The client says itself from where it comes",
+            ["ratelimit.spoof_resistant", "log.client_ip"],
+        ),
         ("global-limit-ignored", "The limit over all callers is never counted", ["ratelimit.global"]),
         ("hourly-limit-ignored", "The hourly limit is never counted", ["ratelimit.hourly"]),
         ("limiter-fixed-window", "Windows of the clock in place of a token bucket", ["ratelimit.token_bucket"]),
