@@ -66,10 +66,8 @@ def run_audit(folder: Path, *arguments: str, environment: dict[str, str] | None 
 
 @pytest.fixture(scope="module")
 def healthy(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Audited:
-    """The sound demo under the runtime that the module names, audited serially and recorded."""
-    runtime = request.module.RUNTIME
-    folder = tmp_path_factory.mktemp(f"healthy-{runtime}")
-    arguments = ["--readiness-profile=production", "--readiness-demo", f"--readiness-runtime={runtime}"]
-    return run_audit(
-        folder, *arguments, f"--readiness-record={folder / 'recording'}", "--readiness-format=json,html,md"
-    )
+    """The sound demo under the runtime and with as many workers as the module names, recorded."""
+    folder = tmp_path_factory.mktemp(f"healthy-{request.module.RUNTIME}")
+    arguments = ["--readiness-profile=production", "--readiness-demo", f"--readiness-runtime={request.module.RUNTIME}"]
+    arguments += ["-n", str(request.module.WORKERS), f"--readiness-record={folder / 'recording'}"]
+    return run_audit(folder, *arguments, "--readiness-format=json,html,md")
