@@ -358,7 +358,7 @@ class _Watch:
                     errors.append(response.error or "no answer")
                 if sum(seconds > self.patience.blocked for seconds in times) > 1:
                     break
-            self.stub.wait_until(lambda: self.stub.count > before, seconds=self.patience.quiet)
+            self.stub.wait_until(lambda: self.stub.count > before, seconds=self.patience.event)
         finally:
             self.stub.play(Script(otherwise=Plan(then=ANSWERED)))
         return Waiting(
