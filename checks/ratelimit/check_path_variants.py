@@ -20,7 +20,7 @@ from readiness.limiting.judging import require_refusals, words_of
 def check_path_variants(small_limit: SmallLimit) -> Verdict:
     """Judge the disguises that an exhausted caller tried."""
     require_refusals(small_limit)
-    told = [t for t in small_limit.variants if t.is_exhausted]
+    told = [t for t in small_limit.variants if t.is_settled]
     if not told:
         raise Inconclusive(small_limit.not_done.get("exhausted", "no caller stayed exhausted for long enough"))
     findings = tuple(
@@ -31,6 +31,6 @@ def check_path_variants(small_limit: SmallLimit) -> Verdict:
             ),
         )
         for t in told
-        if any(200 <= status < 300 for status in t.statuses)  # noqa: PLR2004  # a redirect or a 404 serves nothing
+        if t.has_evaded and all(200 <= status < 300 for status in t.statuses)  # noqa: PLR2004  # a redirect or a 404 serves nothing
     )
     return Verdict(findings=findings, summary=f"{len(told)} other spellings of the path are not served")

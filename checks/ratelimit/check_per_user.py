@@ -29,7 +29,7 @@ def check_per_user(small_limit: SmallLimit, target: Target) -> Verdict:
     for tried in told:
         is_same = tried.name.startswith("the same")
         status = tried.statuses[0]
-        is_wrong = is_let_through(status) if is_same else status == TOO_MANY
+        is_wrong = tried.has_evaded if is_same else status == TOO_MANY
         if is_wrong:
             what = (
                 "another login gives an exhausted user a new allowance"
@@ -40,7 +40,7 @@ def check_per_user(small_limit: SmallLimit, target: Target) -> Verdict:
                 source=words_of(tried), text=f"the exhausted one just before and after: {tried.before}, {tried.after}"
             )
             findings.append(Finding(message=what, evidence=(proof,)))
-        elif status == TOO_MANY or is_let_through(status):
+        elif tried.is_settled if is_same else is_let_through(status):
             seen.append(words_of(tried))
     if not findings and not any(text.startswith("another user") for text in seen):
         reason = small_limit.not_done.get("another user") or small_limit.not_done.get("exhausted")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from readiness import Category, Evidence, Finding, Inconclusive, Severity, Verdict, check
-from readiness.facts.limiter import SmallLimit, is_let_through
+from readiness.facts.limiter import SmallLimit
 from readiness.limiting.judging import require_refusals, words_of
 
 
@@ -21,13 +21,13 @@ from readiness.limiting.judging import require_refusals, words_of
 def check_spoof_resistant(small_limit: SmallLimit) -> Verdict:
     """Judge what an exhausted address got through the public entry with forged headers."""
     require_refusals(small_limit)
-    told = [t for t in small_limit.spoofs if t.is_exhausted and t.statuses]
+    told = [t for t in small_limit.spoofs if t.is_settled]
     if not told:
         reason = small_limit.not_done.get("anonymous", "the address did not stay exhausted")
         raise Inconclusive(
             f"no address could be exhausted: {reason}", supply="limit:\n  - {path: /items, requests: 100, key: address}"
         )
-    evaded = [t for t in told if is_let_through(t.statuses[0])]
+    evaded = [t for t in told if t.has_evaded]
     findings = tuple(
         Finding(
             message=f"an exhausted address is served with a forged {t.name}",

@@ -27,6 +27,8 @@ __all__ = [
 UNANSWERED = 0
 TOO_MANY = 429
 FIRST_SERVER_ERROR = 500
+#: One request may pass because an allowance came back in that moment; so many in a row do not.
+SURE = 4
 
 
 def is_let_through(status: int) -> bool:
@@ -178,6 +180,16 @@ class Tried:
     def is_exhausted(self) -> bool:
         """Whether the caller was refused on the limited path all the while."""
         return self.before == TOO_MANY and self.after == TOO_MANY
+
+    @property
+    def has_evaded(self) -> bool:
+        """Whether an exhausted caller got through again and again."""
+        return self.is_exhausted and len(self.statuses) >= SURE and all(map(is_let_through, self.statuses))
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it was refused, or got through beyond doubt."""
+        return self.is_exhausted and (TOO_MANY in self.statuses or self.has_evaded)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from http import HTTPStatus
 from readiness.check import Impact
 from readiness.discovery.openapi import document_of
 from readiness.facts.limiter import (
+    SURE,
     UNANSWERED,
     Addressed,
     Answer,
@@ -319,7 +320,7 @@ class _Work:
         else:
             self._notes.not_done["another login"] = "the login gives the same token again, or knows no users"
         if others:
-            await self._try("users", "another user", self._request, caller, as_whom=others[-1])
+            await self._try("users", "another user", self._request, caller, count=1, as_whom=others[-1])
         else:
             self._notes.not_done["another user"] = "a second user is needed: login.register, or one more in login.users"
 
@@ -330,7 +331,7 @@ class _Work:
         request: Request,
         caller: Caller,
         *,
-        count: int = 1,
+        count: int = SURE,
         as_whom: Caller | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
