@@ -133,7 +133,7 @@ class SafeCopy:
         missing_mounts: service -> sources that do not exist.
         weakened: service -> what was taken away from it.
         left_out: services of the owner's that are not in the copy.
-        closed: services that may not reach beyond this machine.
+        closed: services that may not reach beyond this machine, and can in the owner's stack.
         names: every name by which a service can be reached from another.
     """
 
@@ -272,7 +272,7 @@ class _Maker:
         for name in self._services:
             self._depends(name)
         network_of = self._publish()
-        closed = self._let_out()
+        closed = self._let_out(network_of)
         services = self._services
         used = {network for service in services.values() for network in service.get("networks") or {}}
         volumes = {
@@ -639,27 +639,31 @@ class _Maker:
             self._change(name, "dns left out", "names outside the stack are not asked for")
         return safe
 
-    def _let_out(self) -> frozenset[str]:
-        """Join those that may reach out to a network that leads there; the names of the others."""
+    def _let_out(self, network_of: Mapping[str, str]) -> frozenset[str]:
+        """Join those that may reach out to a network that leads there; the names of the others that would reach out."""
         if self._target.has_open_egress:
             return frozenset()
         declared = self._model.get("networks") or {}
+        # One that has internal networks only, or none, does not reach out in the owner's stack either.
+        outward = {
+            name
+            for name, service in self._services.items()
+            if any(
+                n != EDGE_NETWORK and not (declared.get(n) or {}).get("internal") for n in service.get("networks") or {}
+            )
+        }
         is_open = self._open & self._services.keys()
-        for name in is_open:
-            networks = self._services[name].get("networks") or {}
-            # One that has internal networks only does not reach out in the owner's stack either.
-            if any(n != EDGE_NETWORK and not (declared.get(n) or {}).get("internal") for n in networks):
-                self._services[name]["networks"] = {**networks, OPEN_NETWORK: None}
+        for name in is_open & outward:
+            self._services[name]["networks"] = {**self._services[name]["networks"], OPEN_NETWORK: None}
         what, why = summary(is_open)
         self._change("", what, why)
-        return frozenset(self._services.keys() - is_open)
+        return frozenset(name for name in self._services.keys() - is_open if network_of.get(name, name) in outward)
 
     def _network(self, name: str, external: set[str], project: str) -> dict[str, Any]:
         declared = (self._model.get("networks") or {}).get(name) or {}
         if name == OPEN_NETWORK:
             return {"driver": "bridge", "name": open_network_name(project), "labels": dict(self._labels)}
         if name == EDGE_NETWORK:
-            # It leads nowhere: the internal networks stay what they are.
             return {"driver": "bridge", **copy.deepcopy(dict(CLOSED_NETWORK)), "labels": dict(self._labels)}
         if name in external:
             self._change("", f"network {name}: an empty one of this run instead", "it belongs to others")
@@ -695,6 +699,8 @@ class _Maker:
             networks = service.get("networks") or {}
             if networks and all((declared.get(network) or {}).get("internal") for network in networks):
                 service["networks"] = {**networks, EDGE_NETWORK: None}
+                # It leads nowhere, also where others may reach out: the internal networks stay what they are.
+                service.update(closed_place(service, service.get("sysctls")))
                 self._change(name, "joined to one more network of this run", "an internal one publishes no port")
         return network_of
 

@@ -100,7 +100,7 @@ def test_services_without_a_network_place_of_their_own_are_left_as_they_are() ->
     safe = copied({"api": {}, "side": {"network_mode": "service:api"}, "job": {"network_mode": "none"}})
     for name in ("side", "job"):
         assert not {"dns", "sysctls", "networks"} & safe.model["services"][name].keys()
-    assert safe.closed == {"api", "side", "job"}
+    assert safe.closed == {"api", "side"}  # a job without a network has nothing to miss
 
 
 def test_who_shares_a_network_place_is_let_out_together() -> None:
@@ -111,14 +111,20 @@ def test_who_shares_a_network_place_is_let_out_together() -> None:
     assert open_services(services, ("gone",)) == frozenset()
 
 
-def test_internal_network_stays_one_whatever_is_let_out() -> None:
+@pytest.mark.parametrize("egress", [(), ("api",), (EVERY_SERVICE,)])
+def test_internal_network_stays_one_whatever_is_let_out(egress: tuple[str, ...]) -> None:
     safe = copied(
         {"api": {"networks": {"back": None}, "ports": [{"target": 80, "published": "80"}]}},
-        "api",
+        *egress,
         networks={"back": {"internal": True}},
     )
-    assert safe.model["services"]["api"]["networks"] == {"back": None, EDGE_NETWORK: None}
-    assert safe.model["networks"] == {"back": {**CLOSED, "internal": True}, EDGE_NETWORK: CLOSED}
+    service = safe.model["services"]["api"]
+    assert service["networks"] == {"back": None, EDGE_NETWORK: None}
+    assert service["sysctls"] == HELD
+    assert service["dns"] == ["127.0.0.1"]
+    assert safe.model["networks"][EDGE_NETWORK] == CLOSED
+    assert safe.model["networks"]["back"]["internal"] is True
+    assert safe.closed == frozenset()  # what it cannot reach, it cannot reach in the owner's stack either
 
 
 def test_published_ports_stay_published() -> None:
