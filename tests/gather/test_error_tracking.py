@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import json
 import threading
@@ -25,6 +26,8 @@ from tests.gather.asked import Answer, FakeHttp, FakeStack, FakeVariants
 
 ENTRY = Entry(name="direct", service="api", port=8000)
 QUICK = Patience(event=2.0, quiet=0.05, few=4, many=8, failing=3, blocked=0.5, back=0.5)
+#: Where nothing comes, however long it is waited for.
+HASTY = dataclasses.replace(QUICK, event=0.1)
 
 
 class Shop(FakeStack):
@@ -134,7 +137,7 @@ def target(**changes: Any) -> Target:
     return Target(**values)
 
 
-def observed(shop: Shop, **changes: Any) -> ErrorTracking:
+def observed(shop: Shop, *, patience: Patience = QUICK, **changes: Any) -> ErrorTracking:
     declared = target(**changes)
     try:
         return observe(
@@ -144,7 +147,7 @@ def observed(shop: Shop, **changes: Any) -> ErrorTracking:
             FakeHttp(shop.answer),  # type: ignore[arg-type]  # a stand-in
             shop.stub,
             service="api",
-            patience=QUICK,
+            patience=patience,
         )
     finally:
         shop.stub.close()
@@ -223,14 +226,14 @@ def test_failing_requests_are_timed_with_a_tracker_that_hangs(stub: Stub) -> Non
 
 
 def test_silence_is_the_services_own_where_the_way_is_open(stub: Stub) -> None:
-    found = observed(Shop(stub, silent=True))
+    found = observed(Shop(stub, silent=True), patience=HASTY)
     assert (found.is_reachable, found.envelopes, found.events) == (True, 0, ())
     assert found.waiting is not None
     assert not found.waiting.was_asked
 
 
 def test_what_cannot_be_read_is_said(stub: Stub) -> None:
-    found = observed(Shop(stub, encoding="zstd"))
+    found = observed(Shop(stub, encoding="zstd"), patience=HASTY)
     assert found.unreadable == ("content-encoding zstd is not known",)
     assert found.events == ()
 
