@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ HANDSHAKE_SECONDS = 10.0
 SCAN_SECONDS = 60.0
 #: X509_V_FLAG_NO_CHECK_TIME (OpenSSL, X509_VERIFY_PARAM_set_flags): the dates are judged apart from the chain.
 _NO_CHECK_TIME = 0x200000
+#: An extra of its own, see pyproject.toml.
+NO_SCANNER = "no scanner is installed: pip install 'pytest-readiness[tls]'"
 #: sslyze's key for each version -> the name that people use.
 _VERSIONS = {
     "ssl_2_0_cipher_suites": "SSLv2",
@@ -149,6 +152,8 @@ def scan(where: Endpoint, server_name: str, *, label: str, seconds: float = SCAN
     In a process of its own: it brings an OpenSSL that still speaks everything, which a hostile server shall not reach
     in this one, and a process can be ended when its time is up.
     """
+    if find_spec("sslyze") is None:
+        return TlsScan(label=label, problem=NO_SCANNER)
     sni = ["--sni", server_name] if server_name else []
     with tempfile.TemporaryDirectory(prefix="readiness-tls-") as folder:
         result = Path(folder) / "scan.json"

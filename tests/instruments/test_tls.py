@@ -187,3 +187,8 @@ def test_a_scan_that_fails_says_why(monkeypatch: pytest.MonkeyPatch, result: Any
     found = scanned(monkeypatch, result, code=2)
     assert words in found.problem
     assert found.accepted == {}
+
+
+def test_without_a_scanner_the_way_to_get_one_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tls, "find_spec", lambda _name: None)
+    assert "pip install 'pytest-readiness[tls]'" in tls.scan(WHERE, NAME, label="web:443 (proxy)").problem
