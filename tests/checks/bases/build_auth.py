@@ -35,7 +35,10 @@ TRIED = {
     TrialKind.TAMPERED: ("changed in one bit of its signature", "of another user, under the old signature"),
     TrialKind.EXPIRED: ("expired an hour ago",),
     TrialKind.ISSUER: ("of another issuer",),
-    TrialKind.DEFAULT_KEY: ("signed with a key from the list of well-known ones", "signed with a key from .env.example"),
+    TrialKind.DEFAULT_KEY: (
+        "signed with a key from the list of well-known ones",
+        "signed with a key from .env.example",
+    ),
     TrialKind.MALFORMED: ("one segment", "no base64", "100 kB"),
     TrialKind.REFRESH: ("a refresh token, used as an access token", "an access token, used as a refresh token"),
 }
