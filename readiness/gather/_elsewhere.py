@@ -30,6 +30,19 @@ if command -v wget >/dev/null 2>&1; then
   wget -q -S -T 8 -O /dev/null --no-check-certificate "$1" 2>&1 | sed -n 's/.*HTTP\/[0-9.]* \([0-9]*\).*/\1/p' | head -n 1
   exit 0
 fi
+if command -v node >/dev/null 2>&1; then exec node -e '
+const [url, host] = process.argv.slice(1)
+require(url.split(":")[0]).get(url, { headers: { Host: host }, rejectUnauthorized: false, timeout: 8000 }, (answer) => {
+  console.log(answer.statusCode)
+  process.exit(0)
+}).on("timeout", () => process.exit(1)).on("error", () => process.exit(1))
+' "$1" "$2"; fi
+case $1 in http://*) if command -v bash >/dev/null 2>&1; then exec bash -c '
+rest=${1#http://}; where=${rest%%/*}
+exec 3<>"/dev/tcp/${where%:*}/${where##*:}" || exit 1
+printf "GET /%s HTTP/1.0\r\nHost: %s\r\n\r\n" "${rest#*/}" "$2" >&3
+read -r -t 8 _ status _ <&3 && echo "$status"
+' bash "$1" "$2"; fi ;; esac
 exit 127
 """
 SCRIPT_SECONDS = 15.0
