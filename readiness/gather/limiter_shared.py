@@ -22,7 +22,7 @@ from readiness.runtime import Capability, Runtime, Stack, Variant
 from readiness.target import Request, Role, Target
 from readiness.verdict import NotApplicable
 
-__all__ = ["SharedPlan", "shared_limit", "watch"]
+__all__ = ["SharedPlan", "is_warning", "shared_limit", "watch"]
 
 #: From here on a limit that cannot be lowered is not met in a reasonable number of requests.
 MAX_CAPACITY = 300
@@ -30,7 +30,9 @@ MAX_CAPACITY = 300
 PROCESS = re.compile(r"(?:server process|worker)[^0-9\n]{0,20}(\d+)", re.IGNORECASE)
 #: What a line about a limiter without its store speaks of, and the levels that somebody reads.
 OF_LIMITER = re.compile(r"rate.?limit|limiter|throttl|fall(?:s|ing|en)?.?back", re.IGNORECASE)
-OF_LEVEL = re.compile(r"warn|error|critical", re.IGNORECASE)
+OF_STORE = re.compile(r"redis|valkey|store|memory|backend|unreachable|unavailable|connect", re.IGNORECASE)
+#: In words, or as the numbers of Node's loggers (pino, bunyan: 40 to 60).
+OF_LEVEL = re.compile(r"warn|error|critical|fatal|\"level\":\s*[456]0\b", re.IGNORECASE)
 MAX_LINES, MAX_LINE = 5, 300
 
 
@@ -91,12 +93,13 @@ def watch(
     *,
     processes: int,
     plan: SharedPlan,
+    clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> SharedLimit:
     """Everything that is done to this stack."""
     limit = caller_limit(target)
     people = clients(target, stack, limit, "shared", 4)
-    bench = _Bench(target, stack, figures, plan, sleep=sleep)
+    bench = _Bench(target, stack, figures, plan, clock=clock, sleep=sleep)
     attempts = [bench.burst("shared", people[0], processes)]
     if attempts[0].let_through > figures.most(attempts[0].span_seconds) and len(people) > 1:
         # A window may have turned in the middle; not twice.
@@ -125,6 +128,11 @@ def watch(
     return _with(fact, outages=tuple(outages))
 
 
+def is_warning(line: str) -> bool:
+    """Whether a log line tells of a limiter without its store; that somebody was refused is another matter."""
+    return all(pattern.search(line) for pattern in (OF_LIMITER, OF_STORE, OF_LEVEL))
+
+
 def _with(fact: SharedLimit, **changes: object) -> SharedLimit:
     return SharedLimit(**{**vars(fact), **changes})
 
@@ -141,12 +149,19 @@ class _Bench:
     """One stack, and what is done with it."""
 
     def __init__(
-        self, target: Target, stack: Stack, figures: Figures, plan: SharedPlan, *, sleep: Callable[[float], None]
+        self,
+        target: Target,
+        stack: Stack,
+        figures: Figures,
+        plan: SharedPlan,
+        *,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
     ) -> None:
         self._target, self._stack, self._figures, self._plan = target, stack, figures, plan
         self._entry, self._request = public_entry(target), Request(path=caller_limit(target).path)
         self._exchanges = Exchanges(stack)
-        self._sleep = sleep
+        self._clock, self._sleep = clock, sleep
 
     def burst(self, name: str, caller: Caller, processes: int) -> Phase:
         """Enough for every process to be met beyond its own limit."""
@@ -154,10 +169,10 @@ class _Bench:
 
     def commands_per_request(self, counter: Counter, caller: Caller) -> float:
         """What the store is asked for one request; negative noise is none."""
-        start, began = counter.read(), time.monotonic()
+        start, began = counter.read(), self._clock()
         self._sleep(self._plan.quiet_seconds)
         quiet = counter.read()
-        background = (quiet - start) / max(time.monotonic() - began, 0.1)
+        background = (quiet - start) / max(self._clock() - began, 0.1)
         return self._asked(counter, caller, background)
 
     def outage(self, how: str, counter: Counter, caller: Caller, processes: int, per_request: float) -> StoreAway:
@@ -170,7 +185,7 @@ class _Bench:
             phase = self._phase(how, caller, count=(processes + 1) * self._figures.capacity)
         finally:
             give(counter.service)
-        back = time.monotonic()
+        back = self._clock()
         recovered, problem = self._recovered(counter, caller, per_request, back)
         warnings, log_problem = self._warnings(since)
         return StoreAway(
@@ -179,17 +194,17 @@ class _Bench:
             warnings=warnings,
             log_problem=log_problem,
             recovered_seconds=recovered,
-            watched_seconds=round(time.monotonic() - back, 2),
+            watched_seconds=round(self._clock() - back, 2),
             problem=problem,
         )
 
     def _recovered(self, counter: Counter, caller: Caller, per_request: float, back: float) -> tuple[float | None, str]:
         problem = ""
-        while time.monotonic() - back < self._plan.recovery_seconds:
+        while self._clock() - back < self._plan.recovery_seconds:
             try:
                 # Other clients come back too, and ask much at first: half of what the limiter used to ask is no noise.
                 if self._asked(counter, caller, 0.0) >= per_request / 2:
-                    return round(time.monotonic() - back, 2), ""
+                    return round(self._clock() - back, 2), ""
                 problem = ""
             except (GatherError, StackError) as error:
                 problem = str(error)[:300]
@@ -197,10 +212,10 @@ class _Bench:
         return None, problem
 
     def _asked(self, counter: Counter, caller: Caller, background: float) -> float:
-        before, began = counter.read(), time.monotonic()
+        before, began = counter.read(), self._clock()
         self._phase("counted", caller, count=self._plan.counted)
         after = counter.read()
-        return max(0.0, after - before - background * (time.monotonic() - began)) / self._plan.counted
+        return max(0.0, after - before - background * (self._clock() - began)) / self._plan.counted
 
     def _phase(self, name: str, caller: Caller, *, count: int) -> Phase:
         async def work() -> Phase:
@@ -216,5 +231,5 @@ class _Bench:
             lines = self._stack.logs(self._target.service or "", since=since, tail=2000).splitlines()
         except StackError as error:
             return (), str(error)[:200]
-        found = [line[:MAX_LINE] for line in lines if OF_LIMITER.search(line) and OF_LEVEL.search(line)]
+        found = [line[:MAX_LINE] for line in lines if is_warning(line)]
         return tuple(found[:MAX_LINES]), ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -119,13 +120,21 @@ def small_limit(target: Target, variants: Variants) -> SmallLimit:
 
 
 def examine(
-    target: Target, stack: Stack, limit: Limit, figures: Figures, plan: SmallPlan, *, is_lowered: bool
+    target: Target,
+    stack: Stack,
+    limit: Limit,
+    figures: Figures,
+    plan: SmallPlan,
+    *,
+    is_lowered: bool,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> SmallLimit:
-    """Everything that is tried in one stack."""
+    """Everything that is tried in one stack; ``clock`` and ``sleep`` are those of the waits for the limiter."""
     people = clients(target, stack, limit, "limit", 4)
     again = _relogin(target, stack, people[0])
     notes = _Notes()
-    work = _Work(target, stack, limit=limit, figures=figures, plan=plan, notes=notes)
+    work = _Work(target, stack, limit=limit, figures=figures, plan=plan, notes=notes, clock=clock, sleep=sleep)
     run_bounded(work.run(people, again), at_most_seconds=140)
     kept = {part: tuple(found) for part, found in notes.tried.items()}
     return SmallLimit(
@@ -159,11 +168,21 @@ class _Work:
     """The experiments of one stack."""
 
     def __init__(
-        self, target: Target, stack: Stack, *, limit: Limit, figures: Figures, plan: SmallPlan, notes: _Notes
+        self,
+        target: Target,
+        stack: Stack,
+        *,
+        limit: Limit,
+        figures: Figures,
+        plan: SmallPlan,
+        notes: _Notes,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._target, self._stack, self._limit = target, stack, limit
         self._figures, self._plan, self._notes = figures, plan, notes
         self._exchanges = Exchanges(stack)
+        self._clock, self._sleep = clock, sleep
         self._entry = public_entry(target)
         self._request = Request(path=limit.path)
         self._reach = figures.capacity + SLACK
@@ -190,7 +209,7 @@ class _Work:
                 "or limit.env.window_seconds"
             )
             return
-        await asyncio.sleep(rest)
+        await self._sleep(rest)
         await work(caller)
 
     async def _at_once(self, caller: Caller) -> None:
@@ -199,7 +218,7 @@ class _Work:
         rest = figures.capacity * figures.interval_seconds + 1
         if phase.let_through > figures.most(phase.span_seconds) and rest <= self._plan.max_wait_seconds:
             # A window may have turned in the middle; not twice.
-            await asyncio.sleep(rest)
+            await self._sleep(rest)
             await self._burst("all at once, again", caller)
 
     async def _burst(self, name: str, caller: Caller) -> Phase:
@@ -229,24 +248,23 @@ class _Work:
         raw = next((v for k, v in refusal.headers if k.lower() == "retry-after"), None)
         announced = _announced(raw, refusal.unix)
         whole = self._figures.capacity * self._figures.interval_seconds + 1
-        loop = asyncio.get_running_loop()
-        since = loop.time()
+        since = self._clock()
         later: tuple[float, int] | None = None
         if announced is not None and announced + self._plan.margin_seconds <= self._plan.max_wait_seconds:
-            await asyncio.sleep(announced + self._plan.margin_seconds)
-            later = (loop.time() - since, await self._status(caller))
+            await self._sleep(announced + self._plan.margin_seconds)
+            later = (self._clock() - since, await self._status(caller))
         last: tuple[float, int] | None = None
         if (later is None or later[1] == HTTPStatus.TOO_MANY_REQUESTS) and whole <= self._plan.max_wait_seconds:
-            since = loop.time()
-            await asyncio.sleep(whole)
-            last = (loop.time() - since, await self._status(caller))
+            since = self._clock()
+            await self._sleep(whole)
+            last = (self._clock() - since, await self._status(caller))
         early: tuple[float, int] | None = None
         if later is not None and later[1] != HTTPStatus.TOO_MANY_REQUESTS and announced:
             # After the proof that silence helps: where refused requests count too, this one would have spoilt it.
             await self._exchanges.exhausted(self._entry, self._request, caller, at_most=self._reach)
-            since = loop.time()
-            await asyncio.sleep(announced * self._plan.early_ratio)
-            early = (loop.time() - since, await self._status(caller))
+            since = self._clock()
+            await self._sleep(announced * self._plan.early_ratio)
+            early = (self._clock() - since, await self._status(caller))
         return Reopened(
             raw=None if raw is None else raw[:100],
             announced_seconds=announced,
@@ -275,11 +293,10 @@ class _Work:
         self._notes.phases.append(phase)
         if not phase.refused:
             return
-        loop = asyncio.get_running_loop()
         for number in (1, 2):
-            since = loop.time()
-            await asyncio.sleep(wait)
-            waited = loop.time() - since
+            since = self._clock()
+            await self._sleep(wait)
+            waited = self._clock() - since
             phase, _ = await self._exchanges.phase(
                 f"after a wait, {number}",
                 self._entry,
