@@ -26,7 +26,7 @@ WORDS = {
     source="Claims ledger, errors.logged (memorai, brain)",
     remediation="Log in the one outermost handler, with the exception, and nowhere on the way there.",
     seeds=("memorai", "brain"),
-    defects=("errors-unlogged", "errors-logged-without-trace"),
+    defects=("errors-unlogged", "errors-logged-without-trace", "id-not-in-logs"),
 )
 def check_logged(error_run: ErrorRun, target: Target) -> Verdict:
     """Judge the log entries that hold the id of one provoked error."""

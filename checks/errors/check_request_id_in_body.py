@@ -6,7 +6,7 @@ from readiness import Category, Evidence, Finding, Inconclusive, Severity, Verdi
 from readiness.declared.errors import errors_of
 from readiness.declared.logs import request_id_of
 from readiness.facts.errors import ErrorRun
-from readiness.failures.shape import body_id, is_json
+from readiness.failures.shape import body_id
 from readiness.target import Target
 
 HEADER = "X-Request-ID"
@@ -22,15 +22,15 @@ INTERNAL = 500
     source="Claims ledger, errors.request_id_in_body (brain)",
     remediation="Let the outermost layer make the id, and every handler take it from there.",
     seeds=("brain",),
-    defects=("id-missing-in-error-body", "other-id-in-error-body"),
+    defects=("id-missing-in-error-body", "other-id-in-error-body", "id-missing-on-errors"),
 )
 def check_request_id_in_body(error_run: ErrorRun, target: Target) -> Verdict:
     """Judge the answers to unhandled exceptions, and compare every other error that carries both."""
     target.require("error_path", target.paths.error, example="error_path: /a/path/that/raises")
     run = error_run.provocations
-    unhandled = [answer for answer in run.examples if answer.status == INTERNAL and is_json(answer)]
+    unhandled = [answer for answer in run.examples if answer.status == INTERNAL]
     if not unhandled:
-        raise Inconclusive("no unhandled exception was answered with JSON, so there is no body to look into")
+        raise Inconclusive("no unhandled exception was answered with 500, so there is no body to look into")
     place, header = errors_of(target).request_id, request_id_of(target).header or HEADER
     findings = []
     for answer in (*unhandled, *run.others):

@@ -78,11 +78,14 @@ def _keys(view: View, target: Target) -> Iterator[Finding]:
 
 
 def _types(errors: list[Entry], view: View, target: Target) -> Iterator[Finding]:
-    """The lines of an unhandled error name its type: in the declared field, else anywhere in a value."""
-    if not errors:
-        return
+    """The lines of an unhandled error name its type: in the declared field, else anywhere in a value.
+
+    Where only the request's own line was logged, there is no error to name; errors.logged judges that.
+    """
     place = logs_of(target).fields.get("error")
     parsed = [entry for entry in errors if entry.places is not None]
+    if all(view.get(entry, "status") is not None and not view.get(entry, "error") for entry in parsed):
+        return
     if place is not None:
         is_named = any(entry.get(place) for entry in parsed)
     else:

@@ -26,7 +26,7 @@ __all__ = ["Resources", "SchemaPendingError"]
 #: A request waits this long for Redis; a counter is not worth more.
 REDIS_SECONDS = 0.5
 #: Nobody waits for the counts of usage.
-USAGE_SECONDS = 2.0
+USAGE_SECONDS = 1.0
 
 
 class SchemaPendingError(Exception):
