@@ -275,6 +275,15 @@ def test_what_is_none_inside_a_section_is_left_out_of_it(folder: Path) -> None:
     assert target.declined["access.admin"] == "all are equal"
 
 
+def test_a_login_of_one_key_for_everybody_has_neither_users_nor_lifetimes(folder: Path) -> None:
+    text = "login: {api_key: {header: X-Key, env: KEY}, users: none, refresh: none, access_seconds: none}\n"
+    why = "why: {login.users: one key, login.refresh: one key, login.access_seconds: one key}\n"
+    target = _load(folder, text + why)
+    assert target.login is not None
+    assert (target.login.users, target.login.refresh, target.login.access_seconds) == ((), None, None)
+    assert target.declined["login.users"] == "one key"
+
+
 def test_none_without_a_reason_says_how_to_write_it(folder: Path) -> None:
     error = _refused(folder, "name: x\nlogin: none\n")
     assert error.line == 2

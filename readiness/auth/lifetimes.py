@@ -28,6 +28,8 @@ def judge_lifetime(trials: AuthTrials, target: Target, limits: LifetimeLimits, *
     """
     login = target.login
     target.require("login", login, example="login: {…}   # how a user logs in")
+    if which == "refresh":
+        target.require("login.refresh", value=True, example="")
     declared = None if login is None else login.access_seconds if which == "access" else login.refresh_seconds
     if (
         login is not None

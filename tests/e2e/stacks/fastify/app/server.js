@@ -1,6 +1,7 @@
 'use strict'
 // Tasks for machines: a small sound service, with defects that environment variables switch on.
 
+const cluster = require('node:cluster')
 const settings = require('./settings')
 const stores = require('./stores')
 const proxy = require('./proxy')
@@ -28,7 +29,13 @@ async function start () {
   }
   await app.listen({ host: '0.0.0.0', port: settings.port, listenTextResolver: (address) => `listening at ${address}` })
 }
-start().catch((error) => {
+// Several processes share the ports, and in Redis one count of requests.
+const processes = Number(process.env.WEB_CONCURRENCY || 1)
+if (processes > 1 && cluster.isPrimary) {
+  const workers = Array.from({ length: processes }, () => cluster.fork())
+  for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => workers.forEach((worker) => worker.kill(signal)))
+  cluster.on('exit', () => { if (!Object.keys(cluster.workers).length) process.exit(0) })
+} else start().catch((error) => {
   console.error(JSON.stringify({ level: 60, time: Date.now(), msg: 'it does not start', err: { message: error.message, stack: error.stack } }))
   process.exit(1)
 })

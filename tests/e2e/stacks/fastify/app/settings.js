@@ -12,7 +12,7 @@ module.exports = {
   proxyHost: process.env.PROXY_HOST,
   origins: (process.env.CORS_ORIGINS || '').split(',').map((text) => text.trim()).filter(Boolean),
   bodyLimitBytes: number('BODY_LIMIT_BYTES', 262144),
-  hasLimit: process.env.RATE_LIMIT !== 'off',
+  hasLimit: process.env.RATE_LIMIT_ENABLED !== 'false',
   limitRequests: number('RATE_LIMIT_MAX', 300),
   limitSeconds: number('RATE_LIMIT_WINDOW_SECONDS', 60),
   logLevel: process.env.LOG_LEVEL || 'info',

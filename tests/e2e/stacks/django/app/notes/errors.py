@@ -1,7 +1,10 @@
 """The one shape of error answers: ``{"error": {"code", "message", "request_id"}}``, with ``fields`` where input was refused."""
 
+import sys
 import traceback
 
+import redis
+from django.db import InterfaceError, OperationalError
 from django.http import JsonResponse
 from rest_framework import exceptions, views
 from rest_framework.response import Response
@@ -9,6 +12,8 @@ from rest_framework.response import Response
 from notes.defects import has
 from notes.log import request_id
 
+#: A store that is away, or does not answer.
+AWAY = (OperationalError, InterfaceError, redis.ConnectionError, redis.TimeoutError)
 MESSAGES = {400: "bad request", 403: "not allowed", 404: "not found", 500: "internal error", 503: "not available"}
 
 
@@ -34,6 +39,8 @@ def plain(status):
     """A handler of Django's for one status."""
 
     def handler(request, exception=None):
+        if status == 500 and isinstance(sys.exc_info()[1], AWAY):
+            return plain(503)(request)
         message = traceback.format_exc() if status == 500 and has("TRACE_IN_ERRORS") else MESSAGES[status]
         return JsonResponse(body(MESSAGES[status].replace(" ", "_"), message), status=status)
 
