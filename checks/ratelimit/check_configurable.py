@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from readiness import Category, Finding, Inconclusive, NotApplicable, Severity, Verdict, check
+from readiness import Category, Finding, Inconclusive, Severity, Verdict, check
 from readiness.facts.limiter import DeployedLimit, SmallLimit, SwitchedOff
 from readiness.limiting.declared import caller_limit, require_variables
 from readiness.limiting.fields import stated_by
-from readiness.limiting.judging import evidence_of
+from readiness.limiting.judging import evidence_of, require_deployed
 from readiness.target import Target
 
 
@@ -27,8 +27,7 @@ def check_configurable(
     """Judge the stack with small figures, and the one that is switched off."""
     limit = caller_limit(target)
     require_variables(limit, "requests")
-    if deployed_limit.phase is not None and deployed_limit.phase.refused == 0:
-        raise NotApplicable("premise failed: nothing was refused, which ratelimit.enforced judges")
+    require_deployed(deployed_limit)
     findings, seen = [], []
     variable, figures = limit.env["requests"], small_limit.figures
     phase = small_limit.phase("one after another")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from readiness import Category, Finding, Inconclusive, Measurement, Severity, Verdict, check
-from readiness.facts.limiter import WideLimit
+from readiness.facts.limiter import DeployedLimit, WideLimit
 from readiness.limiting.declared import limit_by
-from readiness.limiting.judging import chart_of, evidence_of
+from readiness.limiting.judging import chart_of, evidence_of, require_deployed
 from readiness.target import Target
 
 
@@ -20,9 +20,10 @@ from readiness.target import Target
     seeds=("myragdb", "memorai"),
     defects=("global-limit-ignored",),
 )
-def check_global(wide_limit: WideLimit, target: Target) -> Verdict:
+def check_global(deployed_limit: DeployedLimit, wide_limit: WideLimit, target: Target) -> Verdict:
     """Judge the lowered limit by several callers, each below their own."""
     limit_by(target, "global")
+    require_deployed(deployed_limit)
     reached = wide_limit.together
     if reached is None:
         reason = wide_limit.not_done.get("together", "it was not looked for")

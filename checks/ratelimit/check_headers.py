@@ -42,8 +42,13 @@ def check_headers(deployed_limit: DeployedLimit, limits: HeaderLimits) -> Verdic
         if any(True for answer, _ in told for _ in structured(answer)):
             raise NotApplicable("the IETF's structured fields are sent instead, which ratelimit.policy_fields judges")
         return Verdict(findings=(Finding(message=f"none of {len(told)} limited answers says anything of the limit"),))
-    findings = [*_complete(told), *_limit(told, figures), *_reset(told, figures, limits)]
-    findings += _remaining([(a, s) for a, s in told if is_let_through(a.status)], figures, limits)
+    findings = [
+        *_complete(told),
+        *_limit(told, figures),
+        *_reset(told, figures, limits, deployed_limit.phase.slowest_seconds),
+    ]
+    slowest = deployed_limit.phase.slowest_seconds
+    findings += _remaining([(a, s) for a, s in told if is_let_through(a.status)], figures, limits, slowest)
     findings += [
         Finding(message=f"a refusal says that {stated.remaining} requests remain", evidence=(_proof(answer, stated),))
         for answer, stated in told
@@ -79,23 +84,26 @@ def _limit(told: list[tuple[Answer, Stated]], figures: Figures) -> list[Finding]
     return []
 
 
-def _reset(told: list[tuple[Answer, Stated]], figures: Figures, limits: HeaderLimits) -> list[Finding]:
+def _reset(told: list[tuple[Answer, Stated]], figures: Figures, limits: HeaderLimits, slowest: float) -> list[Finding]:
     longest = figures.capacity * figures.interval_seconds + limits.clock_seconds
     for answer, stated in told:
         seconds = stated.reset_seconds(answer.unix)
-        if seconds is not None and not -limits.clock_seconds <= seconds <= longest:
+        if seconds is not None and not -limits.clock_seconds - slowest <= seconds <= longest:
             message = f"{stated.prefix}reset lies {seconds:.0f} s from now; {figures.words} are whole again within {longest:.0f} s"
             return [Finding(message=message, evidence=(_proof(answer, stated),))]
     return []
 
 
-def _remaining(told: list[tuple[Answer, Stated]], figures: Figures, limits: HeaderLimits) -> list[Finding]:
+def _remaining(
+    told: list[tuple[Answer, Stated]], figures: Figures, limits: HeaderLimits, slowest: float
+) -> list[Finding]:
     counted = [(answer, stated) for answer, stated in told if stated.remaining is not None]
     if len(counted) < 2:  # noqa: PLR2004  # falling takes two
         return []
     (first, begins), (last, ends) = counted[0], counted[-1]
     sent = len(counted) - 1
-    refilled = (last.seconds - first.seconds) / figures.interval_seconds + 1
+    # The last one may have been decided as late as it was answered.
+    refilled = (last.seconds - first.seconds + slowest) / figures.interval_seconds + 1
     fell = (begins.remaining or 0) - (ends.remaining or 0)
     # A window of the clock that turns in between begins anew.
     if sent - refilled < limits.told_requests or fell < 0:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from readiness import Category, Finding, Inconclusive, Measurement, Severity, Verdict, check
-from readiness.facts.limiter import WideLimit
+from readiness.facts.limiter import DeployedLimit, WideLimit
 from readiness.limiting.declared import HOUR_SECONDS, limit_by
-from readiness.limiting.judging import evidence_of
+from readiness.limiting.judging import evidence_of, require_deployed
 from readiness.target import Target
 
 
@@ -20,9 +20,10 @@ from readiness.target import Target
     seeds=("myragdb",),
     defects=("hourly-limit-ignored",),
 )
-def check_hourly(wide_limit: WideLimit, target: Target) -> Verdict:
+def check_hourly(deployed_limit: DeployedLimit, wide_limit: WideLimit, target: Target) -> Verdict:
     """Judge the lowered limit by one caller, and the deployed figures by arithmetic."""
     hourly = limit_by(target, "any", is_hourly=True)
+    require_deployed(deployed_limit)
     findings = []
     for short in target.limits:
         adds_up = short.requests * hourly.window_seconds / short.window_seconds

@@ -52,4 +52,4 @@ def check_operations(small_limit: SmallLimit, target: Target) -> Verdict:
 
 def _is_free(tried: Tried) -> bool:
     """Answered as a resource to the end: a 404 or 422 may come from before the limiter, and proves nothing."""
-    return tried.is_exhausted and bool(tried.statuses) and all(200 <= s < 400 for s in tried.statuses)  # noqa: PLR2004
+    return tried.has_evaded and all(200 <= status < 400 for status in tried.statuses)  # noqa: PLR2004

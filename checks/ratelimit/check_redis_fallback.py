@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from readiness import Category, Finding, Inconclusive, Measurement, Severity, Verdict, check
-from readiness.facts.limiter import SharedLimit, StoreAway
+from readiness.facts.limiter import UNANSWERED, SharedLimit, StoreAway
 from readiness.limiting.declared import caller_limit
 from readiness.limiting.judging import chart_of, evidence_of, judged_outages
 from readiness.target import Target
@@ -16,8 +16,11 @@ from readiness.target import Target
 class FallbackLimits:
     """What an outage of the store may cost."""
 
-    # A request or two may wait for the store's timeout, which clients set to seconds at most; twenty must not.
+    # A request or two may wait for the store's timeout, which clients set to seconds at most; on top of twice what the
+    # slowest took before the outage, because a machine may be busy.
     slowest_seconds: float = 5.0
+    # So many without any answer are the outage's doing; fewer may be a busy machine's.
+    unanswered_ratio: float = 0.1
 
 
 @check(
@@ -38,7 +41,7 @@ def check_redis_fallback(shared_limit: SharedLimit, target: Target, limits: Fall
     findings: list[Finding] = []
     doubts: list[str] = []
     for outage in outages:
-        findings += _served(outage, fallback)
+        findings += _served(outage, fallback, limits, doubts)
         findings += _limited(outage, fallback, shared_limit.processes_wanted, doubts)
         if outage.log_problem:
             doubts.append(f"the log could not be read: {outage.log_problem}")
@@ -47,12 +50,13 @@ def check_redis_fallback(shared_limit: SharedLimit, target: Target, limits: Fall
             findings.append(Finding(message=message, evidence=(evidence_of(outage.phase),)))
     if not findings and doubts:
         raise Inconclusive("; ".join(doubts))
+    usual = max((phase.slowest_seconds for phase in shared_limit.attempts), default=0.0)
     measured = [
         Measurement(
             name=f"slowest request with the store {o.how}",
             value=o.phase.slowest_seconds,
             unit="s",
-            at_most=limits.slowest_seconds,
+            at_most=limits.slowest_seconds + 2 * usual,
         )
         for o in outages
     ]
@@ -61,11 +65,14 @@ def check_redis_fallback(shared_limit: SharedLimit, target: Target, limits: Fall
     return Verdict(findings=tuple(findings), measured=tuple(measured), summary=summary, charts=charts)
 
 
-def _served(outage: StoreAway, fallback: str) -> Iterator[Finding]:
+def _served(outage: StoreAway, fallback: str, limits: FallbackLimits, doubts: list[str]) -> Iterator[Finding]:
     phase, proof = outage.phase, (evidence_of(outage.phase),)
     unavailable = sum(status == 503 for _, status in phase.shots)  # noqa: PLR2004  # RFC 9110, 15.6.4
     failed = phase.failed - (unavailable if fallback == "closed" else 0)
-    if failed:
+    unanswered = sum(status == UNANSWERED for _, status in phase.shots)
+    if 0 < failed == unanswered <= limits.unanswered_ratio * len(phase.shots):
+        doubts.append(f"with the store {outage.how}, {unanswered} of {len(phase.shots)} requests got no answer")
+    elif failed:
         yield Finding(
             message=f"with the store {outage.how}, {failed} of {len(phase.shots)} requests fail", evidence=proof
         )

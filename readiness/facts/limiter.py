@@ -167,6 +167,7 @@ class Tried:
     Attributes:
         statuses: of what was tried, in the order sent.
         before, after: the limited path just before and just after; anything but 429 says that the caller was not exhausted.
+        refilled: the most requests that may have become allowed again in between.
     """
 
     name: str
@@ -175,6 +176,7 @@ class Tried:
     statuses: tuple[int, ...]
     before: int
     after: int
+    refilled: float = 0.0
 
     @property
     def is_exhausted(self) -> bool:
@@ -184,7 +186,8 @@ class Tried:
     @property
     def has_evaded(self) -> bool:
         """Whether an exhausted caller got through again and again."""
-        return self.is_exhausted and len(self.statuses) >= SURE and all(map(is_let_through, self.statuses))
+        enough = len(self.statuses) >= SURE and len(self.statuses) > self.refilled + 1
+        return self.is_exhausted and enough and all(map(is_let_through, self.statuses))
 
     @property
     def is_settled(self) -> bool:

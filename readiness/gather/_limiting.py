@@ -205,23 +205,30 @@ class Exchanges:
         tried: Request,
         caller: Caller,
         *,
+        figures: Figures,
         count: int = 1,
         as_whom: Caller | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Tried:
         """Ask something as an exhausted caller, the limited path before and after it; until refused, or ``count`` times."""
         before = await self.exhausted(entry, limited, caller, at_most=3)
+        began = self._clock()
         statuses: list[int] = []
         for _ in range(count):
             statuses.append((await self.send(entry, tried, as_whom or caller, headers)).status or UNANSWERED)
             if statuses[-1] == HTTPStatus.TOO_MANY_REQUESTS:
                 break
-        after = (await self.send(entry, limited, caller)).status or UNANSWERED
-        if after != HTTPStatus.TOO_MANY_REQUESTS:
-            # One token may have come back meanwhile; if so, the next request shows that it was the only one.
-            after = (await self.send(entry, limited, caller)).status or UNANSWERED
+        refilled = (self._clock() - began) / figures.interval_seconds
+        # So many allowances may have come back meanwhile, and one that had nearly come; no more.
+        after = await self.exhausted(entry, limited, caller, at_most=3 + int(refilled))
         return Tried(
-            name=name, method=tried.method, path=tried.path, statuses=tuple(statuses), before=before, after=after
+            name=name,
+            method=tried.method,
+            path=tried.path,
+            statuses=tuple(statuses),
+            before=before,
+            after=after,
+            refilled=round(refilled, 2),
         )
 
     async def _place(self, entry: Entry) -> Endpoint | None:
@@ -236,9 +243,7 @@ class Exchanges:
 
 def answer_of(sample: Sample, began: float) -> Answer:
     """What is kept of a sample; ``began`` is the monotonic time from which it is counted."""
-    kept = tuple(
-        (name.lower(), value[:200]) for name, value in sample.headers if name.lower().startswith(KEPT_HEADERS)
-    )
+    kept = tuple((name.lower(), value[:200]) for name, value in sample.headers if name.lower().startswith(KEPT_HEADERS))
     return Answer(
         seconds=round(sample.sent - began, 3),
         unix=round(sample.unix, 3),

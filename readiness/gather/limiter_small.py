@@ -352,14 +352,20 @@ class _Work:
         as_whom: Caller | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        tried = await self._exchanges.tried(
-            name, self._entry, self._request, request, caller, count=count, as_whom=as_whom, headers=headers
-        )
-        if not tried.is_exhausted:
-            # The allowance came back in the middle: once more.
+        for _ in range(2):  # once more where the allowance came back in the middle
             tried = await self._exchanges.tried(
-                name, self._entry, self._request, request, caller, count=count, as_whom=as_whom, headers=headers
+                name,
+                self._entry,
+                self._request,
+                request,
+                caller,
+                figures=self._figures,
+                count=count,
+                as_whom=as_whom,
+                headers=headers,
             )
+            if tried.is_exhausted:
+                break
         self._notes.keep(part, tried)
 
     def _operations(self) -> list[Request]:

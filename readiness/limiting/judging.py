@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from readiness.chart import Chart, Line, Tone
-from readiness.facts.limiter import Phase, SharedLimit, SmallLimit, StoreAway, Tried, is_let_through
+from readiness.facts.limiter import DeployedLimit, Phase, SharedLimit, SmallLimit, StoreAway, Tried, is_let_through
 from readiness.target import Role, Target
 from readiness.verdict import Evidence, Inconclusive, NotApplicable
 
-__all__ = ["chart_of", "evidence_of", "judged_outages", "require_refusals", "timeline", "words_of"]
+__all__ = ["chart_of", "evidence_of", "judged_outages", "require_deployed", "require_refusals", "timeline", "words_of"]
 
 #: A curve of more points looks the same.
 MAX_POINTS = 120
@@ -23,6 +23,16 @@ def require_refusals(small: SmallLimit) -> None:
         NotApplicable: the limiter refused nothing at all.
     """
     if not small.has_refused:
+        raise NotApplicable("premise failed: nothing was refused, which ratelimit.enforced judges")
+
+
+def require_deployed(deployed: DeployedLimit) -> None:
+    """Stop where a burst at the deployed limit was not refused: the limits behind it are not to be blamed one by one.
+
+    Raises:
+        NotApplicable: nothing was refused.
+    """
+    if deployed.phase is not None and deployed.phase.refused == 0:
         raise NotApplicable("premise failed: nothing was refused, which ratelimit.enforced judges")
 
 
