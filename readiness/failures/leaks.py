@@ -49,7 +49,7 @@ _CODE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         (
             "SQL",
             (
-                r"(?is)\bSELECT\b.{1,300}?\bFROM\s+[\"`\w]|\bINSERT\s+INTO\s+[\"`\w]|\bUPDATE\s+[\"`\w.]+\s+SET\s"
+                r"(?s)\bSELECT\b.{1,300}?\bFROM\s+[\"`\w]|\bINSERT\s+INTO\s+[\"`\w]|\bUPDATE\s+[\"`\w.]+\s+SET\s"
                 r"|\bDELETE\s+FROM\s+[\"`\w]|\[SQL: |\bSQLSTATE\b|\bORA-\d{5}\b|\brelation \\?\"\w+\\?\" does not exist"
                 r"|violates (?:unique|foreign key|not-null|check) constraint|You have an error in your SQL syntax"
             ),

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import time
 
 from readiness.check import Impact
 from readiness.declared.validation import validation_of
+from readiness.exceptions import StackError
 from readiness.facts.errors import ErrorRun
+from readiness.facts.http import StatusClass
 from readiness.facts.validation import BodyTrial
+from readiness.failures.shape import is_good
 from readiness.gather import gatherer
 from readiness.gather.bad_input_sending import BadInputSender, without_bodies
 from readiness.gather.error_asking import ErrorAsker
@@ -15,13 +20,14 @@ from readiness.gather.input_limits import BodyLab, app_entry, good_request, requ
 from readiness.gather.provoking import Provoker
 from readiness.instruments.client import HttpClient
 from readiness.instruments.variants import Variants
-from readiness.runtime import Progress, Stack, Variant
+from readiness.runtime import Capability, Progress, Stack, Variant
 from readiness.target import Target
 
 __all__ = ["collect", "settings_of"]
 
 #: More than the run sends in a minute.
 LIMIT_REQUESTS = 100_000
+RESTART_SECONDS = 30.0
 
 
 @gatherer(impact=Impact.DISRUPTS, at_most_seconds=180)
@@ -62,6 +68,8 @@ def collect(target: Target, stack: Stack, http: HttpClient) -> ErrorRun:
     configured = configured_limit(target)
     limit = configured or validation_of(target).max_body_bytes
     provoked = Provoker(target, asker).run(body_limit=limit)
+    if provoked.good_after is not None and not is_good(provoked.good_after):
+        restart(target, stack, asker)
     tried = _configured_trials(target, stack, asker, configured)
     found = without_bodies(BadInputSender(target, asker).run())
     setting = validation_of(target).env.get("max_body_bytes", "") if tried else ""
@@ -73,10 +81,28 @@ def collect(target: Target, stack: Stack, http: HttpClient) -> ErrorRun:
     )
 
 
+def restart(target: Target, stack: Stack, asker: ErrorAsker) -> None:
+    """Start the service anew where exceptions have spoilt it: what follows judges something else."""
+    service, entry = target.service, app_entry(target)
+    if service is None or entry is None or Capability.STOP not in stack.capabilities:
+        return
+    with contextlib.suppress(StackError):
+        if stack.state(service).is_running:
+            stack.stop(service)
+        stack.start(service)
+    deadline = time.monotonic() + RESTART_SECONDS
+    while time.monotonic() < deadline:
+        if is_good(asker.ask(entry, target.steady_request, purpose=StatusClass.OK)):
+            return
+        time.sleep(0.3)
+
+
 def _configured_trials(target: Target, stack: Stack, asker: ErrorAsker, limit: int | None) -> tuple[BodyTrial, ...]:
     good, _ = good_request(target)
     entry = app_entry(target)
     if limit is None or good is None or entry is None:
         return ()
     headers = asker.identity.headers if asker.identity is not None else {}
-    return tuple(BodyLab(target, stack, good, headers).trials(entry, limit))
+    # Between the two limits: beyond the configured one, and well within the one that is in force without it.
+    size = limit + limit // 2
+    return tuple(BodyLab(target, stack, good, headers).trials(entry, limit, size=size))

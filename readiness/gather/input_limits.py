@@ -270,12 +270,16 @@ class BodyLab:
     request: Request
     headers: Mapping[str, str]
 
-    def trials(self, entry: Entry, limit: int | None) -> Iterator[BodyTrial]:
-        """One that fits, where the limit is known; one that is announced, and one that is streamed, both too large."""
+    def trials(self, entry: Entry, limit: int | None, *, size: int | None = None) -> Iterator[BodyTrial]:
+        """One that fits, where the limit is known; one that is announced, and one that is streamed, both too large.
+
+        Without a ``size`` they are far too large, so that it shows whether they are read to their end.
+        """
         content = json.dumps(self.request.json).encode()
         if limit is not None and limit > 2 * MARGIN_BYTES + len(content):
             yield self._sent(entry, "fits", limit, limit - MARGIN_BYTES, content)
-        size = UNKNOWN_BYTES if limit is None else limit + BEYOND_BYTES
+        if size is None:
+            size = UNKNOWN_BYTES if limit is None else limit + BEYOND_BYTES
         yield self._sent(entry, "announced", limit, size, content)
         yield self._sent(entry, "streamed", limit, size, content)
 

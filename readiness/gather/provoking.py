@@ -84,13 +84,14 @@ class Provoker:
                 break
             answer = self.asker.ask(entry, error)
             sent += 1
-            if _outcome(answer) not in bad:
-                examples.append(answer)
-            bad[_outcome(answer)] += 1
             between = self.asker.ask(entry, good, purpose=StatusClass.OK, timeout_seconds=5.0)
             fine[_outcome(between)] += 1
             is_well = between.status in {good_before.status, HTTPStatus.TOO_MANY_REQUESTS}
             in_a_row = 0 if is_well else in_a_row + 1
+            # What a service answers that dies of it is no example of its answers.
+            if is_well and _outcome(answer) not in bad:
+                examples.append(answer)
+            bad[_outcome(answer)] += 1
             if not is_well and len(failed) < KEPT:
                 failed.append(between)
         restarts, is_replaced = self._states(before)
