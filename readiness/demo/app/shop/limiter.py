@@ -59,7 +59,8 @@ class RateLimit:
             return
         caller = self._caller(scope)
         decision = await self._buckets.take(caller)
-        is_allowed = decision.is_allowed and not self._is_held_against(caller, decision)
+        is_held = self._is_held_against(caller, decision)
+        is_allowed = decision.is_allowed and not is_held
 
         async def tell(message: Message) -> None:
             if message["type"] == "http.response.start":
