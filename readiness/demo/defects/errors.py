@@ -32,13 +32,13 @@ DEFECTS: tuple[Defect, ...] = (
         "id-missing-in-error-body",
         "Errors do not name the request in their body",
         "errors.request_id_in_body",
-        part="error body id",
+        part="500",
     ),
     api(
         "other-id-in-error-body",
         "Errors name another request in their body than in their header",
         "errors.request_id_in_body",
-        part="error body id",
+        part="500",
     ),
     api("errors-unlogged", "Unhandled errors are not logged", "errors.logged", part="error log"),
     api(
