@@ -16,7 +16,7 @@ from readiness.limiting.judging import require_refusals
     source="Claims ledger, ratelimit.retry_after (memorai); RFC 6585, 4; RFC 9110, 10.2.3",
     remediation="Compute Retry-After from the bucket or window that refuses, in whole seconds, rounded up.",
     seeds=("memorai",),
-    defects=("retry-after-too-short", "refusal-for-ever"),
+    defects=("retry-after-zero", "refusal-for-ever"),
 )
 def check_retry_after(small_limit: SmallLimit) -> Verdict:
     """Judge the announced wait against what came before and after it."""

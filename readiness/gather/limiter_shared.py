@@ -43,7 +43,7 @@ class SharedPlan:
     Attributes:
         requests: a small figure, and still above what logging four users in costs an address.
         processes: two tell as much as four.
-        at_once: connections, so that every process gets some.
+        at_once: connections while the store is away, because a request may wait for it.
         counted: requests over which the store's commands are counted.
         quiet_seconds: how long the store is watched without them, for what other clients ask.
         recovery_seconds: the ledger's bound.
@@ -165,7 +165,9 @@ class _Bench:
 
     def burst(self, name: str, caller: Caller, processes: int) -> Phase:
         """Enough for every process to be met beyond its own limit."""
-        return self._phase(name, caller, count=(processes + 1) * self._figures.capacity)
+        # One at a time: requests that race each other are another matter. Each comes over a connection of its own, which
+        # the processes share out among them.
+        return self._phase(name, caller, count=(processes + 1) * self._figures.capacity, at_once=1)
 
     def commands_per_request(self, counter: Counter, caller: Caller) -> float:
         """What the store is asked for one request; negative noise is none."""
@@ -217,10 +219,16 @@ class _Bench:
         after = counter.read()
         return max(0.0, after - before - background * (self._clock() - began)) / self._plan.counted
 
-    def _phase(self, name: str, caller: Caller, *, count: int) -> Phase:
+    def _phase(self, name: str, caller: Caller, *, count: int, at_once: int | None = None) -> Phase:
         async def work() -> Phase:
             phase, _ = await self._exchanges.phase(
-                name, self._entry, self._request, caller, self._figures, count=count, at_once=self._plan.at_once
+                name,
+                self._entry,
+                self._request,
+                caller,
+                self._figures,
+                count=count,
+                at_once=at_once or self._plan.at_once,
             )
             return phase
 

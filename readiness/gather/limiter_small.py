@@ -433,7 +433,8 @@ class _Work:
                 if status == UNANSWERED:
                     break
                 statuses.append(status)
-            after = (await self._exchanges.send(entry, self._request, ANONYMOUS)).status or UNANSWERED
+            # A command in a container takes a while, in which an allowance or two come back.
+            after = await self._exchanges.exhausted(entry, self._request, ANONYMOUS, at_most=SLACK)
             self._notes.addresses.append(
                 Addressed(
                     entry=entry.name,

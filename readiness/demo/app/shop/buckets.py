@@ -114,8 +114,8 @@ class Decision:
     @property
     def retry_after_seconds(self) -> int:
         """Until the emptiest bucket has a token again, rounded up; at least 1."""
-        if defects.is_on("retry-after-too-short"):
-            return 1
+        if defects.is_on("retry-after-zero"):
+            return 0
         waits = [(1 - left) / policy.per_second for policy, left in zip(self.policies, self.tokens, strict=True)]
         return max(1, math.ceil(max(waits) - 1e-6))
 
