@@ -22,6 +22,11 @@ from readiness.target import Target
 )
 def check_per_ip(small_limit: SmallLimit, target: Target) -> Verdict:
     """Judge the entry nearest to the application: what stands before it is judged by ratelimit.behind_proxy."""
-    limit_by(target, "address")
-    direct = [a for a in small_limit.addresses if not a.is_proxy]
-    return judge(small_limit, direct or list(small_limit.addresses))
+    limit = limit_by(target, "address")
+    seen = list(small_limit.addresses)
+    if limit.service is not None:
+        # Past the proxy that limits, nobody does.
+        entries = {entry.name for entry in target.entries if entry.service == limit.service}
+        return judge(small_limit, [a for a in seen if a.entry in entries])
+    direct = [a for a in seen if not a.is_proxy]
+    return judge(small_limit, direct or seen)
