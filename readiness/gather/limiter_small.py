@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
@@ -52,8 +52,8 @@ MAX_CAPACITY = 300
 SLACK = 5
 #: Of the paths that the API's document names.
 MAX_OPERATIONS = 60
-#: Documentation addresses (RFC 5737), and what servers often trust.
-FORGED = ("203.0.113.77", "127.0.0.1")
+#: A documentation address (RFC 5737), and one that servers often trust.
+FORGED, TRUSTED = "203.0.113.77", ("X-Forwarded-For", "127.0.0.1")
 #: Headers by which proxies name the client; the last three belong to content networks.
 FORGEABLE = ("X-Forwarded-For", "X-Real-IP", "X-Client-IP", "CF-Connecting-IP", "True-Client-IP", "Fastly-Client-IP")
 #: "Sun, 06 Nov 1994 08:49:37 GMT"
@@ -191,13 +191,17 @@ class _Work:
         """All of them; those that wait run beside those that do not, each with a caller of its own."""
         first = people[0]
         await self._at_once(first)
-        exhausted = self._as_exhausted(first, people[1:], again)
         if len(people) >= 3:  # noqa: PLR2004  # one caller for each of the three
-            await asyncio.gather(self._one_by_one(people[1]), self._refill(people[2]), exhausted)
+            tries = self._in_turn(first, people[1:], again)
+            await asyncio.gather(self._one_by_one(people[1]), self._refill(people[2]), tries)
         else:
-            await exhausted
+            await self._in_turn(first, people[1:], again)
             await self._rested(first, "one after another", self._one_by_one)
             await self._rested(first, "refill", self._refill)
+
+    async def _in_turn(self, first: Caller, others: list[Caller], again: Caller | None) -> None:
+        """What is tried without waiting, by an exhausted user and then by an exhausted address."""
+        await self._as_exhausted(first, others, again)
         await self._anonymously(first)
 
     async def _rested(self, caller: Caller, part: str, work: Callable[[Caller], Awaitable[None]]) -> None:
@@ -351,7 +355,7 @@ class _Work:
         count: int = SURE,
         as_whom: Caller | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> None:
+    ) -> Tried:
         for _ in range(2):  # once more where the allowance came back in the middle
             tried = await self._exchanges.tried(
                 name,
@@ -367,6 +371,7 @@ class _Work:
             if tried.is_exhausted:
                 break
         self._notes.keep(part, tried)
+        return tried
 
     def _operations(self) -> list[Request]:
         """Every GET that the API's document names, parameters filled in; what is exempt by declaration left out."""
@@ -413,12 +418,9 @@ class _Work:
                 f"no refusal in {self._reach} anonymous requests; the last one: {status}"
             )
         else:
-            for header in FORGEABLE:
-                for value in FORGED:
-                    await self._try("spoofs", f"{header}: {value}", self._request, ANONYMOUS, headers={header: value})
-            for value in FORGED:
-                forwarded = {"Forwarded": f"for={value}"}
-                await self._try("spoofs", f"Forwarded: for={value}", self._request, ANONYMOUS, headers=forwarded)
+            forged = {**dict.fromkeys(FORGEABLE, FORGED), "Forwarded": f"for={FORGED}"}
+            for header, value in (*forged.items(), TRUSTED):
+                await self._try("spoofs", f"{header}: {value}", self._request, ANONYMOUS, headers={header: value})
             await self._from_elsewhere()
         # Where strangers are not limited, probers are not either; the exempt paths are then a user's.
         await self._exempt(ANONYMOUS if status == HTTPStatus.TOO_MANY_REQUESTS else person)
@@ -456,8 +458,13 @@ class _Work:
         }
         asked = [("exempt", path, Request(path=path)) for path in self._exempt_paths()]
         asked += [("probes", f"{kind} probe {request.path}", request) for kind, request in probes.items()]
+        known: list[tuple[Request, Tried]] = []
         for part, name, request in asked:
-            await self._try(part, name, request, caller, count=self._reach)
+            same = next((tried for other, tried in known if other == request), None)
+            if same is not None:
+                self._notes.keep(part, replace(same, name=name))
+            else:
+                known.append((request, await self._try(part, name, request, caller, count=self._reach)))
 
     def _exempt_paths(self) -> list[str]:
         return list(dict.fromkeys(path for limit in self._target.limits for path in limit.exempt))
