@@ -10,15 +10,14 @@ function problem (request, reply, status, { detail, ...more } = {}) {
   }))
 }
 
+const OF_HELMET = /^(content-security-policy|cross-origin-.*|origin-agent-cluster|permissions-policy|referrer-policy|strict-transport-security|x-(?!request-id).*)$/
 // What the drivers say when a store is away, or does not answer in time.
 const AWAY = /ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|timeout|timed out|Connection is closed|Connection terminated|max retries|Stream isn't writeable|57P0/i
 const isAway = (error) => !error.statusCode && AWAY.test(`${error.code} ${error.name} ${error.message}`)
 
 function refuse (error, request, reply) {
   if (settings.hasHelmet && settings.has('NO_HELMET_ON_ERRORS')) {
-    for (const name of Object.keys(reply.getHeaders())) {
-      if (name !== 'x-request-id' && !name.startsWith('ratelimit')) reply.removeHeader(name)
-    }
+    for (const name of Object.keys(reply.getHeaders()).filter((name) => OF_HELMET.test(name))) reply.removeHeader(name)
   }
   if (isAway(error)) {
     request.log.error({ err: error }, 'a store is away')

@@ -27,7 +27,7 @@ async function start () {
       process.exit(0)
     })
   }
-  await app.listen({ host: '0.0.0.0', port: settings.port, listenTextResolver: (address) => `listening at ${address}` })
+  await app.listen({ host: '0.0.0.0', port: settings.port, listenTextResolver: (address) => `server process ${process.pid} listens at ${address}` })
 }
 // Several processes share the ports, and in Redis one count of requests.
 const processes = Number(process.env.WEB_CONCURRENCY || 1)
