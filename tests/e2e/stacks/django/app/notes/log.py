@@ -54,7 +54,12 @@ def logging_of():
         },
         "root": {"handlers": ["stdout"], "level": level},
         "loggers": {
-            "gunicorn.error": {"handlers": ["stdout"], "level": level, "propagate": False, "qualname": "gunicorn.error"},
+            "gunicorn.error": {
+                "handlers": ["stdout"],
+                "level": level,
+                "propagate": False,
+                "qualname": "gunicorn.error",
+            },
             "django": {"handlers": ["stdout"], "level": level, "propagate": False},
             "django.request": {"handlers": ["stdout"], "filters": ["failed"], "level": level, "propagate": False},
             "django.server": {"handlers": [], "propagate": False},
