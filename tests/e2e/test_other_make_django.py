@@ -152,7 +152,9 @@ SOUND = {
 
 #: Defects that meet in one audit must be seen apart: no two of a set touch the same check.
 FIRST = {
-    "any page that begins like an allowed one": defect("cors.denied_origin", LOOSE_ORIGINS="1"),
+    "any page that begins like an allowed one": defect(
+        "cors.denied_origin", "cors.credentials_safe", LOOSE_ORIGINS="1"
+    ),
     "bodies of any size": defect("validate.max_body", ANY_SIZE="1"),
     "no id where it went wrong": defect("reqid.on_errors", "errors.request_id_in_body", NO_ID_ON_ERRORS="1"),
     "cookies in the log": defect("log.no_secrets", LOG_COOKIES="1"),

@@ -4,12 +4,15 @@ from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import exceptions
 from rest_framework.authentication import SessionAuthentication
+from rest_framework.permissions import SAFE_METHODS
 
 
 class Session(SessionAuthentication):
     """Django's session; requests that change something must not come from a foreign page."""
 
     def enforce_csrf(self, request):
+        if request.method in SAFE_METHODS:
+            return
         origin = request.headers.get("Origin")
         own = f"{request.scheme}://{request.get_host()}"
         if origin is not None and origin not in {own, *settings.CORS_ALLOWED_ORIGINS}:

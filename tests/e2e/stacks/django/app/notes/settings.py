@@ -115,7 +115,7 @@ CSRF_TRUSTED_ORIGINS = listed("CORS_ORIGINS")
 CORS_ALLOWED_ORIGINS = listed("CORS_ORIGINS")
 CORS_ALLOW_ALL_ORIGINS = not IS_PRODUCTION
 # The fault is a dot that stands for any character, and an end that nothing holds.
-CORS_ALLOWED_ORIGIN_REGEXES = [r"^https://notes.acme.internal"] if has("LOOSE_ORIGINS") else []
+CORS_ALLOWED_ORIGIN_REGEXES = [f"^{origin}" for origin in CORS_ALLOWED_ORIGINS] if has("LOOSE_ORIGINS") else []
 CORS_ALLOW_CREDENTIALS = True
 CORS_URLS_REGEX = r"^/api/"
 CORS_EXPOSE_HEADERS = ["x-request-id"]
