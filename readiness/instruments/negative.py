@@ -9,6 +9,7 @@ import urllib.parse
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 from readiness.target import Request
@@ -33,7 +34,9 @@ class NegativeCase:
 
 
 def generator_name() -> str:
-    """Name, version and seed, for the report."""
+    """Name, version and seed, for the report; empty where none is installed (``pip install 'pytest-readiness[inputs]'``)."""
+    if find_spec("schemathesis") is None:
+        return ""
     import schemathesis  # noqa: PLC0415  # only audits that gather this fact pay for the import
 
     return f"schemathesis {schemathesis.__version__}, seed {GENERATOR_SEED}"
@@ -51,6 +54,8 @@ def negative_cases(
         most: cases in all.
         at_most_seconds: what the making of all of them may take.
     """
+    if find_spec("schemathesis") is None:
+        return
     from schemathesis import openapi  # noqa: PLC0415  # as above
 
     made, spent = 0, 0.0
