@@ -98,14 +98,15 @@ def limited_responses(target: Target, stack: Stack, http: HttpClient) -> Respons
 
 def _limited(target: Target, stack: Stack, http: HttpClient) -> Responses:
     try:
-        request, headers, secrets, burst = _limited_request(target, stack, http)
+        request, headers, secrets, limit = _limited_request(target, stack, http)
     except Inconclusive as reason:
         return Responses(exchanges=(), not_provoked={StatusClass.TOO_MANY.value: reason.reason})
     refused: list[Exchange] = []
     missed: dict[str, str] = {}
     unrefused: dict[str, int] = {}
+    burst = _burst(limit)
     for entry in target.entries:
-        answer = None
+        answer, began = None, time.monotonic()
         # The first entry fills the count; the others usually share it and refuse at once.
         for _ in range(burst):
             answer = _send(http, entry, request, StatusClass.TOO_MANY, headers)
@@ -116,7 +117,8 @@ def _limited(target: Target, stack: Stack, http: HttpClient) -> Responses:
         else:
             label = answer.label if answer is not None else "nothing was sent"
             missed[_where(StatusClass.TOO_MANY, entry)] = f"no refusal in {burst} requests: {label}"
-            if answer is not None and answer.status is not None:
+            allowed = _size(limit) + (time.monotonic() - began) * limit.requests / limit.window_seconds + 1
+            if answer is not None and answer.status is not None and burst > allowed:
                 unrefused[entry.name] = burst
     return Responses(exchanges=tuple(refused), not_provoked=missed, unrefused=unrefused)
 
@@ -350,8 +352,8 @@ class _Patient:
 
 def _limited_request(
     target: Target, stack: Stack, http: HttpClient
-) -> tuple[Request, Mapping[str, str], frozenset[str], int]:
-    """What to send how often, as whom.
+) -> tuple[Request, Mapping[str, str], frozenset[str], Limit]:
+    """What to send, as whom, and the limit that refuses it.
 
     Raises:
         Inconclusive: nothing can be sent without harm to the rest of the audit; says why.
@@ -362,12 +364,12 @@ def _limited_request(
     limit = next((limit for limit in target.limits if limit.key == "user"), None)
     if limit is not None and target.login is not None:
         headers, secrets = _own_user(target, stack, http)
-        return declared or Request(path=limit.path), headers, secrets, _burst(limit)
+        return declared or Request(path=limit.path), headers, secrets, limit
     if limit is not None:
         raise Inconclusive("the limiter counts per user, and no login is configured")
     if declared is not None:
         largest = max(target.limits, key=_size, default=Limit(path=declared.path, requests=MAX_BURST))
-        return declared, {}, frozenset(), _burst(largest)
+        return declared, {}, frozenset(), largest
     if not target.limits:
         raise Inconclusive("not configured: limit")
     raise Inconclusive(
@@ -381,7 +383,8 @@ def _size(limit: Limit) -> int:
 
 
 def _burst(limit: Limit) -> int:
-    return min(_size(limit) + BURST_SLACK, MAX_BURST)
+    # Half as much again: the limit refills while a slow service is asked. The first refusal ends it.
+    return min(_size(limit) + _size(limit) // 2 + BURST_SLACK, MAX_BURST)
 
 
 def _own_user(target: Target, stack: Stack, http: HttpClient) -> tuple[Mapping[str, str], frozenset[str]]:

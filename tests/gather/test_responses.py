@@ -372,7 +372,8 @@ def test_limit_per_address_is_provoked_where_the_owner_names_a_request_for_it() 
 def test_limiter_that_never_refuses_is_named() -> None:
     found = limited(Shop(), shop_target(limits=(PER_USER,)))
     assert found.exchanges == ()
-    assert "no refusal in 10 requests" in found.not_provoked["too_many via proxy"]
+    assert "no refusal in 12 requests" in found.not_provoked["too_many via proxy"]
+    assert found.unrefused == {"proxy": 12, "direct": 12}
 
 
 @pytest.mark.parametrize(
