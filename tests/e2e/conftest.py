@@ -48,7 +48,13 @@ class Audited:
 def run_audit(folder: Path, *arguments: str, environment: dict[str, str] | None = None) -> Audited:
     """Run one audit in ``folder``; its report goes below it."""
     report = folder / "reports"
-    command = [sys.executable, "-m", "pytest", "-p", "no:randomly", "-p", "no:cacheprovider"]
+    # Plugins of other packages that happen to be installed cost every one of the audit's processes a second.
+    command = [sys.executable, "-m", "pytest"]
+    command += [
+        word
+        for name in ("randomly", "cacheprovider", "schemathesis", "hypothesispytest")
+        for word in ("-p", f"no:{name}")
+    ]
     command += [f"--readiness-report={report}", *arguments]
     done = subprocess.run(
         command,
