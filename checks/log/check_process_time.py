@@ -48,6 +48,8 @@ def check_process_time(request_logs: RequestLogs, target: Target, limits: Proces
         raise Inconclusive("no successful answer was seen", supply="paths:\n  ok: /a/path/answering/200")
     shown = declared.header or "a process time"
     told = [a for a in asked if a.process_time]
+    if not told and not declared.header:
+        raise Inconclusive("no answer seems to tell a duration", supply=EXAMPLE, undeclared="process_time")
     if not told:
         proof = (Evidence(source=asked[0].label, text=f"without {shown}"),)
         return Verdict(findings=(Finding(message=f"no answer carries {shown}", evidence=proof),))

@@ -9,12 +9,12 @@ from readiness.cors.origins import DEVELOPER, INVENTED, PLACEHOLDERS, STRANGER, 
 from readiness.declared.cors import cors_of
 from readiness.facts.cors import CrossOrigin, CrossOriginAnswer, OriginKind, OriginSettings
 from readiness.gather import gatherer
-from readiness.gather.cross_origin_asking import ask, asked_request
+from readiness.gather.cross_origin_asking import ask, asked_request, require_an_answer
 from readiness.gather.own_user import environment_of, own_user
 from readiness.instruments.client import HttpClient
 from readiness.instruments.variants import Variants
 from readiness.runtime import Capability, Runtime, Stack, Variant
-from readiness.target import Target
+from readiness.target import Request, Target
 from readiness.verdict import Inconclusive
 
 __all__ = ["cross_origin", "cross_origin_reset"]
@@ -33,6 +33,8 @@ def cross_origin(target: Target, stack: Stack, http: HttpClient) -> CrossOrigin:
     settings = _settings(target, stack)
     headers = _headers(target, stack, http)
     request = asked_request(target)
+    if request == Request(path="/") and target.entries:
+        require_an_answer(http, target.entries[0], request, headers)
     asked = _origins(settings)
     if Capability.WRITE not in stack.capabilities:
         # Somebody's running system: dozens of requests as nobody could use up what its limiter leaves to others.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from readiness.exceptions import StackError
@@ -11,12 +12,13 @@ from readiness.facts.cors import KEPT_HEADERS, CrossOriginAnswer, OriginKind
 from readiness.facts.http import Exchange, StatusClass
 from readiness.instruments.identity import PLAIN
 from readiness.target import Request
+from readiness.verdict import Inconclusive
 
 if TYPE_CHECKING:
     from readiness.instruments.client import HttpClient
     from readiness.target import Entry, Target
 
-__all__ = ["ask", "asked_request"]
+__all__ = ["ask", "asked_request", "require_an_answer"]
 
 #: Any cookie: some middlewares answer ``*`` to those without and the asking origin to those with one.
 COOKIE = "readiness=1"
@@ -31,6 +33,23 @@ def asked_request(target: Target) -> Request:
         if request is not None and request.method == "GET":
             return dataclasses.replace(request, expect=())
     return Request(path="/")
+
+
+def require_an_answer(http: HttpClient, entry: Entry, request: Request, headers: Mapping[str, str]) -> None:
+    """Stop where the request is a guess, and nothing is there.
+
+    A framework answers unknown paths outside the layer that knows the allowed origins, or limits that layer to the API.
+
+    Raises:
+        Inconclusive: it answers 404 or 410.
+    """
+    answer = _send(http, entry, request, headers)
+    if answer.status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
+        raise Inconclusive(
+            f"{answer.label}: there is nothing that pages could read, and no other path is known",
+            supply="paths:\n  ok: /a/path/answering/200",
+            undeclared="paths.ok",
+        )
 
 
 def ask(

@@ -99,7 +99,10 @@ def _health(target: Target) -> Request:
 
 
 def _answers(target: Target, entry: Entry, http: HttpClient) -> Iterator[Exchange]:
-    asked = [(StatusClass.PROBE, _health(target)), (StatusClass.REDIRECT, target.paths.redirect)]
+    health = _health(target)
+    # The root, where nothing is known to be there, may well answer 404.
+    is_known = health != Request(path="/")
+    asked = [(StatusClass.PROBE if is_known else StatusClass.OK, health), (StatusClass.REDIRECT, target.paths.redirect)]
     for purpose, request in asked:
         if request is not None and request.method == "GET":
             yield _send(http, entry, request, purpose)

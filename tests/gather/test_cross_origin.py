@@ -67,6 +67,15 @@ def look(serve: Callable[..., Answer], found: Target, stack: FakeStack | None = 
     return meta.function(found, stack or FakeStack({"api": {}, "web": {}}), http), http
 
 
+def test_where_no_path_is_known_and_the_root_is_not_there_nobody_is_accused() -> None:
+    def nothing(entry: str, method: str, path: str, headers: Mapping[str, str]) -> Answer:
+        return (200, {}, json.dumps({"access_token": TOKEN})) if path == "/login" else (404, {}, "")
+
+    with pytest.raises(Inconclusive, match="no other path is known") as told:
+        look(nothing, target(paths=Paths()))
+    assert told.value.undeclared == "paths.ok"
+
+
 def test_every_entry_is_asked_from_every_kind_of_origin_by_preflight_and_request() -> None:
     found, _ = look(strict, target())
     kinds = {
