@@ -83,7 +83,8 @@ class Matrix:
         assert sound.outcomes, sound.explain()
         assert sound.code == 0, sound.explain()
         noise = sound.crowded_out | defective.crowded_out
-        changed = {i: o for i, o in defective.outcomes.items() if o != sound.outcomes.get(i)}
+        ran = {i: o for i, o in defective.outcomes.items() if i.startswith(f"{marker}." if marker else "")}
+        changed = {i: o for i, o in ran.items() if o != sound.outcomes.get(i)}
         return {i: o for i, o in changed.items() if o == "fail" or i not in noise}, defective
 
     def close(self) -> None:

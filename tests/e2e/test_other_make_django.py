@@ -195,5 +195,5 @@ def test_without_a_declaration_nothing_is_accused(tmp_path: Path) -> None:
     assert (found["roles.proxy"], found["roles.db"], found["roles.redis"]) == ("edge", "db", "cache")
     assert found["probes.live"].startswith("/health/live")
     assert found["probes.ready"].startswith("/health/ready")
-    judged = ["probe.live_no_deps", "probe.ready_503_db", "probe.ready_503_redis", "tls.versions", "log.json"]
+    judged = ["probe.live_no_deps", "probe.ready_503_db", "probe.ready_503_redis", "tls.versions"]
     assert {check: audited.outcomes[check] for check in judged} == dict.fromkeys(judged, "pass"), audited.explain()
