@@ -25,11 +25,7 @@ def check_production_origins_real(cross_origin: CrossOrigin, target: Target) -> 
     target.require("cors", value=True, example="")
     settings = cross_origin.settings
     tried = cross_origin.of(OriginKind.LOCAL, OriginKind.PLACEHOLDER, OriginKind.FOREIGN)
-    messages = [
-        (f"{answer.origin} is allowed: {_why(answer)}", answer)
-        for answer in tried
-        if accepts(answer)
-    ]
+    messages = [(f"{answer.origin} is allowed: {_why(answer)}", answer) for answer in tried if accepts(answer)]
     findings = list(gathered(messages))
     for origin in dict.fromkeys((*settings.origins, *settings.effective)):
         if reason := unreal(origin):

@@ -234,9 +234,7 @@ async def ask_once(ask: Ask, where: Endpoint | None) -> Sample:
 
 
 @contextlib.asynccontextmanager
-async def _connection(
-    ask: Ask, where: Endpoint
-) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+async def _connection(ask: Ask, where: Endpoint) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     entry, local = ask.entry, (ask.source, 0) if ask.source else None
     context = _unverified() if entry.https else None
     name = (entry.server_name or where.host) if entry.https else None
