@@ -26,7 +26,7 @@ FIRST_ERROR = 400
     source="Claims ledger, errors.consistent_format (brain)",
     remediation="Let every layer that answers by itself (limiter, body limit, router, validation) use the same function.",
     seeds=("brain",),
-    defects=("other-format-for-404",),
+    defects=("other-format-for-404", "plain-500"),
 )
 def check_consistent_format(error_run: ErrorRun, limited_responses: Responses, target: Target) -> Verdict:
     """Compare one answer of each kind, as the application gives it; a proxy's own pages are not the application's."""

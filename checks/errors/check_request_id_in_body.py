@@ -22,7 +22,7 @@ INTERNAL = 500
     source="Claims ledger, errors.request_id_in_body (brain)",
     remediation="Let the outermost layer make the id, and every handler take it from there.",
     seeds=("brain",),
-    defects=("id-missing-in-error-body", "other-id-in-error-body", "id-missing-on-errors"),
+    defects=("id-missing-in-error-body", "id-missing-on-errors", "other-id-in-error-body", "plain-500"),
 )
 def check_request_id_in_body(error_run: ErrorRun, target: Target) -> Verdict:
     """Judge the answers to unhandled exceptions, and compare every other error that carries both."""

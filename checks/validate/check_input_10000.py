@@ -21,7 +21,7 @@ EXAMPLE = (
     source="Claims ledger, validate.input_10000 (aistack)",
     remediation="Bound the text in the request's schema (maxLength), which counts characters.",
     seeds=("aistack",),
-    defects=("input-counts-bytes", "input-unlimited"),
+    defects=("input-counts-bytes",),
 )
 def check_input_10000(input_limits: InputLimits, target: Target) -> Verdict:
     """Judge a text at its limit, one character more, and one at the limit that is larger in bytes."""

@@ -69,23 +69,24 @@ class Matrix:
 
     def __init__(self, folder: Path, runtime: str, pool: ThreadPoolExecutor) -> None:
         self._folder, self._runtime, self._pool = folder, runtime, pool
-        self._audits: dict[tuple[Pack, str], Future[Audited]] = {}
+        self._audits: dict[tuple[str, str], Future[Audited]] = {}
 
     def begin(self, defects: Pack, marker: str) -> None:
         """Audit the demo with these defects and the checks of this marker, unless that is under way."""
-        if (defects, marker) not in self._audits:
+        key = (names(defects), marker)
+        if key not in self._audits:
             folder = self._folder / str(len(self._audits))
             folder.mkdir()
-            demo = f"--readiness-demo={','.join(d.name for d in defects)}" if defects else "--readiness-demo"
+            demo = "--readiness-demo" + (f"={','.join(d.name for d in defects)}" if defects else "")
             arguments = ["--readiness-profile=production", demo, f"--readiness-runtime={self._runtime}", "-n", "2"]
             arguments += ["--readiness-format=json", *(["-m", marker] if marker else [])]
-            self._audits[defects, marker] = self._pool.submit(run_audit, folder, *arguments)
+            self._audits[key] = self._pool.submit(run_audit, folder, *arguments)
 
     def changes(self, defects: Pack, marker: str) -> tuple[dict[str, str], Audited]:
         """Check id -> outcome, of the checks that end otherwise than on the sound stack."""
         self.begin((), "")
         self.begin(defects, marker)
-        sound, defective = self._audits[(), ""].result(), self._audits[defects, marker].result()
+        sound, defective = self._audits["", ""].result(), self._audits[names(defects), marker].result()
         assert sound.outcomes, sound.explain()
         assert sound.code == 0, sound.explain()
         noise = sound.crowded_out | defective.crowded_out
