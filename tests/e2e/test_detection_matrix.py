@@ -41,6 +41,7 @@ PREMISES = {
 ALONE = {
     "errors-end-the-process",  # every unhandled error costs a restart, in which nothing answers
     "id-of-another-request",  # shows in the ids of concurrent requests alone, which other defects change
+    "log-file-unbounded",  # shows in how much is logged, which other defects lessen
     "limit-per-token",  # a new login must get a new allowance, which other limits of the same pack hide
 }
 MODE = os.environ.get("READINESS_MATRIX", "")
