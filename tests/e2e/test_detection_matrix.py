@@ -59,7 +59,12 @@ def family(defect: Defect) -> str:
 
 FAMILIES = sorted({family(d) for d in PROCESS})
 TOGETHER = [d for d in PROCESS if d.name not in ALONE]
-WHOLE: list[Pack] = [(d,) for d in PROCESS] if IS_SINGLE else pack(TOGETHER)
+#: Packed before those that are audited alone are taken out, so that one more of them changes no other pack.
+WHOLE: list[Pack] = (
+    [(d,) for d in PROCESS]
+    if IS_SINGLE
+    else [tuple(d for d in found if d.name not in ALONE) for found in pack(PROCESS)]
+)
 OWN: list[Pack] = [(d,) for d in PROCESS if d.name in ALONE and not IS_SINGLE]
 if MODE == "thorough":
     OWN += [p for name in FAMILIES for p in pack([d for d in TOGETHER if family(d) == name], apart=pairs_of(WHOLE))]
