@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from readiness import Category, Finding, Inconclusive, Measurement, Severity, Verdict, check
@@ -45,7 +45,7 @@ def check_redis_fallback(shared_limit: SharedLimit, target: Target, limits: Fall
         findings += _limited(outage, fallback, shared_limit.processes_wanted, doubts)
         if outage.log_problem:
             doubts.append(f"the log could not be read: {outage.log_problem}")
-        elif not outage.warnings:
+        elif not outage.warnings and _was_in_use(outages, outage):
             message = f"with {shared_limit.store} {outage.how}, no warning in the log tells of it"
             findings.append(Finding(message=message, evidence=(evidence_of(outage.phase),)))
     if not findings and doubts:
@@ -63,6 +63,12 @@ def check_redis_fallback(shared_limit: SharedLimit, target: Target, limits: Fall
     summary = "; ".join(f"{o.how}: {o.phase.words}" for o in outages)
     charts = tuple(chart_of(f"The store {o.how}", [o.phase]) for o in outages)
     return Verdict(findings=tuple(findings), measured=tuple(measured), summary=summary, charts=charts)
+
+
+def _was_in_use(outages: Sequence[StoreAway], outage: StoreAway) -> bool:
+    """Whether the limiter had asked the store again since it was away before; whether it does, redis_recovery judges."""
+    earlier = outages[: outages.index(outage)]
+    return all(before.recovered_seconds is not None for before in earlier)
 
 
 def _served(outage: StoreAway, fallback: str, limits: FallbackLimits, doubts: list[str]) -> Iterator[Finding]:
