@@ -48,4 +48,7 @@ def check_per_user(small_limit: SmallLimit, target: Target) -> Verdict:
             reason or "no second user was answered while the first was exhausted",
             supply="login:\n  users: [{name: alice, password: …}, {name: bob, password: …}]",
         )
+    unsettled = "; ".join(words_of(t) for t in small_limit.users if words_of(t) not in seen)
+    if not findings and unsettled:
+        raise Inconclusive(f"while one user was refused, it could not be told of everybody: {unsettled}")
     return Verdict(findings=tuple(findings), summary=f"while one user is refused: {'; '.join(seen)}")
