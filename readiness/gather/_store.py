@@ -36,6 +36,9 @@ POLL_SECONDS = 0.05
 #: A worker that waits for another's gathering gives up after this many times its declared bound. The bound is the
 #: gatherer's own; a busy machine and a stack start come on top.
 PATIENCE = 4.0
+#: A worker waits so long at a time for one that perturbs. Not for ever: it holds the lock of the fact that it wants to
+#: gather, and the one that perturbs may need that very fact.
+HELD_UP_SECONDS = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +81,7 @@ class FactStore:
     plan: Sequence[GathererMeta] = ()
     is_replay: bool = False
     _known: dict[str, dict[str, Any]] = field(default_factory=dict, init=False)
+    _is_held_up: bool = field(default=False, init=False)
 
     def obtain(self, meta: GathererMeta, *, meanwhile: bool = True) -> Any:
         """The fact, gathered by whoever comes first.
@@ -121,10 +125,16 @@ class FactStore:
     def _gather_another(self, *, than: GathererMeta) -> bool:
         """Do useful work while somebody else gathers what is wanted; the longest first, it bounds the run."""
         rest = sorted((m for m in self.plan if m.name != than.name), key=lambda m: -m.at_most_seconds)
-        return any(self._read(meta.name) is None and self._gather_if_free(meta) for meta in rest)
+        for meta in rest:
+            if self._read(meta.name) is None and self._gather_if_free(meta):
+                return True
+            if self._is_held_up:
+                return False
+        return False
 
     def _gather_if_free(self, meta: GathererMeta, *, is_nested: bool = False) -> bool:
         """Gather unless somebody else does, or is in the way. A nested gathering has its caller's lease already."""
+        self._is_held_up = False
         try:
             lock = FileLock(self.folder / f"{meta.name}.lock").acquire(timeout=0)
         except Timeout:
@@ -169,14 +179,17 @@ class FactStore:
     def _lease(self, impact: Impact) -> Iterator[bool]:
         """Whoever perturbs is alone on the host: no latency is skewed, and nobody else meets its refusals.
 
-        Yields False where others are at work: waiting for them would keep further ones from beginning, so the caller
-        gathers something else first.
+        Yields False where others are at work. Who would perturb gathers something else first: waiting would keep
+        further ones from beginning. Who met one that perturbs is held up: nothing else may begin either.
         """
         lease = ReadWriteLock(self.folder / "host-lease.db", is_singleton=False)
-        acquire = lease.acquire_write if impact is Impact.PERTURBS else lease.acquire_read
         try:
-            acquire(timeout=0 if impact is Impact.PERTURBS else -1)
+            if impact is Impact.PERTURBS:
+                lease.acquire_write(timeout=0)
+            else:
+                lease.acquire_read(timeout=HELD_UP_SECONDS)
         except Timeout:
+            self._is_held_up = impact is not Impact.PERTURBS
             yield False
             return
         try:

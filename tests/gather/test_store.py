@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,32 @@ def test_who_perturbs_waits_until_nobody_else_is_at_work_and_does_other_things_m
     assert store(tmp_path, worker="b", plan=plan).obtain(plan[1]) == Fact(value=2)
     first.join()
     assert seen == ["other", "watched", "storm"]
+
+
+def test_two_workers_never_wait_for_each_other(tmp_path: Path) -> None:
+    """One perturbs and needs the target; the other wanted to gather the target, and is held up by the first."""
+    target = meta(Counter(), "target")
+    other_begins = threading.Event()
+
+    def storm(progress: str) -> Fact:
+        other.start()
+        assert other_begins.wait(10)
+        time.sleep(0.1)  # until the other one holds the lock of the target and waits for the host
+        return first.obtain(target, meanwhile=False)
+
+    def want_target() -> None:
+        other_begins.set()
+        store(tmp_path, worker="b").obtain(target)
+
+    first = store(tmp_path, worker="a")
+    other = threading.Thread(target=want_target, daemon=True)
+    done: list[Fact] = []
+    both = threading.Thread(
+        target=lambda: done.append(first.obtain(meta(storm, "storm", Impact.PERTURBS))), daemon=True
+    )
+    both.start()
+    both.join(20)
+    assert done == [Fact(value=1)]
 
 
 def test_a_fact_that_others_are_gathered_with_needs_no_lease_of_its_own(tmp_path: Path) -> None:
