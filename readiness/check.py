@@ -29,12 +29,36 @@ class Category(enum.StrEnum):
     START = "start"
     HEADERS = "headers"
     PROBE = "probe"
+    RATELIMIT = "ratelimit"
+    CORS = "cors"
+    AUTH = "auth"
+    VALIDATE = "validate"
+    ERRORS = "errors"
+    REQID = "reqid"
+    LOG = "log"
+    METRICS = "metrics"
+    ALERTS = "alerts"
+    SENTRY = "sentry"
+    DOCS = "docs"
+    TLS = "tls"
 
 
 CATEGORY_TITLES: dict[Category, str] = {
     Category.START: "Start of the stack",
     Category.HEADERS: "Security headers",
     Category.PROBE: "Health probes",
+    Category.RATELIMIT: "Rate limiting",
+    Category.CORS: "CORS",
+    Category.AUTH: "Authentication and authorisation",
+    Category.VALIDATE: "Request validation",
+    Category.ERRORS: "Error handling",
+    Category.REQID: "Request ids",
+    Category.LOG: "Logging",
+    Category.METRICS: "Metrics",
+    Category.ALERTS: "Alerts",
+    Category.SENTRY: "Error tracking",
+    Category.DOCS: "API documentation",
+    Category.TLS: "TLS",
 }
 
 

@@ -52,18 +52,21 @@ def _standing(result: CheckResult) -> float:
 def claimed_against_proven(
     claims: Sequence[Claim], results: Iterable[CheckResult], *, source: str
 ) -> list[dict[str, Any]]:
-    """Rows ``{claim, claimed, checks, verdict}``.
+    """Rows ``{claim, claimed, checks, verdict}``. A claim may name a check, or a row of the ledger that checks cover.
 
     A claim is *proven* where all its checks pass, *refuted* where none passes and one fails, *partly* true where some
     pass and others do not, and else *unproven*.
     """
-    outcomes = {result.id: result.outcome for result in results}
+    outcomes: dict[str, list[Outcome]] = {}
+    for result in results:
+        for row in {result.id, *result.covers}:
+            outcomes.setdefault(row, []).append(result.outcome)
     return [
         {
             "claim": claim.text,
             "claimed": source,
             "checks": list(claim.checks),
-            "verdict": _verdict([outcomes.get(check) for check in claim.checks]),
+            "verdict": _verdict([found for check in claim.checks for found in outcomes.get(check, [None])]),
         }
         for claim in claims
     ]

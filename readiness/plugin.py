@@ -44,7 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--readiness-format", metavar="LIST", default="html,json", help="html,json,md,sarif,badge (default: html,json)")
     add("--readiness-min-grade", metavar="GRADE", help="lowest grade that passes; overrides the profile's gate")
     add("--readiness-baseline", metavar="FILE", help="an earlier scorecard.json: what is new, fixed, worse, better")
-    add("--readiness-claims", metavar="FILE", help="a claims file: claimed against proven")
+    add("--readiness-claims", metavar="FILE|NAME", help="a claims file, or shipped claims: claimed against proven")
     add("--readiness-record", metavar="DIR", help="keep the gathered facts in this folder")
     add("--readiness-replay", metavar="DIR", help="judge recorded facts again: no stack, no network")
     add("--readiness-keep", action="store_true", help="leave the stack up and print how to reach and remove it")

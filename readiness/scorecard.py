@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from readiness.chart import Chart
 from readiness.check import Category, CheckMeta, Impact
 from readiness.facts._codec import decode, encode
 from readiness.verdict import Finding, Measurement, Outcome, Severity
@@ -30,7 +31,7 @@ __all__ = [
 ]
 
 #: Raised with every new or changed field.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +54,7 @@ class CheckResult:
     weight: float = 0.0
     summary: str = ""
     measurements: tuple[Measurement, ...] = ()
+    charts: tuple[Chart, ...] = ()
     findings: tuple[Finding, ...] = ()
     reason: str = ""
     supply: str = ""

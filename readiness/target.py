@@ -15,6 +15,7 @@ from typing import Any
 from readiness.verdict import Inconclusive, NotApplicable
 
 __all__ = [
+    "EVERY_SERVICE",
     "Build",
     "Compose",
     "Discovery",
@@ -32,6 +33,10 @@ __all__ = [
     "Target",
     "Waiver",
 ]
+
+
+#: In place of a service's name; no service can have it.
+EVERY_SERVICE = "*"
 
 
 class Role(enum.StrEnum):
@@ -174,6 +179,12 @@ class Login:
         users: ``{"name": …, "password": …}``, at least one; ``admin`` the same.
         static: the other kinds as the owner wrote them: bearer_env, jwt, api_key, basic, cookie.
         key: the signing key's place: ``{"env": …}`` or ``{"file": …}``.
+        algorithm: what the service's tokens are signed with; None: what their header says.
+        refresh: the request for a new access token; ``{refresh_token}`` in it is filled, without it the login's cookies
+            go along.
+        refresh_token: dotted path of the refresh token in the login's answer; None: it is a cookie.
+        access_seconds, refresh_seconds: declared lifetimes.
+        hash: how passwords are declared to be stored: ``scheme`` and its costs, ``table``, ``column``.
     """
 
     request: Request | None = None
@@ -183,6 +194,12 @@ class Login:
     admin: dict[str, str] | None = None
     static: dict[str, Any] = field(default_factory=dict)
     key: dict[str, str] = field(default_factory=dict)
+    algorithm: str | None = None
+    refresh: Request | None = None
+    refresh_token: str | None = None
+    access_seconds: float | None = None
+    refresh_seconds: float | None = None
+    hash: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,7 +209,9 @@ class Limit:
     Attributes:
         key: ``user``, ``address`` or ``global``.
         exempt: paths that are never limited.
-        env: figure -> variable that sets it.
+        env: figure -> variable that sets it: requests, window_seconds, burst, enabled, processes.
+        fallback: what holds while the store of the counts is away: ``memory``, ``open`` or ``closed``.
+        service: who limits, and has the variables, where that is not the service under audit: a proxy.
     """
 
     path: str
@@ -203,6 +222,8 @@ class Limit:
     algorithm: str | None = None
     exempt: tuple[str, ...] = ()
     env: dict[str, str] = field(default_factory=dict)
+    fallback: str | None = None
+    service: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -292,13 +313,15 @@ class Target:
     Attributes:
         folder: the owner's folder, absolute; everything relative is relative to it.
         file: ``readiness.yaml`` where there is one.
+        egress: services of the copy that may reach beyond this machine; :data:`EVERY_SERVICE` where all may.
         service: the service under audit.
         entries: where requests enter, the public one first.
         security_headers: header -> exact value that the owner states, compared as stated.
         variants: name -> service -> variables: other settings of the same stack. ``development`` is the stack outside
             production, ``headers_off`` the stack with its security headers switched off.
         declined: dotted key -> why, for capabilities that the owner says the stack does not have by design.
-        extra: sections of the file that belong to other families, as plain data.
+        extra: sections of the file that belong to one family each, as plain data; ``readiness.declared`` reads them.
+        openapi: the API's OpenAPI document, from the declared file or as discovery found it served.
     """
 
     name: str
@@ -311,6 +334,7 @@ class Target:
     provide: tuple[Provide, ...] = ()
     environment: dict[str, dict[str, str]] = field(default_factory=dict)
     deadlines: dict[str, float] = field(default_factory=dict)
+    egress: tuple[str, ...] = ()
     service: str | None = None
     entries: tuple[Entry, ...] = ()
     roles: dict[Role, tuple[str, ...]] = field(default_factory=dict)
@@ -326,11 +350,17 @@ class Target:
     waivers: tuple[Waiver, ...] = ()
     declined: dict[str, str] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
+    openapi: dict[str, Any] | None = None
     discovered: tuple[Discovery, ...] = ()
 
     def services_of(self, role: Role) -> tuple[str, ...]:
         """The services with this role, possibly none."""
         return self.roles.get(role, ())
+
+    @property
+    def has_open_egress(self) -> bool:
+        """Whether every service of a copy may reach beyond this machine."""
+        return EVERY_SERVICE in self.egress
 
     @property
     def steady_request(self) -> Request:

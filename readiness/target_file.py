@@ -20,6 +20,7 @@ from readiness.exceptions import ConfigError
 from readiness.facts.model import StackModel
 from readiness.schema_file import did_you_mean, validate
 from readiness.target import (
+    EVERY_SERVICE,
     Build,
     Compose,
     Discovery,
@@ -58,10 +59,29 @@ MAX_BODY_BYTES = 1024 * 1024
 
 _LOGIN_KINDS = ("request", "bearer_env", "jwt", "api_key", "basic", "cookie")
 #: Sections that other families read as plain data.
-_EXTRA = ("record", "slow", "upstreams", "jobs", "backup", "load")
+_EXTRA = (
+    "record",
+    "slow",
+    "upstreams",
+    "jobs",
+    "backup",
+    "load",
+    "access",
+    "cors",
+    "validation",
+    "errors",
+    "request_id",
+    "process_time",
+    "logs",
+    "metrics",
+    "alerts",
+    "tracking",
+    "docs",
+    "tls",
+)
 #: What may be ``none``: whole sections, and the entries of these.
 _DECLINABLE = ("login", "origins", "error_path", "limit", "security_headers", "probes", *_EXTRA)
-_DECLINABLE_INSIDE = ("paths", "probes", "roles", "variants")
+_DECLINABLE_INSIDE = ("paths", "probes", "roles", "variants", "access", "docs", "login", "metrics", "validation")
 #: Keys of the file whose value lives under another name in Target; a check may ask for either.
 _ALIASES = {"error_path": "paths.error", "limit": "limits"}
 
@@ -232,8 +252,15 @@ def _mentions(data: Any) -> Iterator[tuple[Keys, str]]:
                 yield at, name
     if "service" in data:
         yield ("service",), data["service"]
-    for section in ("entry", "setup", "paths", "probes", "error_path", "record", "slow", "upstreams", "jobs", "load"):
+    yield from _let_out(data.get("egress"))
+    for section in ("entry", "setup", "paths", "probes", "error_path", "limit", *_EXTRA):
         yield from _services_below(data.get(section), (section,))
+
+
+def _let_out(egress: Any) -> Iterator[tuple[Keys, str]]:
+    """The services that a list under ``egress`` names; a word there is no service."""
+    for position, name in enumerate(egress if isinstance(egress, list) else ()):
+        yield ("egress", position), name
 
 
 def _services_below(value: Any, keys: Keys) -> Iterator[tuple[Keys, str]]:
@@ -275,6 +302,10 @@ def _statuses(value: Any) -> tuple[int, ...]:
     return () if value is None else tuple(int(status) for status in _listed(value))
 
 
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
 def _port(value: Any) -> int | None:
     return None if value is None else int(value)  # the schema lets 8000.0 through as a whole number
 
@@ -309,6 +340,7 @@ class _Reader:
             provide=tuple(Provide(store=store, env=how["env"]) for store, how in (data.get("provide") or {}).items()),
             environment=_texts_by_service(data.get("environment")),
             deadlines={service: float(seconds) for service, seconds in (data.get("deadlines") or {}).items()},
+            egress=self._egress(),
             service=data.get("service"),
             entries=self._entries(),
             roles=self._roles(),
@@ -324,6 +356,7 @@ class _Reader:
             waivers=self._waivers(),
             declined=declined,
             extra={key: value for key in _EXTRA if (value := self._section(key)) is not None},
+            openapi=self._openapi(),
             discovered=discovered,
         )
         self._check_identities(target)
@@ -336,8 +369,10 @@ class _Reader:
         return ConfigError(message, file=self.document.file, line=self.document.line_of(keys), hint=hint)
 
     def _section(self, key: str) -> Any:
-        """A section's value; None where it is absent or ``none``."""
+        """A section's value; None where it is absent or ``none``. What is ``none`` inside it is left out."""
         value = self.document.data.get(key)
+        if key in _DECLINABLE_INSIDE and isinstance(value, dict):
+            return {name: inside for name, inside in value.items() if inside != "none"}
         return None if value == "none" else value
 
     def _declined(self) -> dict[str, str]:
@@ -488,6 +523,12 @@ class _Reader:
             environment=_texts(raw.get("environment")),
         )
 
+    def _egress(self) -> tuple[str, ...]:
+        raw = self.document.data.get("egress", "closed")
+        if isinstance(raw, str):
+            return (EVERY_SERVICE,) if raw == "open" else ()
+        return tuple(raw)
+
     def _entries(self) -> tuple[Entry, ...]:
         raw = self.document.data.get("entry")
         entries: list[Entry] = []
@@ -628,7 +669,30 @@ class _Reader:
             admin=_texts(raw["admin"]) if "admin" in raw else None,
             static={} if way == "request" else {way: raw[way]},
             key=dict(raw.get("key") or {}),
+            algorithm=raw.get("algorithm"),
+            refresh=self._request(raw["refresh"], ("login", "refresh")) if "refresh" in raw else None,
+            refresh_token=raw.get("refresh_token"),
+            access_seconds=_number(raw.get("access_seconds")),
+            refresh_seconds=_number(raw.get("refresh_seconds")),
+            hash=dict(raw.get("hash") or {}),
         )
+
+    def _openapi(self) -> dict[str, Any] | None:
+        """The API's document from a file; without one, discovery looks for it where frameworks serve it."""
+        name = self.document.data.get("openapi")
+        if name is None:
+            return None
+        at: Keys = ("openapi",)
+        path = self.folder / self._inside(name, at, what="the OpenAPI document")
+        if not path.is_file() or path.stat().st_size > MAX_BODY_BYTES:
+            raise self._error(f"{name}: expected a file of at most {MAX_BODY_BYTES // 1024} KiB", at)
+        # JSON is YAML, and the YAML reader's bounds hold for both.
+        data = load(path, shown=name).data
+        if not isinstance(data, dict) or not isinstance(data.get("paths"), dict):
+            raise self._error(
+                f"{name} is no OpenAPI document: it has no paths", at, hint="export it as your framework does"
+            )
+        return data
 
     def _limits(self) -> tuple[Limit, ...]:
         raw = self._section("limit")
@@ -642,6 +706,8 @@ class _Reader:
                 algorithm=body.get("algorithm"),
                 exempt=tuple(body.get("exempt") or ()),
                 env=dict(body.get("env") or {}),
+                fallback=body.get("fallback"),
+                service=body.get("service"),
             )
             for body in ([] if raw is None else _listed(raw))
         )

@@ -1,6 +1,6 @@
 """What a check concludes: findings with evidence, measurements with limits, and the outcome they add up to.
 
-Standard library only; everything is frozen, keyword-only and survives a JSON round trip.
+Standard library (and :mod:`readiness.chart`) only; everything is frozen, keyword-only and survives a JSON round trip.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import enum
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+from readiness.chart import Chart
 
 __all__ = [
     "Evidence",
@@ -110,12 +112,14 @@ class Verdict:
         measured: figures; one outside its limits becomes a finding by itself.
         summary: one sentence on what was seen, for the reader of a *passed* check.
         credit: for a failed check, the share in [0, 1] of the property that does hold. 0 unless the rule says.
+        charts: what happened when, where a picture says more than figures.
     """
 
     findings: Sequence[Finding] = ()
     measured: Sequence[Measurement] = ()
     summary: str = ""
     credit: float = 0.0
+    charts: tuple[Chart, ...] = ()
     all_findings: tuple[Finding, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:

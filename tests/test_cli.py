@@ -51,7 +51,7 @@ def test_render_prints_where_asked(card: Path, capsys: pytest.CaptureFixture[str
         ("nonsense", "not JSON"),
         ("[1]", "not a scorecard of schema version"),
         ('{"schema_version": 999}', "its schema_version is 999"),
-        ('{"schema_version": 1, "surprise": 2}', "unknown fields"),
+        ('{"schema_version": 2, "surprise": 2}', "unknown fields"),
     ],
 )
 def test_what_is_no_scorecard_is_one_clear_line(

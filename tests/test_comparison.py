@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
+
 import pytest
 
 from readiness.check import Category, Impact
+from readiness.claims_file import claims_path, load_claims, shipped_claims
 from readiness.comparison import Claim, claimed_against_proven, since
 from readiness.scorecard import CheckResult
 from readiness.verdict import Outcome, Severity
@@ -50,3 +54,17 @@ def test_a_claim_is_held_against_its_checks(checks: tuple[str, ...], verdict: st
     claim = Claim(text="all is well", checks=tuple(f"x.{name}" for name in checks))
     (row,) = claimed_against_proven([claim], results, source="guide A+")
     assert (row["claim"], row["claimed"], row["verdict"]) == ("all is well", "guide A+", verdict)
+
+
+def test_a_claim_may_name_a_row_that_a_check_covers() -> None:
+    covering = dataclasses.replace(result("a", Outcome.FAIL), covers=("x.row",))
+    (row,) = claimed_against_proven([Claim(text="it holds", checks=("x.row",))], [covering], source="")
+    assert row["verdict"] == "refuted"
+
+
+def test_shipped_claims_are_found_by_name_and_others_by_path(tmp_path: Path) -> None:
+    assert set(shipped_claims()) == {"aistack", "brain", "brainda", "memorai", "myragdb"}
+    for path in shipped_claims().values():
+        assert load_claims(path).claims
+    assert claims_path("brain", folder=tmp_path) == shipped_claims()["brain"]
+    assert claims_path("own.yaml", folder=tmp_path) == tmp_path / "own.yaml"

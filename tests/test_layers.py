@@ -13,17 +13,47 @@ PACKAGE = ROOT / "readiness"
 #: Module (or package) -> what of ours it may import. A name covers everything below it.
 PURE = {
     "readiness.exceptions": set(),
-    "readiness.verdict": set(),
+    "readiness.chart": set(),
+    "readiness.verdict": {"readiness.chart"},
     "readiness.check": {"readiness.verdict"},
     "readiness.facts": {"readiness.exceptions", "readiness.facts"},
     "readiness.target": {"readiness.verdict"},
+    "readiness.declared": {"readiness.declared", "readiness.target", "readiness.verdict"},
     "readiness.profile": {"readiness.verdict"},
     "readiness.headers": {"readiness.verdict", "readiness.facts", "readiness.headers"},
     "readiness.probes": {"readiness.verdict", "readiness.facts", "readiness.probes", "readiness.target"},
+    "readiness.logs": {
+        "readiness.declared",
+        "readiness.facts",
+        "readiness.logs",
+        "readiness.target",
+        "readiness.verdict",
+    },
+    "readiness.limiting": {
+        "readiness.chart",
+        "readiness.facts",
+        "readiness.limiting",
+        "readiness.target",
+        "readiness.verdict",
+    },
+    "readiness.failures": {"readiness.facts", "readiness.failures"},
+    "readiness.inputs": {"readiness.facts", "readiness.inputs", "readiness.discovery.openapi"},
+    "readiness.auth": {"readiness.verdict", "readiness.facts", "readiness.auth", "readiness.target"},
+    "readiness.cors": {"readiness.verdict", "readiness.facts", "readiness.cors"},
+    "readiness.docs": {
+        "readiness.verdict",
+        "readiness.facts",
+        "readiness.docs",
+        "readiness.discovery.openapi",
+        "readiness.target",
+    },
+    "readiness.tls": {"readiness.verdict", "readiness.facts", "readiness.tls"},
+    "readiness.metrics": {"readiness.verdict", "readiness.facts", "readiness.metrics"},
+    "readiness.tracking": {"readiness.verdict", "readiness.facts", "readiness.tracking"},
     "readiness.waiver": {"readiness.exceptions", "readiness.scorecard", "readiness.target", "readiness.verdict"},
     "readiness.scrub": {"readiness.check", "readiness.verdict"},
     "readiness.starter": {"readiness.target"},
-    "readiness.scorecard": {"readiness.check", "readiness.facts", "readiness.verdict"},
+    "readiness.scorecard": {"readiness.chart", "readiness.check", "readiness.facts", "readiness.verdict"},
     "readiness.scoring": {
         "readiness.check",
         "readiness.facts",
@@ -32,6 +62,7 @@ PURE = {
         "readiness.verdict",
     },
     "readiness.render": {
+        "readiness.chart",
         "readiness.check",
         "readiness.exceptions",
         "readiness.render",
@@ -97,7 +128,24 @@ CHECKS = sorted((ROOT / "checks").rglob("*.py"))
 
 @pytest.mark.parametrize("path", CHECKS, ids=lambda path: path.stem)
 def test_checks_import_only_facts_and_the_public_names(path: Path) -> None:
-    allowed = {"readiness", "readiness.facts", "readiness.headers", "readiness.probes", "readiness.target"}
+    allowed = {
+        "readiness",
+        "readiness.auth",
+        "readiness.cors",
+        "readiness.declared",
+        "readiness.docs",
+        "readiness.facts",
+        "readiness.failures",
+        "readiness.headers",
+        "readiness.inputs",
+        "readiness.logs",
+        "readiness.metrics",
+        "readiness.limiting",
+        "readiness.probes",
+        "readiness.target",
+        "readiness.tracking",
+        "readiness.tls",
+    }
     standard = {
         "__future__",
         "collections",

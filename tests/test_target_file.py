@@ -12,7 +12,7 @@ from readiness.exceptions import ConfigError
 from readiness.facts._codec import decode, encode
 from readiness.facts.model import ServiceModel, StackModel
 from readiness.schema_file import MAX_PROBLEMS, load_schema
-from readiness.target import ProbeKind, Role, Target
+from readiness.target import EVERY_SERVICE, ProbeKind, Role, Target
 from readiness.target_file import check_against_model, compose_text, find_target, load_target
 from readiness.waiver import REASONS
 
@@ -28,7 +28,38 @@ replace:
 provide: {postgres: {env: DATABASE_URL}, redis: {env: REDIS_URL}}
 environment: {api: {OPENAI_API_KEY: dummy, WORKERS: 4, DEBUG: false, RATE: 1.0}}
 deadlines: {api: 180}
+egress: [worker]
 service: api
+openapi: openapi.json
+access: {public: ["GET /items*", /health], admin: [/admin/users], requests: [{path: /orders/7, as: user}]}
+cors: {credentials: true, variable: CORS_ORIGINS, service: api, form: json}
+validation:
+  request: {method: POST, path: /embed, json: {text: hello}, as: user}
+  max_body_bytes: 10485760
+  content_types: [application/json, application/merge-patch+json]
+  batch: {request: {method: POST, path: /embed, json: {texts: [hello]}}, at: texts, items: 32}
+  input: {request: {method: POST, path: /embed, json: {text: hello}}, at: data.text, characters: 10000}
+  env: {max_body_bytes: MAX_BODY}
+errors:
+  code: error.code
+  message: error.message
+  request_id: error.request_id
+  needs: {db: /items, cache: {method: POST, path: /jobs, json: {}, as: user}}
+  logged: [request_id, method, path, trace, user]
+request_id: {header: X-Request-ID, inbound: replaced, uuid: true}
+process_time: {header: X-Process-Time, unit: ms}
+logs:
+  services: [api]
+  fields: {level: severity, message: msg, time: ts, request_id: context.id, method: m, path: p, status: s, seconds: took,
+    client: ip, error: context.error_type}
+  duration_unit: ms
+  rotation: daemon
+  files: [{service: api, path: "${LOGS}/app.log", max_bytes: 1000, holds: errors}]
+metrics: {path: /metrics, service: api, port: 9100, requests: http_requests_total, status_label: status, system: [cpu], sink: cache, unrelated: /app.css}
+alerts: {rules: [compose.yaml], thresholds: {HighErrors: 0.01, Idle: {below: 1}}, scrape_config: p.yml, elsewhere: [node_]}
+tracking: {dsn_env: SENTRY_DSN, service: api, environment_env: ENV, traces_sample_ratio: 0.1, error: /boom}
+docs: {pages: [/docs, /redoc], document: /openapi.json, info: /api, production: open}
+tls: {entry: web, server_name: shop.local, ca: {service: api, file_env: CA_FILE}, plain_ports: [8080]}
 entry: [{service: web, port: 8000, base: /api/, headers: {X-A: 1}}, {name: inner, service: api}]
 roles: {app: [api], worker: worker, db: db, redis: cache, proxy: web, vector: none}
 setup: [/ready, {method: POST, path: /db, json: {a: 1}, expect: 201}]
@@ -50,15 +81,22 @@ login:
   token: data.token
   users: [{name: alice, password: 1}]
   key: {env: JWT_SECRET}
+  algorithm: HS256
+  refresh: {method: POST, path: /auth/refresh, json: {token: "{refresh_token}"}}
+  refresh_token: data.refresh
+  access_seconds: 900
+  refresh_seconds: 604800
+  hash: {scheme: argon2id, memory_kib: 19456, iterations: 2, parallelism: 1, table: users, column: password_hash}
 record:
   create: {method: POST, path: /items, json: {}, id: data.id}
   read: /items/{id}
   list: /items
+  update: {method: PUT, path: "/items/{id}", json: {name: other}}
   delete: {method: DELETE, path: "/items/{id}"}
 origins: [https://app.example.com]
 error_path: /boom
 slow: {method: PUT, path: /upload, body_bytes: 1000}
-limit: {path: /items, requests: 100, burst: 20, key: user, algorithm: token_bucket, exempt: [/health], env: {requests: RATE}}
+limit: {path: /items, requests: 100, burst: 20, key: user, algorithm: token_bucket, exempt: [/health], env: {requests: RATE}, fallback: open, service: web}
 upstreams:
   llm:
     env: OPENAI_BASE_URL
@@ -87,6 +125,7 @@ MODEL = StackModel(services={name: ServiceModel(name=name) for name in ("api", "
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "compose.yaml").write_text("services: {api: {image: x}}\n")
     (tmp_path / "build").mkdir()
+    (tmp_path / "openapi.json").write_text('{"openapi": "3.1.0", "paths": {"/items": {"get": {}}}}')
     return tmp_path
 
 
@@ -104,6 +143,28 @@ def _refused(folder: Path, text: str) -> ConfigError:
 
 def _line(text: str, part: str) -> int:
     return text[: text.index(part)].count("\n") + 1
+
+
+@pytest.mark.parametrize(
+    ("line", "egress"),
+    [("name: x", ()), ("egress: closed", ()), ("egress: open", (EVERY_SERVICE,)), ("egress: [worker]", ("worker",))],
+)
+def test_a_copy_stays_on_this_machine_unless_the_owner_says_otherwise(
+    folder: Path, line: str, egress: tuple[str, ...]
+) -> None:
+    target = _load(folder, f"{line}\n")
+    assert target.egress == egress
+    assert target.has_open_egress is (egress == (EVERY_SERVICE,))
+
+
+@pytest.mark.parametrize("value", ["worker", "[]", "none", "true", "{api: open}"])
+def test_egress_is_a_list_of_services_or_one_of_two_words(folder: Path, value: str) -> None:
+    assert "egress" in str(_refused(folder, f"egress: {value}\n"))
+
+
+def test_egress_names_services_of_the_stack(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="did you mean `worker`"):
+        check_against_model(_load(folder, "egress: [api, wroker]\n"), MODEL)
 
 
 def test_the_whole_declaration_is_read(folder: Path) -> None:
@@ -136,10 +197,15 @@ def test_the_whole_declaration_is_read(folder: Path) -> None:
     assert target.login is not None
     assert target.login.users == ({"name": "alice", "password": "1"},)
     assert target.login.token == "data.token"
+    assert target.login.refresh is not None
+    assert target.login.refresh.json == {"token": "{refresh_token}"}
+    assert (target.login.access_seconds, target.login.refresh_seconds) == (900, 604800)
+    assert target.login.hash["scheme"] == "argon2id"
     assert target.limits[0].requests == 100
+    assert target.limits[0].service == "web"
     assert target.variants == {"development": {"api": {"ENVIRONMENT": "development"}}}
     assert target.waivers[0].expires == "2027-03-01"
-    assert set(target.extra) == {"record", "slow", "upstreams", "backup", "load"}
+    assert set(target.extra) >= {"record", "slow", "upstreams", "backup", "load", "access", "tls"}
     assert target.discovered == ()
 
 
@@ -199,6 +265,23 @@ def test_declined_sections_are_found_under_the_name_that_checks_use(folder: Path
         "error_path": "no such",
         "paths.error": "no such",
     }
+
+
+def test_what_is_none_inside_a_section_is_left_out_of_it(folder: Path) -> None:
+    text = "access: {public: [/health], admin: none}\nmetrics: {system: none}\n"
+    target = _load(folder, text + "why: {access.admin: all are equal, metrics.system: the host tells}\n")
+    assert target.extra["access"] == {"public": ["/health"]}
+    assert target.extra["metrics"] == {}
+    assert target.declined["access.admin"] == "all are equal"
+
+
+def test_a_login_of_one_key_for_everybody_has_neither_users_nor_lifetimes(folder: Path) -> None:
+    text = "login: {api_key: {header: X-Key, env: KEY}, users: none, refresh: none, access_seconds: none}\n"
+    why = "why: {login.users: one key, login.refresh: one key, login.access_seconds: one key}\n"
+    target = _load(folder, text + why)
+    assert target.login is not None
+    assert (target.login.users, target.login.refresh, target.login.access_seconds) == ((), None, None)
+    assert target.declined["login.users"] == "one key"
 
 
 def test_none_without_a_reason_says_how_to_write_it(folder: Path) -> None:

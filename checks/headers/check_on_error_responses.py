@@ -44,7 +44,7 @@ class ErrorLimits:
         "in nginx use add_header … always; cover the server's own 404, 413 and 500 pages."
     ),
     seeds=("brain",),
-    defects=("errors-without-headers",),
+    defects=("errors-without-headers", "limiter-outside-headers"),
 )
 def check_on_error_responses(
     responses: Responses, limited_responses: Responses, target: Target, limits: ErrorLimits

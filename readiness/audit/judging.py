@@ -37,6 +37,7 @@ class Judge:
             credit=verdict.credit if verdict.findings else 1.0 if verdict.outcome is Outcome.PASS else 0.0,
             summary=verdict.summary,
             measurements=verdict.measured,
+            charts=verdict.charts,
             findings=verdict.all_findings,
             seconds=seconds,
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from readiness.claims_file import claims_path
 from readiness.exceptions import ConfigError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Settings:
             formats=tuple(_words(option("--readiness-format"))),
             min_grade=option("--readiness-min-grade"),
             baseline=path("--readiness-baseline"),
-            claims=path("--readiness-claims"),
+            claims=str(claims_path(claims, folder=invocation)) if (claims := option("--readiness-claims")) else None,
             record=path("--readiness-record"),
             replay=path("--readiness-replay"),
             keep=option("--readiness-keep"),

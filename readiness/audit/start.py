@@ -106,10 +106,11 @@ def _target(settings: Settings) -> Target:
     if settings.replay is not None:
         return _recorded(Path(settings.replay))
     if settings.demo is not None:
-        from readiness.demo.defects import overlay  # noqa: PLC0415  # only where the demo is audited
+        from readiness.demo.defects import overlay, sections  # noqa: PLC0415  # only where the demo is audited
 
         demo = load_target(DEMO_FOLDER / "readiness.yaml")
-        return dataclasses.replace(demo, environment=_merged(demo.environment, overlay(settings.demo)))
+        environment = _merged(demo.environment, overlay(settings.demo))
+        return dataclasses.replace(demo, environment=environment, extra=sections(settings.demo, demo.extra))
     if settings.url is not None and settings.target is None:
         return Target(name=settings.url, folder=settings.rootdir)
     return find_target(Path(settings.rootdir), Path(settings.target) if settings.target else None)

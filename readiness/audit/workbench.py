@@ -22,6 +22,7 @@ from readiness.gather._store import FactStore
 from readiness.gather.stack import target as target_fixture
 from readiness.instruments.client import HttpClient
 from readiness.instruments.faults import Faults
+from readiness.instruments.stub import Stubs
 from readiness.instruments.variants import Variants
 from readiness.runtime import Capability, Runtime, Stack, Variant
 from readiness.scrub import secrets_of
@@ -76,6 +77,7 @@ class Workbench:
             "stack": self._make_stack,
             "started": self._make_started,
             "target": self._make_target,
+            "stubs": lambda: Stubs(self._make_runtime().name),
             "variants": lambda: Variants(self._make_runtime(), progress=self.progress),
         }
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import datetime as dt
 import importlib.util
-import ipaddress
 import os
 import platform
 import pwd
@@ -161,7 +160,10 @@ def _drop_rights(state: Path) -> None:
 
 
 def _write_certificate(state: Path) -> None:
-    """A certificate of its own for this stack; the key is readable by nobody else."""
+    """A certificate of its own for this stack, by an authority of its own whose key is forgotten at once.
+
+    The certificate's key is readable by nobody else.
+    """
     try:
         from cryptography import x509  # noqa: PLC0415  # only the proxy needs it
         from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
@@ -169,24 +171,40 @@ def _write_certificate(state: Path) -> None:
         from cryptography.x509.oid import NameOID  # noqa: PLC0415
     except ImportError:
         return  # start.sh then asks openssl
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "shop.local")])
+    faults = os.environ.get("PROXY_DEFECTS", "").split(",")
     now = dt.datetime.now(dt.UTC)
-    names = [x509.DNSName("shop.local"), x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(LOOPBACK))]
-    certificate = (
+    host = "other.local" if "certificate-of-another-host" in faults else "shop.local"
+    begin, end = now - dt.timedelta(hours=1), now + dt.timedelta(days=CERTIFICATE_DAYS)
+    if "certificate-expired" in faults:
+        begin, end = begin - dt.timedelta(days=CERTIFICATE_DAYS), now - dt.timedelta(days=1)
+    authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    authority_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "shop authority")])
+    authority = (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
+        .subject_name(authority_name)
+        .issuer_name(authority_name)
+        .public_key(authority_key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - dt.timedelta(hours=1))
         .not_valid_after(now + dt.timedelta(days=CERTIFICATE_DAYS))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .sign(key, hashes.SHA256())
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(authority_key, hashes.SHA256())
+    )
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)]))
+        .issuer_name(authority_name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begin)
+        .not_valid_after(end)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+        .sign(authority_key, hashes.SHA256())
     )
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
+    (state / "ca.crt").write_bytes(authority.public_bytes(serialization.Encoding.PEM))
     (state / "tls.key").touch(mode=0o600)
     (state / "tls.key").write_bytes(private)
     (state / "tls.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))

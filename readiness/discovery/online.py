@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 
-from readiness.discovery.openapi import DOCUMENT_PATHS, Document, Operation, read_document
+from readiness.discovery.openapi import DOCUMENT_PATHS, Document, Operation, document_of, read_document
 from readiness.discovery.probe_paths import USUAL_PATHS, kind_of, looks_like_probe
 from readiness.discovery.services import http_ports
 from readiness.facts.http import Exchange
@@ -79,11 +79,16 @@ class _Completion:
             names = ", ".join(entry.name for entry in self._target.entries)
             self._row("paths", NOT_FOUND, f"no answer from {names}")
             return dataclasses.replace(self._target, discovered=(*self._target.discovered, *self._rows))
-        document = self._document(main)
+        document = document_of(self._target.openapi) or self._document(main)
         probes = self._probes(main, document)
         paths = self._paths(main, document)
+        openapi = self._target.openapi or (document.data if document is not None else None)
         return dataclasses.replace(
-            self._target, probes=probes, paths=paths, discovered=(*self._target.discovered, *self._rows)
+            self._target,
+            probes=probes,
+            paths=paths,
+            openapi=openapi,
+            discovered=(*self._target.discovered, *self._rows),
         )
 
     def _row(self, key: str, value: str, reason: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-__all__ = ["DOCUMENT_PATHS", "Document", "Operation", "read_document"]
+__all__ = ["DOCUMENT_PATHS", "Document", "Operation", "document_of", "read_document"]
 
 #: Where frameworks serve it: FastAPI, its usual prefixes, NestJS and others, springdoc.
 DOCUMENT_PATHS = (
@@ -51,11 +51,12 @@ class Operation:
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """What was found; ``is_partial`` where the answer was cut off at the bound."""
+    """What was found; ``is_partial`` where the answer was cut off at the bound, and ``data`` is then None."""
 
     version: str
     operations: tuple[Operation, ...]
     is_partial: bool
+    data: dict[str, Any] | None = None
 
     def plain_gets(self) -> tuple[Operation, ...]:
         """GET operations that can be asked as they stand."""
@@ -73,6 +74,15 @@ def read_document(body: str) -> Document | None:
         is_partial = False
     except (ValueError, RecursionError):
         data, is_partial = _cut_off(body), True
+    return _read(data, is_partial=is_partial)
+
+
+def document_of(data: object) -> Document | None:
+    """The document in data that were read already, for example :attr:`readiness.target.Target.openapi`."""
+    return _read(data, is_partial=False)
+
+
+def _read(data: object, *, is_partial: bool) -> Document | None:
     if not isinstance(data, dict):
         return None
     version = data.get("openapi") or data.get("swagger")
@@ -87,7 +97,10 @@ def read_document(body: str) -> Document | None:
         for method in _METHODS if isinstance(item, dict) else ():
             if isinstance(item.get(method), dict) and len(operations) < MAX_OPERATIONS:
                 operations.append(_operation(f"{prefix}{path}", method, item, secured=secured))
-    return Document(version=version, operations=tuple(operations), is_partial=is_partial) if operations else None
+    if not operations:
+        return None
+    whole = None if is_partial else data
+    return Document(version=version, operations=tuple(operations), is_partial=is_partial, data=whole)
 
 
 def _operation(path: str, method: str, item: dict[str, Any], *, secured: bool) -> Operation:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 __all__ = ["Exchange", "Responses", "StatusClass"]
 
@@ -88,11 +88,13 @@ class Responses:
         exchanges: everything that was sent, answered or not.
         not_provoked: status class (with entry) -> why no such answer could be provoked, and what would help.
         repeated: answers to the same HTML request twice or more, in order (nonces must differ).
+        unrefused: entry -> how many requests beyond a limit got no refusal there.
     """
 
     exchanges: tuple[Exchange, ...]
     not_provoked: dict[str, str]
     repeated: tuple[Exchange, ...] = ()
+    unrefused: dict[str, int] = field(default_factory=dict)
 
     @property
     def answered(self) -> tuple[Exchange, ...]:

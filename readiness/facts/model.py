@@ -26,6 +26,7 @@ class ServiceModel:
     Attributes:
         urls: service of the model -> schemes of the URLs by which this one's variables name it (``redis``); nothing else
             of a variable's value is kept, because values are secrets.
+        log_driver, log_options: how the engine keeps what the container prints; empty where the file leaves it open.
     """
 
     name: str
@@ -40,6 +41,8 @@ class ServiceModel:
     depends_on: dict[str, str] = field(default_factory=dict)
     restart: str = "no"
     health_check: HealthCheck | None = None
+    log_driver: str = ""
+    log_options: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

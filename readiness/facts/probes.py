@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from readiness.facts.errors import NeedingAnswer
 from readiness.facts.http import Exchange
 from readiness.facts.probe_body import Leak
 
@@ -147,6 +148,7 @@ class Outage:
         exchanges: the first answer after each change of status, with headers, and one ordinary request.
         leaks: what the probes' answers showed and must not.
         secrets_searched: how many secret values were known and searched for.
+        needing: the answers to one request that needs the dependency, in every phase.
         not_done: phase -> why it could not be had.
     """
 
@@ -162,6 +164,7 @@ class Outage:
     exchanges: tuple[Exchange, ...] = ()
     leaks: tuple[ProbeLeak, ...] = ()
     secrets_searched: int = 0
+    needing: tuple[NeedingAnswer, ...] = ()
     not_done: dict[str, str] = field(default_factory=dict)
 
 

@@ -45,6 +45,7 @@ class ServiceStart:
         log_lines: the lines that show the cause, newest last, at most 40.
         needs: services it waits for.
         image: resolved image id and tags.
+        beyond: what beyond this machine it asked for in vain, where that is why it is not ready; a host, or words.
     """
 
     service: str
@@ -60,6 +61,7 @@ class ServiceStart:
     log_lines: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     image: str = ""
+    beyond: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ __all__ = ["INSTRUMENTS", "GathererMeta", "gatherer", "gatherer_meta"]
 #: ``declared`` is the target before discovery and ``started`` the stack whether it is up or not: for the facts that the
 #: others stand on. ``target`` and ``stack`` are the completed target and a stack that is up.
 INSTRUMENTS = frozenset(
-    {"declared", "faults", "http", "profile", "progress", "runtime", "stack", "started", "target", "variants"}
+    {"declared", "faults", "http", "profile", "progress", "runtime", "stack", "started", "stubs", "target", "variants"}
 )
 
 #: Where the fixture function keeps what it was made from.

@@ -13,6 +13,7 @@ from readiness.facts.http import Exchange, StatusClass
 from readiness.facts.probe_body import mask
 from readiness.facts.probes import BackendOutages, Outage, Phase, ProbeLeak
 from readiness.gather import gatherer
+from readiness.gather.needing import Needing, needing_of
 from readiness.gather.probe_asking import (
     answer_of,
     asks_of,
@@ -76,6 +77,7 @@ class OutageScenario:
 
     Attributes:
         ordinary: an ordinary request, sent once during the outage.
+        needing: asks a request that needs what is taken away, in every phase.
         pause: whether the frozen phase is wanted.
     """
 
@@ -88,6 +90,7 @@ class OutageScenario:
     services: tuple[str, ...]
     periods: Periods = field(default_factory=Periods)
     ordinary: Callable[[], Exchange] | None = None
+    needing: Needing | None = None
     pause: bool = True
 
     def __post_init__(self) -> None:
@@ -108,6 +111,8 @@ class OutageScenario:
         """
         require_stop(self.stack)
         asks = tuple(self.asks.values())
+        if self.needing is not None:
+            self.needing.ask("before")
         with Poller(asks, resolve=self.stack.endpoint, interval_seconds=self.periods.interval) as poller:
             before = self._at_rest(poller)
             stopped, recovery, dependency_ready = self._stopped(poller)
@@ -131,6 +136,7 @@ class OutageScenario:
             exchanges=tuple(self._exchanges),
             leaks=tuple(self._leaks),
             secrets_searched=len(self._secrets),
+            needing=tuple(self.needing.answers) if self.needing is not None else (),
             not_done=self._not_done,
         )
 
@@ -159,6 +165,8 @@ class OutageScenario:
             if self.ordinary is not None:
                 answer = self.ordinary()
                 self._exchanges.append(dataclasses.replace(answer, body=mask(answer.body, self._secrets)))
+            if self.needing is not None:
+                self.needing.ask("stopped")
             with poller.quiet(at_most_seconds=self.periods.timeout + 1):
                 stopped = self._phase(poller, zero=zero, since=since, label="dependency stopped")
                 fault.undo()
@@ -174,7 +182,11 @@ class OutageScenario:
         with self.faults.paused_all(*self.services, at_most_seconds=bound) as fault:
             zero = fault.applied_at
             self._say(f"the probes while {' and '.join(self.services)} hangs", most)
+            if self.needing is not None:
+                self.needing.begin("paused")
             self._wait(poller, lambda: self._has_fallen(poller, zero), zero, least, most)
+            if self.needing is not None:
+                self.needing.end()
             # Whoever is still waiting for an answer gets the client's whole patience while the dependency still hangs.
             with poller.quiet(at_most_seconds=self.periods.timeout + 1):
                 paused = self._phase(poller, zero=zero, since=since, label="dependency hanging")
@@ -204,6 +216,9 @@ class OutageScenario:
         bound = self.periods.recovery + self._longest_cache
         is_well = self._wait(poller, is_settled, began, 0.0, bound, stale_before=zero)
         seen = self._phase(poller, zero=zero, since=since, label=f"after the dependency was {phase}")
+        if self.needing is not None:
+            # Before a restart that helps: it has to work without.
+            self.needing.ask_until_good("recovered" if phase == "stopped" else "resumed")
         if not is_well:
             self._restart_app(poller)
         return seen, dependency_ready
@@ -364,6 +379,7 @@ def _outage_of(
         role=role.value,
         services=services,
         ordinary=_ordinary(target, http),
+        needing=needing_of(target, stack, http, role=role, services=services),
     ).run()
 
 
@@ -395,7 +411,7 @@ def cache_outage(
 
 @gatherer(impact=Impact.DISRUPTS, at_most_seconds=240)
 def backend_outages(
-    target: Target, stack: Stack, faults: Faults, runtime: Runtime, progress: Progress
+    *, target: Target, stack: Stack, http: HttpClient, faults: Faults, runtime: Runtime, progress: Progress
 ) -> BackendOutages:
     """The probes while each declared component that is neither database nor cache is stopped, one after the other."""
     require_stop(stack)
@@ -411,6 +427,7 @@ def backend_outages(
             asks=asks,
             role=Role.OTHER.value,
             services=(service,),
+            needing=needing_of(target, stack, http, role=None, services=(service,)),
             pause=False,
         )
         try:

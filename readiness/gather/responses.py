@@ -14,6 +14,7 @@ from readiness.facts.http import Exchange, Responses, StatusClass
 from readiness.gather import gatherer
 from readiness.instruments.client import HttpClient
 from readiness.instruments.identity import PLAIN, Identity, log_in, masked
+from readiness.instruments.poller import NO_ANSWER
 from readiness.instruments.variants import Variants
 from readiness.runtime import Stack, Variant
 from readiness.target import Entry, Limit, Request, Target
@@ -36,6 +37,8 @@ FALLBACK_ORIGIN = "https://readiness.example"
 MAX_WAIT_SECONDS = 61.0
 #: A burst stops at the first refusal, and here at the latest.
 MAX_BURST = 1000
+#: An entry that lets so many requests in a row time out is not asked on: every further one would cost as much again.
+MAX_SILENT = 2
 #: What a limiter may let through beyond its figure while a window turns.
 BURST_SLACK = 5
 ATTACHED = "attached"
@@ -90,14 +93,20 @@ def limited_responses(target: Target, stack: Stack, http: HttpClient) -> Respons
     Where the limiter counts by address or for everybody, only ``paths.too_many`` is used: anything else would have every
     later request of the audit refused.
     """
+    return _limited(target, stack, http)
+
+
+def _limited(target: Target, stack: Stack, http: HttpClient) -> Responses:
     try:
-        request, headers, secrets, burst = _limited_request(target, stack, http)
+        request, headers, secrets, limit = _limited_request(target, stack, http)
     except Inconclusive as reason:
         return Responses(exchanges=(), not_provoked={StatusClass.TOO_MANY.value: reason.reason})
     refused: list[Exchange] = []
     missed: dict[str, str] = {}
+    unrefused: dict[str, int] = {}
+    burst = _burst(limit)
     for entry in target.entries:
-        answer = None
+        answer, began = None, time.monotonic()
         # The first entry fills the count; the others usually share it and refuse at once.
         for _ in range(burst):
             answer = _send(http, entry, request, StatusClass.TOO_MANY, headers)
@@ -108,14 +117,17 @@ def limited_responses(target: Target, stack: Stack, http: HttpClient) -> Respons
         else:
             label = answer.label if answer is not None else "nothing was sent"
             missed[_where(StatusClass.TOO_MANY, entry)] = f"no refusal in {burst} requests: {label}"
-    return Responses(exchanges=tuple(refused), not_provoked=missed)
+            allowed = _size(limit) + (time.monotonic() - began) * limit.requests / limit.window_seconds + 1
+            if answer is not None and answer.status is not None and burst > allowed:
+                unrefused[entry.name] = burst
+    return Responses(exchanges=tuple(refused), not_provoked=missed, unrefused=unrefused)
 
 
 @gatherer(impact=Impact.DISRUPTS, at_most_seconds=300)
 def development_responses(target: Target, variants: Variants) -> Responses:
-    """What the same stack answers outside production, in a second stack of its own."""
+    """What the same stack answers outside production, in a second stack of its own; a burst at its limiter comes last."""
     example = "variants:\n  development: {SERVICE: {ENVIRONMENT: development}}"
-    return _variant_responses(target, variants, "development", example)
+    return _variant_responses(target, variants, "development", example, is_limited=bool(target.limits))
 
 
 @gatherer(impact=Impact.DISRUPTS, at_most_seconds=300)
@@ -125,12 +137,23 @@ def headers_off_responses(target: Target, variants: Variants) -> Responses:
     return _variant_responses(target, variants, "headers_off", example)
 
 
-def _variant_responses(target: Target, variants: Variants, name: str, example: str) -> Responses:
+def _variant_responses(
+    target: Target, variants: Variants, name: str, example: str, *, is_limited: bool = False
+) -> Responses:
     environment = target.variants.get(name)
     target.require(f"variants.{name}", environment, example=example)
     variant = Variant(name=name.replace("_", ""), environment=environment or {})
     with variants(variant) as stack, HttpClient(stack) as http:
-        return collect(target, stack, http, only=COMPARED)
+        found = collect(target, stack, http, only=COMPARED)
+        # One entry tells whether there is a limiter; the refusal itself is judged in production.
+        one = dataclasses.replace(target, entries=target.entries[:1])
+        burst = _limited(one, stack, http) if is_limited and one.entries else Responses(exchanges=(), not_provoked={})
+        return dataclasses.replace(
+            found,
+            exchanges=found.exchanges + burst.exchanges,
+            not_provoked={**found.not_provoked, **burst.not_provoked},
+            unrefused=burst.unrefused,
+        )
 
 
 def collect(
@@ -152,18 +175,27 @@ def collect(
     repeated: list[Exchange] = []
     missed: dict[str, str] = {}
     for entry in target.entries:
+        silent = 0
         for plan in _plans(target, is_copy=stack.runtime != ATTACHED):
             if plan.purpose not in only:
+                continue
+            if silent >= MAX_SILENT:
+                missed[_where(plan.purpose, entry)] = f"not asked: {silent} requests in a row got no answer in time"
                 continue
             if plan.request is None or (plan.as_user and identity is None):
                 missed[_where(plan.purpose, entry)] = plan.reason if plan.request is None else no_login
                 continue
             answers = [masked(patient.ask(entry, plan, plan.request), secrets) for _ in range(plan.times)]
             exchanges += answers
+            silent = silent + 1 if all(_is_silence(answer) for answer in answers) else 0
             repeated += answers if plan.times > 1 else []
             if plan.purpose in EXPECTED and not _is_meant(answers[-1], plan.purpose):
                 missed[_where(plan.purpose, entry)] = f"{answers[-1].label}; {plan.key} names another request"
     return Responses(exchanges=tuple(exchanges), not_provoked=missed, repeated=tuple(repeated))
+
+
+def _is_silence(answer: Exchange) -> bool:
+    return answer.status is None and (answer.error or "").startswith(NO_ANSWER)
 
 
 def _where(purpose: StatusClass, entry: Entry) -> str:
@@ -320,8 +352,8 @@ class _Patient:
 
 def _limited_request(
     target: Target, stack: Stack, http: HttpClient
-) -> tuple[Request, Mapping[str, str], frozenset[str], int]:
-    """What to send how often, as whom.
+) -> tuple[Request, Mapping[str, str], frozenset[str], Limit]:
+    """What to send, as whom, and the limit that refuses it.
 
     Raises:
         Inconclusive: nothing can be sent without harm to the rest of the audit; says why.
@@ -332,12 +364,12 @@ def _limited_request(
     limit = next((limit for limit in target.limits if limit.key == "user"), None)
     if limit is not None and target.login is not None:
         headers, secrets = _own_user(target, stack, http)
-        return declared or Request(path=limit.path), headers, secrets, _burst(limit)
+        return declared or Request(path=limit.path), headers, secrets, limit
     if limit is not None:
         raise Inconclusive("the limiter counts per user, and no login is configured")
     if declared is not None:
         largest = max(target.limits, key=_size, default=Limit(path=declared.path, requests=MAX_BURST))
-        return declared, {}, frozenset(), _burst(largest)
+        return declared, {}, frozenset(), largest
     if not target.limits:
         raise Inconclusive("not configured: limit")
     raise Inconclusive(
@@ -351,7 +383,8 @@ def _size(limit: Limit) -> int:
 
 
 def _burst(limit: Limit) -> int:
-    return min(_size(limit) + BURST_SLACK, MAX_BURST)
+    # Half as much again: the limit refills while a slow service is asked. The first refusal ends it.
+    return min(_size(limit) + _size(limit) // 2 + BURST_SLACK, MAX_BURST)
 
 
 def _own_user(target: Target, stack: Stack, http: HttpClient) -> tuple[Mapping[str, str], frozenset[str]]:

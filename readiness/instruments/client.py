@@ -7,6 +7,7 @@ Concurrency and load belong to other instruments: a shared httpx client collapse
 from __future__ import annotations
 
 import contextlib
+import http.cookiejar
 import socket
 import threading
 import time
@@ -53,7 +54,13 @@ class HttpClient:
         self._timeout_seconds = timeout_seconds
         # The proxy's certificate is the stack's own; whether it is a good one is judged by the TLS family, not here.
         # trust_env would send loopback traffic to the machine's proxy.
-        self._client = httpx.Client(verify=False, follow_redirects=False, trust_env=False)  # noqa: S501  # nosec B501
+        self._client = httpx.Client(  # nosec B501
+            verify=False,  # noqa: S501
+            follow_redirects=False,
+            trust_env=False,
+            # A jar would log in whoever asks next: who somebody is, is said per request.
+            cookies=http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[])),
+        )
 
     def __enter__(self) -> Self:
         """Use as a context manager to close the connections."""
@@ -77,10 +84,12 @@ class HttpClient:
         purpose: StatusClass = StatusClass.OK,
         headers: Mapping[str, str] | None = None,
         timeout_seconds: float | None = None,
+        kept_bytes: int = KEPT_BODY_BYTES,
     ) -> Exchange:
         """Send one request and record what came back; a refusal, a reset or silence is recorded, not raised.
 
-        The connection is always a new one: a kept one would hide how a restarted service answers.
+        The connection is always a new one: a kept one would hide how a restarted service answers. ``kept_bytes`` is for
+        who has to read the whole of an answer, up to :data:`MAX_BODY_BYTES`.
 
         Raises:
             StackError: the entry leads nowhere.
@@ -152,7 +161,7 @@ class HttpClient:
             status=status,
             headers=received,
             request_headers=tuple(sent.items()),
-            body=body[:KEPT_BODY_BYTES].decode("utf-8", "replace"),
+            body=body[:kept_bytes].decode("utf-8", "replace"),
             body_bytes=len(body),
             seconds=time.monotonic() - started,
             error=error,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import hashlib
-import hmac
 import json
 import time
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ from readiness.verdict import Inconclusive
 if TYPE_CHECKING:
     from readiness.instruments.client import HttpClient
 
-__all__ = ["MASK", "PLAIN", "Identity", "log_in", "masked"]
+__all__ = ["MASK", "PLAIN", "Identity", "filled", "identity_from", "log_in", "masked", "token_at"]
 
 #: Asks for a body that can be read: the client keeps raw bytes.
 PLAIN = {"accept-encoding": "identity"}
@@ -44,12 +43,20 @@ class Identity:
         headers: what every request of this user carries. Secret.
         exchanges: how the login went, masked, ready to be evidence.
         secrets: every value to be masked: password, token, key, cookies.
+        token: the access token by itself, empty where the identity is something else. Secret.
+        refresh_token: from its declared place in the login's answer, or empty. Secret.
+        cookies: that the login set, as one ``Cookie`` header would send them. Secret.
+        cookie_seconds: cookie -> its ``Max-Age``, where it has one.
     """
 
     name: str
     headers: dict[str, str] = field(default_factory=dict, repr=False)
     exchanges: tuple[Exchange, ...] = ()
     secrets: frozenset[str] = field(default_factory=frozenset, repr=False)
+    token: str = field(default="", repr=False)
+    refresh_token: str = field(default="", repr=False)
+    cookies: str = field(default="", repr=False)
+    cookie_seconds: dict[str, float] = field(default_factory=dict)
 
 
 def masked(exchange: Exchange, secrets: frozenset[str] = frozenset(), *, hide_body: bool = False) -> Exchange:
@@ -118,7 +125,8 @@ def log_in(
     if "jwt" in login.static:
         declared = login.static["jwt"]
         key = _value({"env": declared.get("secret_env")}, environment, "login.jwt.secret_env")
-        return _bearer("signed token", _signed(key, dict(declared.get("claims", {}))))
+        algorithm = str(declared.get("algorithm", "HS256"))
+        return _bearer("signed token", _signed(key, dict(declared.get("claims", {})), algorithm=algorithm))
     if "api_key" in login.static:
         declared = login.static["api_key"]
         key = _value(declared, environment, "login.api_key")
@@ -126,8 +134,11 @@ def log_in(
         return Identity(name="API key", headers={header: key}, secrets=frozenset({key}))
     if "basic" in login.static:
         declared = login.static["basic"]
-        password = _value(declared, environment, "login.basic", key="password")
-        pair = f"{declared.get('name') or declared.get('user', '')}:{password}"
+        password = _value(declared, environment, "login.basic", key="password", variable="password_env")
+        user_name = str(declared.get("name") or "") or _value(
+            declared, environment, "login.basic", key="user", variable="user_env"
+        )
+        pair = f"{user_name}:{password}"
         text = base64.b64encode(pair.encode()).decode()
         return Identity(name="basic", headers={"Authorization": f"Basic {text}"}, secrets=frozenset({password, text}))
     if "cookie" in login.static:
@@ -154,36 +165,61 @@ def _by_request(
     exchanges = []
     if login.register is not None:
         # Refused where the user exists already: the login tells.
-        answer = http.send(entry, _filled(login.register, who), headers=PLAIN)
+        answer = http.send(entry, filled(login.register, who), headers=PLAIN)
         exchanges.append(masked(answer, secrets, hide_body=True))
-    answer = http.send(entry, _filled(request, who), headers=PLAIN)
+    answer = http.send(entry, filled(request, who), headers=PLAIN)
     exchanges.append(masked(answer, secrets, hide_body=True))
+    return dataclasses.replace(identity_from(answer, login, request, who), exchanges=tuple(exchanges))
+
+
+def identity_from(answer: Exchange, login: Login, request: Request, who: Mapping[str, str]) -> Identity:
+    """Who the answer to a login request makes its caller.
+
+    Raises:
+        Inconclusive: nobody; says what came back.
+    """
     accepted = request.expect or range(_FIRST_SUCCESS, _FIRST_NOT_SUCCESS)
     if answer.status not in accepted:
         raise Inconclusive(
             f"the login of {who.get('name')} was not accepted: {answer.label}",
             supply="check login.request and login.users",
         )
-    token = _token(answer.body, login.token)
+    secrets = frozenset({who.get("password", "")})
+    token = token_at(answer.body, login.token)
+    refresh = (token_at(answer.body, login.refresh_token) or "") if login.refresh_token else ""
+    pairs = [line.split(";")[0].strip() for line in answer.all("set-cookie")]
+    values = {pair.partition("=")[2] for pair in pairs} | ({refresh} if refresh else set())
+    kept: dict[str, Any] = {
+        "refresh_token": refresh,
+        "cookies": "; ".join(pairs),
+        "cookie_seconds": _cookie_seconds(answer.all("set-cookie")),
+    }
     if token:
         identity = _bearer(str(who.get("name")), token)
-        return dataclasses.replace(identity, exchanges=tuple(exchanges), secrets=identity.secrets | secrets)
-    pairs = [line.split(";")[0].strip() for line in answer.all("set-cookie")]
+        return dataclasses.replace(identity, secrets=identity.secrets | secrets | values, **kept)
     if not pairs:
         raise Inconclusive(
             f"the login answer has neither {login.token} nor a cookie: {answer.label}",
             supply="login:\n  token: path.of.the.token",
         )
-    values = {pair.partition("=")[2] for pair in pairs}
-    return Identity(
-        name=str(who.get("name")),
-        headers={"Cookie": "; ".join(pairs)},
-        exchanges=tuple(exchanges),
-        secrets=secrets | values,
-    )
+    return Identity(name=str(who.get("name")), headers={"Cookie": "; ".join(pairs)}, secrets=secrets | values, **kept)
 
 
-def _filled(request: Request, who: Mapping[str, str]) -> Request:
+def _cookie_seconds(lines: tuple[str, ...]) -> dict[str, float]:
+    """Cookie -> ``Max-Age``, which wins over ``Expires`` (RFC 6265, 5.3)."""
+    found: dict[str, float] = {}
+    for line in lines:
+        pair, *attributes = line.split(";")
+        for attribute in attributes:
+            name, _, value = attribute.strip().partition("=")
+            if name.lower() == "max-age" and value.strip()[:12].isdecimal():
+                found[pair.partition("=")[0].strip()] = float(value.strip()[:12])
+    return found
+
+
+def filled(request: Request, who: Mapping[str, str]) -> Request:
+    """The request with every ``{key}`` in its path, headers and body replaced by what ``who`` says for it."""
+
     def fill(value: Any) -> Any:
         if isinstance(value, str):
             for key, text in who.items():
@@ -203,7 +239,7 @@ def _filled(request: Request, who: Mapping[str, str]) -> Request:
     )
 
 
-def _token(body: str, place: str) -> str | None:
+def token_at(body: str, place: str) -> str | None:
     """The text at a dotted place of a JSON body, or None."""
     try:
         value: Any = json.loads(body)
@@ -215,28 +251,30 @@ def _token(body: str, place: str) -> str | None:
 
 
 def _bearer(name: str, token: str) -> Identity:
-    return Identity(name=name, headers={"Authorization": f"Bearer {token}"}, secrets=frozenset({token}))
+    headers = {"Authorization": f"Bearer {token}"}
+    return Identity(name=name, headers=headers, secrets=frozenset({token}), token=token)
 
 
-def _value(declared: Any, environment: Mapping[str, str], where: str, *, key: str = "value") -> str:
+def _value(
+    declared: Any, environment: Mapping[str, str], where: str, *, key: str = "value", variable: str = "env"
+) -> str:
     """A static secret: written out, or in a variable of the service under audit."""
     if isinstance(declared, str):
         return declared
     if declared.get(key):
         return str(declared[key])
-    variable = declared.get("env")
-    if not variable or not environment.get(variable):
-        raise Inconclusive(f"{where}: the service has no variable {variable!r}", supply="environment: {SERVICE: {…}}")
-    return environment[variable]
+    name = declared.get(variable) or declared.get("env")
+    if not name or not environment.get(name):
+        raise Inconclusive(f"{where}: the service has no variable {name!r}", supply="environment: {SERVICE: {…}}")
+    return environment[name]
 
 
-def _signed(key: str, claims: dict[str, Any]) -> str:
-    """A JSON Web Token under HMAC-SHA256 (RFC 7515, 7519); ``iat`` and ``exp`` are filled in where missing."""
+def _signed(key: str, claims: dict[str, Any], *, algorithm: str) -> str:
+    """A JSON Web Token (RFC 7519); ``iat`` and ``exp`` are filled in where missing."""
+    import jwt  # noqa: PLC0415  # only who signs tokens pays for loading it
+
     now = int(time.time())
-
-    def part(value: object) -> bytes:
-        text = value if isinstance(value, bytes) else json.dumps(value, separators=(",", ":")).encode()
-        return base64.urlsafe_b64encode(text).rstrip(b"=")
-
-    signed = part({"alg": "HS256", "typ": "JWT"}) + b"." + part({"iat": now, "exp": now + _TOKEN_SECONDS, **claims})
-    return (signed + b"." + part(hmac.new(key.encode(), signed, hashlib.sha256).digest())).decode()
+    with warnings.catch_warnings():
+        # Whether the target's key is long enough is for the checks to say.
+        warnings.simplefilter("ignore")
+        return jwt.encode({"iat": now, "exp": now + _TOKEN_SECONDS, **claims}, key, algorithm=algorithm)

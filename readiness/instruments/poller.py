@@ -48,6 +48,7 @@ class Ask:
         name: under which the samples are kept; unique in a poller.
         timeout_seconds: bound on the whole exchange, connecting included.
         interval_seconds: its own beat, where it is not the poller's.
+        source: the address of this machine that it is sent from, where that matters.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Ask:
     request: Request
     timeout_seconds: float = 15.0
     interval_seconds: float | None = None
+    source: str | None = None
 
     @property
     def url(self) -> str:
@@ -214,7 +216,7 @@ async def ask_once(ask: Ask, where: Endpoint | None) -> Sample:
     headers: tuple[tuple[str, str], ...] = ()
     body, error = b"", None
     try:
-        async with asyncio.timeout(ask.timeout_seconds), _connection(ask.entry, where) as (reader, writer):
+        async with asyncio.timeout(ask.timeout_seconds), _connection(ask, where) as (reader, writer):
             status, headers, body = await _exchange(ask, reader, writer)
     except TimeoutError:
         status, error = None, f"{NO_ANSWER} {ask.timeout_seconds:g} s"
@@ -232,12 +234,13 @@ async def ask_once(ask: Ask, where: Endpoint | None) -> Sample:
 
 
 @contextlib.asynccontextmanager
-async def _connection(
-    entry: Entry, where: Endpoint
-) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+async def _connection(ask: Ask, where: Endpoint) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    entry, local = ask.entry, (ask.source, 0) if ask.source else None
     context = _unverified() if entry.https else None
     name = (entry.server_name or where.host) if entry.https else None
-    reader, writer = await asyncio.open_connection(where.host, where.port, ssl=context, server_hostname=name)
+    reader, writer = await asyncio.open_connection(
+        where.host, where.port, ssl=context, server_hostname=name, local_addr=local
+    )
     try:
         yield reader, writer
     finally:

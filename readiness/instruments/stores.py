@@ -1,4 +1,4 @@
-"""Counts the work of PostgreSQL and Redis from outside the service that causes it.
+"""Counts the work of PostgreSQL and Redis, and reads them, from outside the service that uses them.
 
 Inside a container the store's own client program asks. Where the services are processes of this machine, the store's
 port is asked directly: a client program without an address would talk to whatever else listens on the default port,
@@ -11,14 +11,14 @@ import asyncio
 import re
 import socket
 import urllib.parse
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from readiness.exceptions import GatherError, StackError
 from readiness.instruments.poller import run_bounded
 from readiness.runtime import Completed, Endpoint, Stack
 
-__all__ = ["Counter", "Login", "postgres_counter", "redis_counter"]
+__all__ = ["Counter", "Login", "ask_postgres", "ask_redis", "postgres_counter", "redis_counter"]
 
 ASK_SECONDS = 10.0
 MAX_REPLY_BYTES = 1024 * 1024
@@ -64,17 +64,9 @@ def redis_counter(stack: Stack, service: str, *, port: int = 6379, users: Iterab
         port: its container port.
         users: services whose variables may hold its password.
     """
-    logins = _logins(stack, service, users, schemes=("redis", "rediss", "valkey"))
 
     def read() -> float:
-        reply = _first_of(
-            logins,
-            lambda login: (
-                _resp_info(stack.endpoint(service, port), login)
-                if stack.runtime == "process"
-                else _redis_cli(stack, service, login)
-            ),
-        )
+        reply = ask_redis(stack, service, ("INFO", "commandstats"), port=port, users=users)
         calls = re.findall(r"cmdstat_(\w+)[^:\r\n]*:calls=(\d+)", reply)
         if "# Commandstats" not in reply and not calls:
             raise GatherError(f"{service} gave no command statistics: {reply.strip()[:200]}")
@@ -92,23 +84,47 @@ def postgres_counter(stack: Stack, service: str, *, port: int = 5432, users: Ite
         port: its container port.
         users: services whose variables may hold its login.
     """
-    logins = _logins(stack, service, users, schemes=("postgres", "postgresql"))
 
     def read() -> float:
-        answer = _first_of(
-            logins,
-            lambda login: (
-                _over_the_wire(stack.endpoint(service, port), login)
-                if stack.runtime == "process"
-                else _psql(stack, service, login)
-            ),
-        )
+        answer = ask_postgres(stack, service, _TRANSACTIONS, port=port, users=users)
         number = re.search(r"^\s*(\d+)\s*$", answer, re.MULTILINE)
         if number is None:
             raise GatherError(f"{service} gave no transaction count: {answer.strip()[:200]}")
         return float(number.group(1))
 
     return Counter(service=service, unit="transactions", read=read, held_back_seconds=_PGSTAT_IDLE_SECONDS)
+
+
+def ask_redis(stack: Stack, service: str, words: Sequence[str], *, port: int = 6379, users: Iterable[str] = ()) -> str:
+    """A command's reply, where it is one text; at most a MiB of it. Arguments as for :func:`redis_counter`.
+
+    Raises:
+        GatherError, StackError: nobody is let in, or the command is refused.
+    """
+    return _first_of(
+        _logins(stack, service, users, schemes=("redis", "rediss", "valkey")),
+        lambda login: (
+            _resp_ask(stack.endpoint(service, port), login, words)
+            if stack.runtime == "process"
+            else _redis_cli(stack, service, login, words)
+        ),
+    )
+
+
+def ask_postgres(stack: Stack, service: str, statement: str, *, port: int = 5432, users: Iterable[str] = ()) -> str:
+    """The one value that a statement gives, as text. Arguments as for :func:`postgres_counter`.
+
+    Raises:
+        GatherError, StackError: nobody is let in, or the statement fails.
+    """
+    return _first_of(
+        _logins(stack, service, users, schemes=("postgres", "postgresql")),
+        lambda login: (
+            _over_the_wire(stack.endpoint(service, port), login, statement)
+            if stack.runtime == "process"
+            else _psql(stack, service, login, statement)
+        ),
+    )
 
 
 def _first_of(logins: tuple[Login, ...], ask: Callable[[Login], str]) -> str:
@@ -159,27 +175,27 @@ def _login_of(value: str, schemes: tuple[str, ...]) -> Login | None:
         return None
 
 
-def _redis_cli(stack: Stack, service: str, login: Login) -> str:
+def _redis_cli(stack: Stack, service: str, login: Login, words: Sequence[str]) -> str:
     script = (
-        'for cli in redis-cli valkey-cli; do command -v "$cli" >/dev/null 2>&1 && '
-        '{ [ -z "$1" ] || export REDISCLI_AUTH="$1"; exec "$cli" INFO commandstats; }; done; exit 127'
+        '[ -z "$1" ] || export REDISCLI_AUTH="$1"; shift; '
+        'for cli in redis-cli valkey-cli; do command -v "$cli" >/dev/null 2>&1 && exec "$cli" "$@"; done; exit 127'
     )
-    done = stack.execute(service, ["sh", "-c", script, "sh", login.password], timeout_seconds=ASK_SECONDS)
+    done = stack.execute(service, ["sh", "-c", script, "sh", login.password, *words], timeout_seconds=ASK_SECONDS)
     reply = _output(done, service, "redis-cli")
     # redis-cli ends with 0 also when it is refused.
     if reply.lstrip().startswith(("NOAUTH", "NOPERM", "WRONGPASS", "ERR", "(error)")):
-        raise GatherError(f"Redis refuses INFO: {reply.strip()[:100]}")
+        raise GatherError(f"Redis refuses {words[0]}: {reply.strip()[:100]}")
     return reply
 
 
-def _psql(stack: Stack, service: str, login: Login) -> str:
+def _psql(stack: Stack, service: str, login: Login, statement: str) -> str:
     # By its socket, else by TCP: where the socket is, only the server's own settings say.
     script = (
         'command -v psql >/dev/null 2>&1 || exit 127; export PGPASSWORD="$1" PGCONNECT_TIMEOUT=5; '
         'for host in "" 127.0.0.1; do psql -X -A -t -w ${host:+-h "$host"} -U "$2" -d "$3" -c "$4" && exit; done; exit 2'
     )
     database = login.database or login.user or "postgres"
-    command = ["sh", "-c", script, "sh", login.password, login.user or "postgres", database, _TRANSACTIONS]
+    command = ["sh", "-c", script, "sh", login.password, login.user or "postgres", database, statement]
     return _output(stack.execute(service, command, timeout_seconds=ASK_SECONDS), service, "psql")
 
 
@@ -191,36 +207,35 @@ def _output(done: Completed, service: str, program: str) -> str:
     return done.output
 
 
-def _resp_info(where: Endpoint, login: Login) -> str:
-    """``INFO commandstats`` over a bare connection (RESP2, redis.io/docs/reference/protocol-spec)."""
+def _resp_ask(where: Endpoint, login: Login, words: Sequence[str]) -> str:
+    """One command over a bare connection (RESP2, redis.io/docs/reference/protocol-spec)."""
     try:
         place = (where.host, where.port)
         with socket.create_connection(place, timeout=ASK_SECONDS) as connection, connection.makefile("rwb") as stream:
             if login.password:
-                words = ["AUTH", *([login.user] if login.user else []), login.password]
-                _resp(stream.write, stream.flush, words)
+                _resp(stream.write, stream.flush, ["AUTH", *([login.user] if login.user else []), login.password])
                 if not (answer := stream.readline(4096)).startswith(b"+"):
                     raise GatherError(f"Redis refuses the login: {answer.decode('utf-8', 'replace').strip()[:100]}")
-            _resp(stream.write, stream.flush, ["INFO", "commandstats"])
+            _resp(stream.write, stream.flush, words)
             head = stream.readline(4096)
             if not head.startswith(b"$"):
-                raise GatherError(f"Redis refuses INFO: {head.decode('utf-8', 'replace').strip()[:100]}")
+                raise GatherError(f"Redis refuses {words[0]}: {head.decode('utf-8', 'replace').strip()[:100]}")
             return stream.read(min(max(int(head[1:]), 0), MAX_REPLY_BYTES)).decode("utf-8", "replace")
     except (OSError, ValueError) as error:
         raise GatherError(f"Redis at {where.host}:{where.port} cannot be asked: {error}") from error
 
 
-def _resp(write: Callable[[bytes], object], flush: Callable[[], object], words: list[str]) -> None:
+def _resp(write: Callable[[bytes], object], flush: Callable[[], object], words: Sequence[str]) -> None:
     encoded = [word.encode() for word in words]
     write(b"*%d\r\n" % len(encoded) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in encoded))
     flush()
 
 
-def _over_the_wire(where: Endpoint, login: Login) -> str:
+def _over_the_wire(where: Endpoint, login: Login, statement: str) -> str:
     try:
         import asyncpg  # noqa: PLC0415  # optional: only the demo's extra brings it
     except ImportError as error:
-        raise GatherError("counting PostgreSQL's work needs the package asyncpg: pip install asyncpg") from error
+        raise GatherError("asking PostgreSQL needs the package asyncpg: pip install asyncpg") from error
 
     async def ask() -> str:
         connection = await asyncpg.connect(
@@ -232,7 +247,7 @@ def _over_the_wire(where: Endpoint, login: Login) -> str:
             timeout=5,
         )
         try:
-            return str(await connection.fetchval(_TRANSACTIONS))
+            return str(await connection.fetchval(statement))
         finally:
             await connection.close(timeout=2)
 

@@ -12,7 +12,7 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from readiness.render import _view
+from readiness.render import _chart, _view
 from readiness.scorecard import CheckResult, Scorecard
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def _source(name: str) -> str:
 @cache
 def _template() -> Template:
     import jinja2  # noqa: PLC0415  # heavy; not at import
+    from markupsafe import Markup  # noqa: PLC0415  # comes with it
 
     environment = jinja2.Environment(
         autoescape=True,
@@ -72,8 +73,10 @@ def _template() -> Template:
         short=lambda text: _view.clip(text, _HEADING_CHARACTERS),
         words=lambda text: text.replace("_", " "),
         is_long=lambda text: len(text) > _FOLDED_CHARACTERS,
+        # Figures of ours only, and longer than a text may be.
+        path_data=Markup,
     )
-    environment.globals.update(measured=_view.measured)
+    environment.globals.update(measured=_view.measured, draw=_chart.draw)
     return environment.from_string(_source("scorecard.html.j2"))
 
 

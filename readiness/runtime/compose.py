@@ -22,7 +22,7 @@ from readiness.facts.start import StackStart
 from readiness.runtime import Capability, Completed, Endpoint, Progress, ServiceState, Variant
 from readiness.runtime.compose_model import OwnersModel, resolve, stack_model
 from readiness.runtime.compose_start import PROJECT_LABEL, SERVICE_LABEL, Launch, engine_words
-from readiness.runtime.engine import Commands, Engine, connect
+from readiness.runtime.engine import Commands, Engine, client_proxies, connect
 from readiness.runtime.health_gap import longest_check_seconds, margin_seconds, seconds_to_next_check
 from readiness.runtime.ports import LOOPBACK, PortLease
 from readiness.runtime.reaper import LABEL_RUN, RUN_VARIABLE, Owner
@@ -190,6 +190,7 @@ class ComposeStack:
                 has_start_interval=engine.has_start_interval,
                 home=str(Path.home()),
                 take_port=self._ports.take,
+                proxy_variables=client_proxies(),
             ),
         )
         self._changes = (*owners.changes, *self._safe.changes)

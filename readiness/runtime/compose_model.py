@@ -406,6 +406,8 @@ def _service_model(name: str, service: Mapping[str, Any], names: Iterable[str]) 
         },
         restart=restart_policy(service),
         health_check=_health_check(service.get("healthcheck")),
+        log_driver=str((service.get("logging") or {}).get("driver") or ""),
+        log_options={name: str(value) for name, value in ((service.get("logging") or {}).get("options") or {}).items()},
     )
 
 

@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from readiness.exceptions import StackError
-from readiness.facts.start import FailureCause, StackStart
+from readiness.facts.start import Change, FailureCause, ServiceStart, StackStart
 from readiness.runtime import Endpoint, Progress
 from readiness.runtime.compose_model import closure, needs_of, restart_policy, stack_model
 from readiness.runtime.engine import Commands, Finished
+from readiness.runtime.outreach import Confined, named_hosts, names_of_this_machine
 from readiness.runtime.reaper import LABEL_OWNER, LABEL_RUN
 from readiness.runtime.safe_copy import SafeCopy
 from readiness.runtime.safe_files import write_archive
@@ -224,6 +225,7 @@ class Launch:
         self._required = required_services(target, self._services) - self._stopped
         self._seen = {name: _Seen() for name in self._services}
         self._waits: list[_Wait] = []
+        self._subnets: tuple[str, ...] = ()
         self._build_logs: dict[str, str] = {}
         self._image_errors: dict[str, str] = {}
         self._problem = ""
@@ -532,6 +534,8 @@ class Launch:
         ready = {name for name, seen in self._seen.items() if seen.ready_at is not None}
         is_up = bool(self._services) and self._required <= ready
         has_failed = ready != set(self._services) - self._stopped
+        if has_failed:
+            self._subnets = self._own_subnets()
         observed = [self._observed(name, has_failed=has_failed) for name in self._services]
         observed += [self._left_out(name) for name in self._safe.left_out]
         services = judge(observed)
@@ -545,8 +549,34 @@ class Launch:
             build_seconds=self._build_seconds,
             services=services,
             changes=self._changes,
-            refused=self._safe.refused,
+            refused=(*self._safe.refused, *self._held_back(services)),
             problem=problem,
+        )
+
+    def _held_back(self, services: Sequence[ServiceStart]) -> list[Change]:
+        """What the owner can declare so that services start which fail because they may not reach out."""
+        names = [one.service for one in services if one.beyond]
+        supply = "egress:\n" + "\n".join(f"  - {name}" for name in sorted({*self._target.egress, *names}))
+        why = "a copy may not reach beyond this machine"
+        return [Change(service=name, what="not let out", why=why, supply=supply) for name in names]
+
+    def _own_subnets(self) -> tuple[str, ...]:
+        """Of the copy's networks; a container that has ended no longer tells its own."""
+        with contextlib.suppress(StackError), engine_words("reading the networks"):
+            found = self._client.api.networks(filters={"label": f"{PROJECT_LABEL}={self._project}"})
+            plans = [plan for network in found for plan in (network.get("IPAM") or {}).get("Config") or []]
+            return tuple(str(plan["Subnet"]) for plan in plans if plan.get("Subnet"))
+        return ()
+
+    def _confined(self, name: str) -> Confined | None:
+        """What a service can reach that may not reach out."""
+        if name not in self._safe.closed:
+            return None
+        service = self._services[name]
+        return Confined(
+            names=self._safe.names | set(names_of_this_machine(service.get("extra_hosts"))),
+            subnets=self._subnets,
+            hosts=named_hosts(service.get("environment") or {}),
         )
 
     def _observed(self, name: str, *, has_failed: bool) -> Observed:
@@ -580,6 +610,7 @@ class Launch:
             weakened=self._safe.weakened.get(name, ()),
             notes=tuple(c.what for c in self._changes if c.service == name and "env_file" in c.what),
             was_stopped=name in self._stopped,
+            confined=self._confined(name),
         )
 
     def _left_out(self, name: str) -> Observed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -20,7 +21,7 @@ from readiness.runtime.reaper import RUN_VARIABLE, forget_process, register_proc
 if TYPE_CHECKING:
     import docker
 
-__all__ = ["Commands", "Engine", "Finished", "available", "connect"]
+__all__ = ["Commands", "Engine", "Finished", "available", "client_proxies", "connect"]
 
 #: The questions asked by :func:`available` answer in milliseconds; a daemon that hangs must not hold up a test run.
 PATIENCE_SECONDS = 5.0
@@ -139,6 +140,22 @@ def available() -> str | None:
     if "permission denied" in answer.stderr.lower():
         return f"this user may not use the engine at {address}: {last}"
     return f"no engine answers at {address}: {last}"
+
+
+def client_proxies(folder: Path | None = None) -> tuple[str, ...]:
+    """The variables by which the docker command sends every container to a proxy, as its user configured it.
+
+    Args:
+        folder: of the command's configuration; where the command itself looks, if None.
+    """
+    place = folder or Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    try:
+        configured = json.loads((place / "config.json").read_text(encoding="utf-8"))
+        kinds = {kind for proxies in configured.get("proxies", {}).values() for kind in proxies}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return ()
+    names = [f"{kind}_proxy" for kind in ("http", "https", "ftp", "all") if f"{kind}Proxy" in kinds]
+    return tuple(spelled for name in names for spelled in (name, name.upper()))
 
 
 def connect(*, timeout_seconds: float = 60.0) -> tuple[docker.DockerClient, Engine]:

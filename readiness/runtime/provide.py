@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote, urlsplit
 from readiness.exceptions import ConfigError
 from readiness.target import Provide
 
-__all__ = ["NOWHERE", "Outside", "Store", "outside", "store_for"]
+__all__ = ["NOWHERE", "Outside", "Store", "is_host_variable", "outside", "store_for"]
 
 #: Reserved by RFC 2606: no resolver ever knows it.
 NOWHERE = "outside-the-stack.invalid"
@@ -106,6 +106,11 @@ def outside(environment: Mapping[str, Any], *, known: Iterable[str]) -> tuple[Ou
             host = value.rpartition(":")[0] or value
             found.append(Outside(variable=name, host=host, value=value.replace(host, NOWHERE)))
     return tuple(found)
+
+
+def is_host_variable(name: str) -> bool:
+    """Whether a variable's name says that it holds the host of a store."""
+    return bool(_HOST_VARIABLE.match(name.upper()))
 
 
 def _split(value: str) -> Any:

@@ -14,9 +14,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from readiness.declared.metrics import metrics_of
 from readiness.facts.start import Change
 from readiness.runtime import Variant
 from readiness.runtime.compose_model import needs_of, seconds_of, unescape
+from readiness.runtime.egress import (
+    CLOSED_NETWORK,
+    OPEN_NETWORK,
+    closed_place,
+    leads_out,
+    open_network_name,
+    open_services,
+    summary,
+)
 from readiness.runtime.provide import NOWHERE, Store, outside, store_for
 from readiness.runtime.reaper import LABEL_OWNER, LABEL_RUN
 from readiness.runtime.safe_mounts import Decision, Disk, FileCopy, Mounts, Refusal, VolumeSeed, is_stores_own
@@ -97,12 +107,14 @@ class Host:
     Attributes:
         home: home folder of the user who runs the audit.
         take_port: gives a free port on 127.0.0.1, another one each time.
+        proxy_variables: variables that the engine's client gives to every container, to send its requests to a proxy.
     """
 
     cpus: int
     has_start_interval: bool
     home: str
     take_port: Callable[[], int]
+    proxy_variables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +133,8 @@ class SafeCopy:
         missing_mounts: service -> sources that do not exist.
         weakened: service -> what was taken away from it.
         left_out: services of the owner's that are not in the copy.
+        closed: services that may not reach beyond this machine, and can in the owner's stack.
+        names: every name by which a service can be reached from another.
     """
 
     model: dict[str, Any]
@@ -134,6 +148,8 @@ class SafeCopy:
     missing_mounts: dict[str, tuple[str, ...]] = field(default_factory=dict)
     weakened: dict[str, tuple[str, ...]] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    closed: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
 
 
 def make_safe(
@@ -196,6 +212,8 @@ def needed_ports(target: Target) -> dict[str, set[int]]:
     for request in requests:
         if request is not None:
             need(request.service, request.port)
+    metrics = metrics_of(target)
+    need(metrics.service or target.service, metrics.port)
     return ports
 
 
@@ -224,6 +242,7 @@ class _Maker:
         self._missing: dict[str, list[str]] = {}
         self._weakened: dict[str, list[str]] = {}
         self._ports: dict[str, dict[int, int]] = {}
+        self._open: frozenset[str] = frozenset()
         self._owners_images = {name: str(service.get("image") or "") for name, service in self._services.items()}
         writable = frozenset(
             disk.real(str(mount.get("source") or ""))
@@ -244,6 +263,7 @@ class _Maker:
         owned = set(self._services)
         self._replace()
         self._provide(run_id)
+        self._open = open_services(self._services, self._target.egress)
         built = self._images(image_prefix)
         networks_left = self._external_networks()
         for name in list(self._services):
@@ -252,6 +272,7 @@ class _Maker:
         for name in self._services:
             self._depends(name)
         network_of = self._publish()
+        closed = self._let_out(network_of)
         services = self._services
         used = {network for service in services.values() for network in service.get("networks") or {}}
         volumes = {
@@ -263,7 +284,7 @@ class _Maker:
         model = {
             "name": project,
             "services": services,
-            "networks": {name: self._network(name, networks_left) for name in sorted(used)},
+            "networks": {name: self._network(name, networks_left, project) for name in sorted(used)},
             "volumes": {name: self._volume(name) for name in sorted(volumes)},
             **self._files("secrets"),
             **self._files("configs"),
@@ -280,6 +301,8 @@ class _Maker:
             missing_mounts={name: tuple(sources) for name, sources in self._missing.items()},
             weakened={name: tuple(what) for name, what in self._weakened.items()},
             left_out=tuple(sorted(owned - set(services))),
+            closed=closed,
+            names=frozenset(self._names()),
         )
 
     def _change(self, service: str, what: str, why: str) -> None:
@@ -420,7 +443,10 @@ class _Maker:
             safe["build"] = service["build"]
         safe |= self._confinement(name, service)
         safe |= self._limits(name, service)
-        safe |= self._network_place(name, service)
+        place = self._network_place(name, service)
+        safe |= place
+        if name not in self._open:
+            safe |= self._stay(name, service, place)
         if check := self._health_check(name, service.get("healthcheck")):
             safe["healthcheck"] = check
         mounts = self._volumes_of(name, service)
@@ -479,6 +505,11 @@ class _Maker:
         for variable in [v for v in environment if _PROXY_VARIABLES.match(v)]:
             del environment[variable]
             self._change(name, f"variable {variable} left out", "a proxy on this machine would send it real traffic")
+        if name not in self._open:
+            for variable in [v for v, value in environment.items() if leads_out(v, value, inside=self._names())]:
+                environment[variable] = ""
+                self._change(name, f"variable {variable} emptied", "a proxy would carry its requests out")
+            environment |= {variable: "" for variable in self._host.proxy_variables if variable not in environment}
         plain = {variable: unescape(value) for variable, value in environment.items()}
         for found in outside(plain, known=self._names()):
             environment[found.variable] = _escape(found.value)
@@ -601,12 +632,39 @@ class _Maker:
             safe[network] = options or None
         return {"networks": safe}
 
-    def _network(self, name: str, external: set[str]) -> dict[str, Any]:
+    def _stay(self, name: str, service: Mapping[str, Any], place: Mapping[str, Any]) -> dict[str, Any]:
+        """What keeps a service on this machine."""
+        safe = closed_place(place, service.get("sysctls"))
+        if safe and service.get("dns"):
+            self._change(name, "dns left out", "names outside the stack are not asked for")
+        return safe
+
+    def _let_out(self, network_of: Mapping[str, str]) -> frozenset[str]:
+        """Join those that may reach out to a network that leads there; the names of the others that would reach out."""
+        if self._target.has_open_egress:
+            return frozenset()
+        declared = self._model.get("networks") or {}
+        # One that has internal networks only, or none, does not reach out in the owner's stack either.
+        outward = {
+            name
+            for name, service in self._services.items()
+            if any(
+                n != EDGE_NETWORK and not (declared.get(n) or {}).get("internal") for n in service.get("networks") or {}
+            )
+        }
+        is_open = self._open & self._services.keys()
+        for name in is_open & outward:
+            self._services[name]["networks"] = {**self._services[name]["networks"], OPEN_NETWORK: None}
+        what, why = summary(is_open)
+        self._change("", what, why)
+        return frozenset(name for name in self._services.keys() - is_open if network_of.get(name, name) in outward)
+
+    def _network(self, name: str, external: set[str], project: str) -> dict[str, Any]:
         declared = (self._model.get("networks") or {}).get(name) or {}
+        if name == OPEN_NETWORK:
+            return {"driver": "bridge", "name": open_network_name(project), "labels": dict(self._labels)}
         if name == EDGE_NETWORK:
-            # Without masquerading nothing gets out through it: the internal networks stay what they are.
-            options = {"com.docker.network.bridge.enable_ip_masquerade": "false"}
-            return {"driver": "bridge", "driver_opts": options, "labels": dict(self._labels)}
+            return {"driver": "bridge", **copy.deepcopy(dict(CLOSED_NETWORK)), "labels": dict(self._labels)}
         if name in external:
             self._change("", f"network {name}: an empty one of this run instead", "it belongs to others")
         elif declared.get("driver") not in (None, "", "bridge", "default"):
@@ -616,6 +674,8 @@ class _Maker:
         elif declared.get("ipam") or declared.get("driver_opts"):
             self._change("", f"network {name}: addresses and options left out", "the owner's own stack may hold them")
         safe: dict[str, Any] = {"driver": "bridge", "labels": dict(self._labels)}
+        if not self._target.has_open_egress:
+            safe |= copy.deepcopy(dict(CLOSED_NETWORK))
         if declared.get("internal"):
             safe["internal"] = True
         return safe
@@ -639,6 +699,8 @@ class _Maker:
             networks = service.get("networks") or {}
             if networks and all((declared.get(network) or {}).get("internal") for network in networks):
                 service["networks"] = {**networks, EDGE_NETWORK: None}
+                # It leads nowhere, also where others may reach out: the internal networks stay what they are.
+                service.update(closed_place(service, service.get("sysctls")))
                 self._change(name, "joined to one more network of this run", "an internal one publishes no port")
         return network_of
 

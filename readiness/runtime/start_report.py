@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from readiness.facts.model import HealthCheck
 from readiness.facts.start import FailureCause, ServiceStart
+from readiness.runtime.outreach import UNTOLD, Confined, Outreach, last_words, outreach
 from readiness.runtime.provide import NOWHERE
 
 __all__ = [
@@ -79,7 +80,9 @@ _LOG_CAUSES: tuple[tuple[FailureCause, re.Pattern[str]], ...] = (
         re.compile(
             r"Name or service not known|Temporary failure in name resolution|could not translate host name|ENOTFOUND|"
             r"EAI_AGAIN|no such host|Name does not resolve|host not found in upstream|getaddrinfo failed|gaierror|"
-            r"UnknownHostException|nodename nor servname|No address associated with hostname"
+            r"UnknownHostException|nodename nor servname|No address associated with hostname|server misbehaving|"
+            r"Temporary failure resolving|[Cc]ould not resolve host|unable to resolve host|\bbad address '|"
+            r"failed to lookup address|Failed to resolve '"
         ),
     ),
     (FailureCause.PORT_IN_USE, re.compile(r"address already in use|EADDRINUSE|port is already allocated", re.IGNORECASE)),
@@ -151,6 +154,19 @@ _WEAK = frozenset({
 #: Causes that an empty folder can have too, where the failure names it.
 _BY_FILES = frozenset({FailureCause.COMMAND_NOT_FOUND, FailureCause.HEALTH_CHECK_IMPOSSIBLE})
 
+#: Causes that follow where something could not be fetched at the start. A wrong password does not.
+_BY_CONFINEMENT = _WEAK | {
+    FailureCause.COMMAND_NOT_FOUND,
+    FailureCause.HEALTH_CHECK_IMPOSSIBLE,
+    FailureCause.IMPORT_ERROR,
+    FailureCause.MISSING_FILE,
+    FailureCause.MISSING_VARIABLE,
+}
+#: Causes that say nothing of what was tried.
+_MUTE = _WEAK - {FailureCause.NAME_RESOLUTION}
+#: Nothing of it is the owner's.
+_OURS = frozenset({FailureCause.HOST_CANNOT, FailureCause.REFUSED})
+
 #: A program that still runs has got over these: many print such a warning and go on.
 _SURVIVED = frozenset({FailureCause.COMMAND_NOT_FOUND, FailureCause.MISSING_FILE, FailureCause.PERMISSION})
 
@@ -177,6 +193,7 @@ class Observed:
         refused: why it is not run at all.
         notes: what else the owner should know with a failure, for example a missing ``env_file``.
         was_stopped: the variant asked for it to be left stopped.
+        confined: what it can reach, where it may not reach beyond this machine.
     """
 
     service: str
@@ -202,6 +219,7 @@ class Observed:
     refused: str = ""
     notes: tuple[str, ...] = ()
     was_stopped: bool = False
+    confined: Confined | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,12 +227,14 @@ class _Diagnosis:
     cause: FailureCause
     detail: str
     lines: tuple[str, ...] = ()
+    beyond: str = ""
 
 
 def judge(observed: Sequence[Observed]) -> tuple[ServiceStart, ...]:
     """The start of every service, each failure with its cause, in the order given."""
     by_name = {one.service: one for one in observed}
-    found = {one.service: _diagnose(one) for one in observed if not one.is_ready and not one.was_stopped}
+    down = {one.service for one in observed if one.state not in {"running", "paused"}}
+    found = {one.service: _diagnose(one, down) for one in observed if not one.is_ready and not one.was_stopped}
     found = {name: _seen_by_others(by_name[name], diagnosis, by_name) for name, diagnosis in found.items()}
     found = {name: _blame(by_name[name], diagnosis, found, by_name) for name, diagnosis in found.items()}
     return tuple(_service_start(one, found.get(one.service)) for one in observed)
@@ -247,7 +267,7 @@ def asked_ports(check: HealthCheck) -> tuple[int, ...]:
     return tuple(dict.fromkeys(ports))
 
 
-def _diagnose(one: Observed) -> _Diagnosis:
+def _diagnose(one: Observed, down: Collection[str]) -> _Diagnosis:
     """The cause as far as the service's own traces show it; the order is from certain to likely."""
     diagnosis = (
         _before_start(one)
@@ -257,6 +277,8 @@ def _diagnose(one: Observed) -> _Diagnosis:
         or _by_silence(one)
         or _Diagnosis(cause=FailureCause.UNKNOWN, detail=_state_in_words(one))
     )
+    if reached := _outreach(one, diagnosis, down):
+        return reached
     if diagnosis.cause in {*_WEAK, FailureCause.PERMISSION, FailureCause.MISSING_FILE}:
         if one.missing_mounts and _is_by_mount(one, diagnosis):
             detail = f"does not exist: {', '.join(one.missing_mounts)}; {diagnosis.detail}"
@@ -265,6 +287,23 @@ def _diagnose(one: Observed) -> _Diagnosis:
     if diagnosis.cause in _BY_FILES and _names_what_was_taken(one, diagnosis):
         return _without(one, diagnosis)
     return diagnosis
+
+
+def _outreach(one: Observed, diagnosis: _Diagnosis, down: Collection[str]) -> _Diagnosis | None:
+    """The diagnosis of a service that asked for what is beyond this machine, where a copy may not reach."""
+    if one.confined is None or diagnosis.cause not in _BY_CONFINEMENT:
+        return None
+    said = [*_lines(one.log)[-SEARCHED_LINES:], *(line for r in one.health_results for line in _lines(r.output))]
+    found: Outreach | None = outreach(said, one.confined, down={*down} - {one.service})
+    if found is None and diagnosis.cause in _MUTE:
+        found = last_words(said, one.confined)
+    if found is None:
+        return None
+    detail = f"it asks for {found.host}, and a copy may not reach beyond this machine"
+    if found.host == UNTOLD:
+        detail += f": {said[found.index]}"
+    lines = _around(said, found.index) if said else ()
+    return _Diagnosis(cause=FailureCause.REFUSED, detail=detail, lines=lines, beyond=found.host)
 
 
 def _without(one: Observed, diagnosis: _Diagnosis) -> _Diagnosis:
@@ -395,8 +434,10 @@ def _blame(
     if root is None:
         return diagnosis
     cause = found[root].cause
+    # Without a declared need nothing else says that this one fails only because of us.
+    is_ours = cause in _OURS and root not in _all_needs(one.service, by_name)
     return _Diagnosis(
-        cause=FailureCause.DEPENDENCY_NOT_HEALTHY,
+        cause=cause if is_ours else FailureCause.DEPENDENCY_NOT_HEALTHY,
         detail=f"{root} is not ready: {cause}: {found[root].detail}",
         lines=diagnosis.lines,
     )
@@ -417,6 +458,17 @@ def _root(
         waiting += by_name[need].needs
     strong = [root for root in roots if found[root].cause not in _WEAK]
     return strong[0] if strong else roots[-1] if roots else None
+
+
+def _all_needs(name: str, by_name: Mapping[str, Observed]) -> set[str]:
+    """The services that this one needs, directly or not."""
+    seen: set[str] = set()
+    waiting = [name]
+    while waiting:
+        new = [need for need in by_name[waiting.pop()].needs if need in by_name and need not in seen]
+        seen.update(new)
+        waiting += new
+    return seen
 
 
 def _is_by_mount(one: Observed, diagnosis: _Diagnosis) -> bool:
@@ -455,6 +507,7 @@ def _service_start(one: Observed, diagnosis: _Diagnosis | None) -> ServiceStart:
         log_lines=tuple(line[:1000] for line in lines[-KEPT_LINES:]),
         needs=one.needs,
         image=one.image,
+        beyond=diagnosis.beyond if diagnosis else "",
     )
 
 

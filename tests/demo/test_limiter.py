@@ -3,84 +3,72 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from redis.exceptions import ConnectionError as RedisConnectionError
+from readiness.demo.app.shop.auth import Tokens
+from readiness.demo.app.shop.buckets import Decision, Policy
+from readiness.demo.app.shop.limiter import RateLimit
 
-from readiness.demo.app.shop.limiter import LOCAL_CALLERS_MAX, Decision, LocalBuckets, TokenBuckets, _is_exempt
+MINUTE = Policy(name="minute", requests=2, window_seconds=60.0)
 
 
-class Clock:
+class Buckets:
+    """Two tokens for every caller, for ever."""
+
     def __init__(self) -> None:
-        self.now = 1000.0
+        self.taken: list[str] = []
 
-    def __call__(self) -> float:
-        return self.now
-
-
-class FakeRedis:
-    """Answers scripts with what it is told to, or fails."""
-
-    def __init__(self, answer: Any) -> None:
-        self.answer, self.calls = answer, 0
-
-    def register_script(self, text: str) -> Any:
-        async def script(keys: list[str], args: list[float]) -> Any:
-            self.calls += 1
-            if isinstance(self.answer, Exception):
-                raise self.answer
-            return self.answer
-
-        return script
+    async def take(self, caller: str) -> Decision:
+        self.taken.append(caller)
+        left = 2 - self.taken.count(caller)
+        return Decision(is_allowed=left >= 0, policies=(MINUTE,), tokens=(max(0.0, left),))
 
 
-def test_a_full_bucket_lets_exactly_the_limit_through() -> None:
-    buckets = LocalBuckets(limit=100, clock=Clock())
-    assert [buckets.take("a").is_allowed for _ in range(102)] == [True] * 100 + [False] * 2
+async def served(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
 
 
-def test_a_bucket_refills_at_its_rate() -> None:
-    clock = Clock()
-    buckets = LocalBuckets(limit=60, clock=clock)
-    for _ in range(60):
-        buckets.take("a")
-    clock.now += 2.0
-    assert [buckets.take("a").is_allowed for _ in range(3)] == [True, True, False]
+def ask(
+    path: str, *, times: int = 1, headers: dict[str, str] | None = None, buckets: Buckets | None = None
+) -> list[int]:
+    limiter = RateLimit(served, buckets or Buckets(), Tokens("s" * 40))  # type: ignore[arg-type]  # fakes
+    statuses: list[int] = []
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+
+    async def once() -> None:
+        raw = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": path,
+            "query_string": b"next=/health/live",
+            "headers": raw,
+            "client": ("192.0.2.1", 1),
+            "state": {},
+        }
+        await limiter(scope, None, send)  # type: ignore[arg-type]  # never read
+
+    for _ in range(times):
+        asyncio.run(once())
+    return statuses
 
 
-def test_callers_do_not_share_a_bucket() -> None:
-    buckets = LocalBuckets(limit=1, clock=Clock())
-    assert buckets.take("a").is_allowed
-    assert not buckets.take("a").is_allowed
-    assert buckets.take("b").is_allowed
-
-
-def test_the_number_of_remembered_callers_is_bounded() -> None:
-    buckets = LocalBuckets(limit=1, clock=Clock())
-    for number in range(LOCAL_CALLERS_MAX + 10):
-        buckets.take(str(number))
-    assert len(buckets._buckets) == LOCAL_CALLERS_MAX
-
-
-def test_a_refusal_says_when_to_come_back() -> None:
-    headers = Decision(is_allowed=False, limit=60, tokens=0.25).headers
-    assert headers == {
-        "X-RateLimit-Limit": "60",
-        "X-RateLimit-Remaining": "0",
-        "X-RateLimit-Reset": "60",
-        "Retry-After": "1",
-    }
-
-
-def test_without_redis_the_process_counts_and_leaves_redis_alone_for_a_while() -> None:
-    clock, redis = Clock(), FakeRedis(RedisConnectionError("away"))
-    buckets = TokenBuckets(redis, limit=2, clock=clock)
-    answers = [asyncio.run(buckets.take("a")).is_allowed for _ in range(3)]
-    assert answers == [True, True, False]
-    assert redis.calls == 1
-    clock.now += 6
-    redis.answer = [1, "1.5"]
-    assert asyncio.run(buckets.take("a")) == Decision(is_allowed=True, limit=2, tokens=1.5)
+def test_requests_beyond_the_limit_are_refused() -> None:
+    assert ask("/items", times=4) == [200, 200, 429, 429]
 
 
 def test_probes_and_static_files_are_exempt_and_nothing_else() -> None:
-    assert all(map(_is_exempt, ("/health", "/healthz", "/health/live", "/api/health", "/static/app.css")))
-    assert not any(map(_is_exempt, ("/", "/items", "/healthy", "/api/healthy", "/staticx", "/auth/login")))
+    for path in ("/health", "/healthz", "/health/live", "/api/health", "/static/app.css", "/metrics"):
+        assert ask(path, times=4) == [200] * 4, path
+    for path in ("/", "/items", "/healthy", "/api/healthy", "/staticx", "/auth/login"):
+        assert ask(path, times=4)[-1] == 429, path
+
+
+def test_a_user_is_counted_whatever_the_token_and_a_stranger_by_address() -> None:
+    buckets, tokens = Buckets(), Tokens("s" * 40)
+    for seconds in (60, 90):
+        ask("/items", headers={"authorization": f"Bearer {tokens.issue(7, seconds=seconds)}"}, buckets=buckets)
+    ask("/items", headers={"authorization": "Bearer nonsense"}, buckets=buckets)
+    assert buckets.taken == ["user:7", "user:7", "address:192.0.2.1"]

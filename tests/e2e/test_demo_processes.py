@@ -10,6 +10,7 @@ from tests.e2e.conftest import Audited, run_audit
 
 pytestmark = pytest.mark.slow
 RUNTIME = "process"
+WORKERS = 2
 NO_ENGINE = {"DOCKER_HOST": "unix:///nonexistent/docker.sock"}
 
 
@@ -31,6 +32,7 @@ def test_what_needs_an_engine_says_so(healthy: Audited) -> None:
 
 
 def test_without_an_engine_the_processes_are_chosen(tmp_path: Path) -> None:
-    audited = run_audit(tmp_path, "--readiness-profile=personal", "--readiness-demo", "-n", "3", environment=NO_ENGINE)
+    arguments = ["--readiness-profile=personal", "--readiness-demo", "-m", "start or headers"]
+    audited = run_audit(tmp_path, *arguments, environment=NO_ENGINE)
     assert audited.code == 0, audited.explain()
     assert audited.card["target"]["runtime"] == "process"

@@ -269,6 +269,16 @@ def test_entry_whose_service_is_gone_is_recorded_as_such() -> None:
     assert "api is not running" in found.not_provoked["ok via direct"]
 
 
+def test_silent_entry_is_left_alone_after_two_requests() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
+        stack = FakeStack(server.getsockname()[1])
+        with HttpClient(stack, timeout_seconds=0.05) as client:  # type: ignore[arg-type]  # a fake
+            fact = collect(shop_target(login=None), stack, client)  # type: ignore[arg-type]  # a fake
+    asked = [exchange for exchange in fact.exchanges if exchange.entry == "proxy"]
+    assert len(asked) == 2
+    assert "2 requests in a row" in fact.not_provoked["error via proxy"]
+
+
 def test_request_that_names_its_own_place_goes_there_and_not_to_the_entry() -> None:
     shop = Shop()
     entries = (Entry(name="proxy", service="web", port=80, base="/api", https=True, headers={"X-Entry": "yes"}),)
@@ -362,7 +372,8 @@ def test_limit_per_address_is_provoked_where_the_owner_names_a_request_for_it() 
 def test_limiter_that_never_refuses_is_named() -> None:
     found = limited(Shop(), shop_target(limits=(PER_USER,)))
     assert found.exchanges == ()
-    assert "no refusal in 10 requests" in found.not_provoked["too_many via proxy"]
+    assert "no refusal in 12 requests" in found.not_provoked["too_many via proxy"]
+    assert found.unrefused == {"proxy": 12, "direct": 12}
 
 
 @pytest.mark.parametrize(

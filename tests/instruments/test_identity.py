@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import json
 from typing import Any
@@ -77,6 +76,19 @@ def test_session_cookies_identify_where_there_is_no_token() -> None:
     assert "abcdef123" not in repr(identity)
 
 
+def test_a_refresh_token_is_found_in_the_answer_and_cookies_are_kept_with_their_lifetime() -> None:
+    login = Login(request=REQUEST, users=USERS, refresh_token="data.refresh")
+    body = {"access_token": "access-1", "data": {"refresh": "refresh-1"}}
+    cookies = [("set-cookie", "sid=abcdef123; max-age=60; HttpOnly"), ("set-cookie", "lang=en; Max-Age=-1")]
+    identity, _ = identity_of(login, lambda _: httpx.Response(200, json=body, headers=cookies))
+    assert (identity.token, identity.refresh_token) == ("access-1", "refresh-1")
+    assert identity.cookies == "sid=abcdef123; lang=en"
+    assert identity.cookie_seconds == {"sid": 60}
+    assert {"access-1", "refresh-1", "abcdef123"} <= identity.secrets
+    assert "refresh-1" not in repr(identity)
+    assert "abcdef123" not in repr(identity)
+
+
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
@@ -111,22 +123,29 @@ def test_login_without_users_says_what_to_declare() -> None:
             {"basic": {"name": "ann", "password": "pw"}},
             {"Authorization": "Basic " + base64.b64encode(b"ann:pw").decode()},
         ),
+        (
+            {"basic": {"user_env": "WHO", "password_env": "KEY"}},
+            {"Authorization": "Basic " + base64.b64encode(b"ann:from-env").decode()},
+        ),
         ({"cookie": {"name": "sid", "env": "KEY"}}, {"Cookie": "sid=from-env"}),
         ({"cookie": "sid=abc"}, {"Cookie": "sid=abc"}),
     ],
 )
 def test_static_kinds_need_no_request(static: dict[str, Any], headers: dict[str, str]) -> None:
-    identity, seen = identity_of(Login(static=static), environment={"KEY": "from-env"})
+    identity, seen = identity_of(Login(static=static), environment={"KEY": "from-env", "WHO": "ann"})
     assert identity.headers == headers
     assert seen == []
 
 
-def test_token_is_signed_with_the_configured_key() -> None:
-    login = Login(static={"jwt": {"secret_env": "KEY", "claims": {"sub": "alice"}}})
+@pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
+def test_token_is_signed_with_the_configured_key_and_algorithm(algorithm: str) -> None:
+    login = Login(static={"jwt": {"secret_env": "KEY", "algorithm": algorithm, "claims": {"sub": "alice"}}})
     identity, _ = identity_of(login, environment={"KEY": "signing-key"})
-    head, claims, signature = identity.headers["Authorization"].removeprefix("Bearer ").split(".")
-    expected = hmac.new(b"signing-key", f"{head}.{claims}".encode(), hashlib.sha256).digest()
-    assert base64.urlsafe_b64decode(signature + "=") == expected
+    assert identity.headers == {"Authorization": f"Bearer {identity.token}"}
+    head, claims, signature = identity.token.split(".")
+    expected = hmac.new(b"signing-key", f"{head}.{claims}".encode(), f"sha{algorithm[2:]}").digest()
+    assert base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4)) == expected
+    assert json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))["alg"] == algorithm
     decoded = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
     assert decoded["sub"] == "alice"
     assert decoded["exp"] > decoded["iat"]

@@ -61,7 +61,7 @@ def test_redis_is_asked_again_with_the_password_of_its_users() -> None:
     refused = done("NOAUTH Authentication required.")
     stack = FakeStack([refused, done(STATISTICS)], variables={"api": {"REDIS_URL": "redis://:sec%40ret@cache:6379/0"}})
     assert redis_counter(stack, "cache", users=["api"]).read() == 37.0  # type: ignore[arg-type]  # a fake
-    assert stack.ran[1][1][-1] == "sec@ret"
+    assert stack.ran[1][1][-3:] == ("sec@ret", "INFO", "commandstats")
 
 
 def test_redis_with_its_own_password() -> None:

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
+from readiness.chart import Chart, Lane, Line, Span, Tone
 from readiness.check import Category, Impact
 from readiness.facts._codec import encode
 from readiness.facts.start import Change, FailureCause, ServiceStart, StackStart
@@ -247,6 +248,21 @@ def sample_checks() -> tuple[CheckResult, ...]:
             impact=DISRUPTS,
             summary="503 after 1.2 s; names checks.database, leaves checks.redis healthy.",
             measurements=(Measurement(name="time to 503", value=1.2, unit="s", at_most=15),),
+            charts=(
+                Chart(
+                    title="Readiness while the database is away",
+                    lanes=(
+                        Lane(
+                            label="GET /health/ready",
+                            spans=(
+                                Span(start=0, end=1.2, tone=Tone.WARN, label="200"),
+                                Span(start=1.2, end=15, tone=Tone.GOOD, label="503"),
+                            ),
+                        ),
+                        Lane(label="readiness <db>", spans=(Span(start=7, end=7, tone=Tone.BAD, label="time-out"),)),
+                    ),
+                ),
+            ),
             facts=("database_outage",),
         ),
         check(
@@ -286,6 +302,16 @@ def sample_checks() -> tuple[CheckResult, ...]:
                 ),
             ),
             measurements=(Measurement(name="answer time", value=15.0, unit="s", at_most=3.0),),
+            charts=(
+                Chart(
+                    title="Answers during the hang",
+                    y_unit="count",
+                    lines=(
+                        Line(label="sent", points=tuple((n / 4, float(n)) for n in range(60)), is_step=True),
+                        Line(label="answered", points=((0.0, 0.0), (15.0, 4.0)), tone=Tone.BAD),
+                    ),
+                ),
+            ),
             facts=("database_pause", "cache_pause"),
             seconds=0.02,
         ),

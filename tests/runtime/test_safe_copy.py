@@ -11,10 +11,29 @@ from readiness.runtime import Variant
 from readiness.runtime.provide import NOWHERE, outside
 from readiness.runtime.reaper import LABEL_OWNER, LABEL_RUN
 from readiness.runtime.safe_copy import EDGE_NETWORK, Host, SafeCopy, make_safe, needed_ports
-from readiness.target import Build, Entry, Login, Paths, Probe, ProbeKind, Provide, Replacement, Request, Target
+from readiness.target import (
+    EVERY_SERVICE,
+    Build,
+    Entry,
+    Login,
+    Paths,
+    Probe,
+    ProbeKind,
+    Provide,
+    Replacement,
+    Request,
+    Target,
+)
 
 FOLDER = "/home/owner/shop"
 LABELS = {LABEL_RUN: "r1", LABEL_OWNER: "o1"}
+OPEN = {"driver": "bridge", "labels": LABELS}
+#: A network out of which no answer finds back.
+CLOSED = {
+    **OPEN,
+    "driver_opts": {"com.docker.network.bridge.enable_ip_masquerade": "false"},
+    "enable_ipv6": False,
+}
 
 
 @dataclasses.dataclass
@@ -87,7 +106,7 @@ def test_project_gets_its_own_name_and_labels_everywhere() -> None:
     assert safe.model["name"] == "readiness-r1-base"
     assert safe.model["services"]["api"]["labels"] == LABELS
     assert safe.model["services"]["api"]["build"]["labels"] == LABELS
-    assert safe.model["networks"]["default"] == {"driver": "bridge", "labels": LABELS}
+    assert safe.model["networks"]["default"] == CLOSED
     assert safe.model["volumes"]["data"] == {"labels": LABELS}
 
 
@@ -155,7 +174,7 @@ def test_service_on_internal_networks_only_joins_one_that_leads_nowhere() -> Non
     assert services["api"]["networks"] == {"back": None, EDGE_NETWORK: None}
     assert services["db"]["networks"] == {"back": None}
     assert networks["back"]["internal"] is True
-    assert networks[EDGE_NETWORK]["driver_opts"] == {"com.docker.network.bridge.enable_ip_masquerade": "false"}
+    assert networks[EDGE_NETWORK] == CLOSED
 
 
 def test_external_networks_fixed_addresses_and_drivers_are_replaced() -> None:
@@ -170,8 +189,7 @@ def test_external_networks_fixed_addresses_and_drivers_are_replaced() -> None:
             },
         },
     )
-    bridge = {"driver": "bridge", "labels": LABELS}
-    assert safe.model["networks"] == {"panel": bridge, "lan": bridge}
+    assert safe.model["networks"] == {"panel": CLOSED, "lan": CLOSED}
     assert safe.model["services"]["api"]["networks"] == {"panel": {"aliases": ["a"]}, "lan": None}
     assert "fixed address on panel" in whats(safe)
     assert "network panel: an empty one" in whats(safe, "")
@@ -264,7 +282,7 @@ def test_harmless_confinement_is_kept() -> None:
         "restart": "always", "mem_limit": "64m", "pids_limit": 100, "tmpfs": ["/run"], "sysctls": {"net.core.somaxconn": "1"},
         "ulimits": {"nofile": 1024}, "extra_hosts": ["x=10.0.0.1"], "shm_size": "64m", "ipc": "shareable",
     }  # fmt: skip
-    service, safe = one(dict(definition))
+    service, safe = one(dict(definition), target=Target(name="shop", folder=FOLDER, egress=(EVERY_SERVICE,)))
     assert {key: service[key] for key in definition} == definition
     assert safe.changes == ()
 

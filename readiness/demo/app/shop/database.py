@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import structlog
-from sqlalchemy import BigInteger, DateTime, ForeignKey, String, func, text
+from sqlalchemy import BigInteger, DateTime, ForeignKey, String, false, func, text
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import insert as insert_new
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -18,7 +20,17 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 if TYPE_CHECKING:
     from .settings import Settings
 
-__all__ = ["Base", "ConfigurationRefusedError", "Item", "Job", "User", "create_engine", "migrate", "migrate_patiently"]
+__all__ = [
+    "Admin",
+    "Base",
+    "ConfigurationRefusedError",
+    "Item",
+    "Job",
+    "User",
+    "create_engine",
+    "migrate",
+    "migrate_patiently",
+]
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +56,7 @@ class User(Base):
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     name: Mapped[str] = mapped_column(String(64), unique=True)
     password_hash: Mapped[str] = mapped_column(String(255))
+    is_admin: Mapped[bool] = mapped_column(server_default=false())
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 
@@ -117,11 +130,20 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX jobs_owner_id ON jobs (owner_id)",
     ),
     ("INSERT INTO items (name, price_cents) VALUES ('Teapot', 2450), ('Lantern', 1890), ('Compass', 3200)",),
+    ("ALTER TABLE users ADD COLUMN is_admin boolean NOT NULL DEFAULT false",),
 )
 
 
-async def migrate(engine: AsyncEngine) -> None:
-    """Bring the schema up to date, in one transaction and one process at a time."""
+@dataclass(frozen=True, kw_only=True)
+class Admin:
+    """The account that manages the others."""
+
+    name: str
+    password_hash: str = field(repr=False)
+
+
+async def migrate(engine: AsyncEngine, *, admin: Admin | None = None) -> None:
+    """Bring schema and administrator up to date, in one transaction and one process at a time."""
     async with engine.begin() as connection:
         await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
         await connection.execute(text("CREATE TABLE IF NOT EXISTS schema_version (version integer PRIMARY KEY)"))
@@ -131,9 +153,13 @@ async def migrate(engine: AsyncEngine) -> None:
                 for statement in statements:
                     await connection.execute(text(statement))
                 await connection.execute(text("INSERT INTO schema_version VALUES (:version)"), {"version": version})
+        if admin is not None:
+            values = {"password_hash": admin.password_hash, "is_admin": True}
+            account = insert_new(User).values(name=admin.name, **values)
+            await connection.execute(account.on_conflict_do_update(index_elements=[User.name], set_=values))
 
 
-async def migrate_patiently(engine: AsyncEngine) -> None:
+async def migrate_patiently(engine: AsyncEngine, *, admin: Admin | None = None) -> None:
     """Migrate as soon as the database can be reached, however long that takes.
 
     Raises:
@@ -142,7 +168,7 @@ async def migrate_patiently(engine: AsyncEngine) -> None:
     wait_seconds = 0.1
     while True:
         try:
-            await migrate(engine)
+            await migrate(engine, admin=admin)
         # Errors while connecting come as the driver raised them, later ones wrapped.
         except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             refusal = _refusal(error)

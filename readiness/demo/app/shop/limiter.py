@@ -1,131 +1,43 @@
-"""A token bucket per user, else per address: in Redis, so that every process counts together.
-
-While Redis is away each process counts for itself: refusing everybody because the counter is broken would turn a
-cache's outage into the shop's, and letting everybody through would invite the next one.
-"""
+"""Counts requests per user, else per address, and all together; refuses those beyond the limits."""
 
 from __future__ import annotations
 
 import hashlib
-import math
 import time
-from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import structlog
-from redis.exceptions import RedisError
 from starlette.datastructures import Headers, MutableHeaders
 
+from . import defects
+from .buckets import Policy
 from .errors import error_response
 
 if TYPE_CHECKING:
-    from redis.asyncio import Redis
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from .auth import Tokens
+    from .buckets import Decision, TokenBuckets
+    from .settings import Settings
 
-__all__ = ["Decision", "LocalBuckets", "RateLimit", "TokenBuckets"]
+__all__ = ["RateLimit", "policies_of"]
 
-log = structlog.get_logger(__name__)
-
-WINDOW_SECONDS = 60.0
-#: After a failure Redis is left alone this long, so that requests do not each wait for its timeout.
-REDIS_PAUSE_SECONDS = 5.0
-#: Callers remembered by one process; the longest unseen is forgotten first.
-LOCAL_CALLERS_MAX = 10_000
 #: Probes and page decoration must work when a caller is refused everything else.
 EXEMPT_PREFIXES = ("/health/", "/static/")
-EXEMPT_PATHS = ("/health", "/healthz", "/api/health")
-
-#: One atomic step: refill by the time passed, take one. The clock is Redis's own, so that processes cannot disagree.
-TAKE = """
-local capacity, per_second = tonumber(ARGV[1]), tonumber(ARGV[2])
-local clock = redis.call('TIME')
-local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
-local bucket = redis.call('HMGET', KEYS[1], 'tokens', 'at')
-local tokens = tonumber(bucket[1]) or capacity
-local at = tonumber(bucket[2]) or now
-tokens = math.min(capacity, tokens + math.max(0, now - at) * per_second)
-local allowed = 0
-if tokens >= 1 then
-  allowed = 1
-  tokens = tokens - 1
-end
-redis.call('HSET', KEYS[1], 'tokens', string.format('%.6f', tokens), 'at', string.format('%.6f', now))
-redis.call('PEXPIRE', KEYS[1], math.ceil(capacity / per_second * 1000) + 1000)
-return {allowed, string.format('%.6f', tokens)}
-"""
+EXEMPT_PATHS = ("/health", "/healthz", "/api/health", "/metrics")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Decision:
-    """Whether a request may pass, and what to tell the caller."""
-
-    is_allowed: bool
-    limit: int
-    tokens: float
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """``X-RateLimit-*``: reset is seconds until the bucket is full; ``Retry-After`` until the next token."""
-        per_second = self.limit / WINDOW_SECONDS
-        headers = {
-            "X-RateLimit-Limit": str(self.limit),
-            "X-RateLimit-Remaining": str(int(self.tokens)),
-            "X-RateLimit-Reset": str(math.ceil((self.limit - self.tokens) / per_second)),
-        }
-        if not self.is_allowed:
-            headers["Retry-After"] = str(max(1, math.ceil((1 - self.tokens) / per_second)))
-        return headers
-
-
-class LocalBuckets:
-    """The same bucket in this process, for as long as Redis is away."""
-
-    def __init__(self, *, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._limit = limit
-        self._clock = clock
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    def take(self, caller: str) -> Decision:
-        """Take a token if there is one."""
-        now = self._clock()
-        tokens, at = self._buckets.pop(caller, (float(self._limit), now))
-        tokens = min(self._limit, tokens + (now - at) * self._limit / WINDOW_SECONDS)
-        is_allowed = tokens >= 1
-        tokens -= is_allowed
-        self._buckets[caller] = (tokens, now)
-        if len(self._buckets) > LOCAL_CALLERS_MAX:
-            self._buckets.popitem(last=False)
-        return Decision(is_allowed=is_allowed, limit=self._limit, tokens=tokens)
-
-
-class TokenBuckets:
-    """The buckets in Redis, with the local ones behind them."""
-
-    def __init__(self, redis: Redis, *, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._script = redis.register_script(TAKE)
-        self._limit = limit
-        self._clock = clock
-        self._local = LocalBuckets(limit=limit, clock=clock)
-        self._redis_from = 0.0
-
-    async def take(self, caller: str) -> Decision:
-        """Take a token if there is one."""
-        if self._clock() >= self._redis_from:
-            try:
-                allowed, tokens = await self._script(
-                    keys=[f"limit:{hashlib.sha256(caller.encode()).hexdigest()[:32]}"],
-                    args=[self._limit, self._limit / WINDOW_SECONDS],
-                )
-            except (RedisError, OSError) as error:
-                self._redis_from = self._clock() + REDIS_PAUSE_SECONDS
-                log.warning("limiter counts locally", reason=type(error).__name__)
-            else:
-                return Decision(is_allowed=bool(allowed), limit=self._limit, tokens=float(tokens))
-        return self._local.take(caller)
+def policies_of(settings: Settings) -> tuple[Policy, ...]:
+    """The limits that the settings ask for. An hour of full minutes must not be possible, or the hourly one is idle."""
+    return (
+        Policy(
+            name="minute",
+            requests=settings.rate_limit_per_minute,
+            window_seconds=settings.rate_limit_window_seconds,
+            burst=settings.rate_limit_burst,
+        ),
+        Policy(name="hour", requests=settings.rate_limit_per_hour, window_seconds=3600.0),
+        Policy(name="everybody", requests=settings.rate_limit_global_per_minute, window_seconds=60.0, is_shared=True),
+    )
 
 
 class RateLimit:
@@ -135,28 +47,75 @@ class RateLimit:
         self._app = app
         self._buckets = buckets
         self._tokens = tokens
+        # For two defects alone: a refusal must not be remembered beside the buckets.
+        self._is_unforgiving = defects.is_on("refusal-for-ever")
+        self._limits_probe = defects.is_on("probe-refused-with-its-caller")
+        self._refused: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or answer 429."""
-        if scope["type"] != "http" or _is_exempt(scope["path"]):
+        if scope["type"] != "http" or self._is_exempt(scope):
             await self._app(scope, receive, send)
             return
-        decision = await self._buckets.take(self._caller(scope))
+        caller = self._caller(scope)
+        decision = await self._buckets.take(caller)
+        is_held = self._is_held_against(caller, decision)
+        is_allowed = decision.is_allowed and not is_held
 
         async def tell(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(decision.headers)
+                MutableHeaders(scope=message).update(decision.headers(time.time()))
             await send(message)
 
-        if decision.is_allowed:
+        if is_allowed:
             await self._app(scope, receive, tell)
         else:
-            await error_response(scope, 429)(scope, receive, tell)
+            await self._refuse(decision, scope, receive, tell)
+
+    async def _refuse(self, decision: Decision, scope: Scope, receive: Receive, send: Send) -> None:
+        policy, _ = decision.binding
+        sentence = policy.sentence
+        if defects.is_on("refusal-names-other-figure"):
+            sentence = "Maximum 1000 requests per minute allowed."
+        # Never from a cache (RFC 6585, 4): the next request may be allowed.
+        stored = "public, max-age=60" if defects.is_on("refusal-cacheable") else "no-store"
+        response = error_response(
+            scope,
+            429,
+            code="rate_limit_exceeded",
+            message=f"Rate limit exceeded. {sentence}",
+            headers={"Cache-Control": stored},
+            retry_after=decision.retry_after_seconds,
+        )
+        await response(scope, receive, send)
+
+    def _is_exempt(self, scope: Scope) -> bool:
+        path = scope["path"]
+        if path == "/healthz" and self._limits_probe:
+            return self._caller(scope) not in self._refused
+        if path.startswith("/static/") and defects.is_on("static-limited"):
+            return False
+        if path.startswith("/items/") and defects.is_on("operation-unlimited"):
+            return True
+        if defects.is_on("exempt-by-substring") and b"/health" in scope["query_string"]:
+            return True
+        prefixes = (*EXEMPT_PREFIXES, "/") if defects.is_on("exempt-prefix-slash") else EXEMPT_PREFIXES
+        return path in EXEMPT_PATHS or path.startswith(prefixes)
 
     def _caller(self, scope: Scope) -> str:
-        user_id = self._tokens.user_id(Headers(scope=scope).get("authorization", ""))
-        return f"user:{user_id}" if user_id is not None else f"address:{(scope.get('client') or ('',))[0]}"
+        authorization = Headers(scope=scope).get("authorization", "")
+        user_id = self._tokens.user_id(authorization)
+        if user_id is not None and defects.is_on("limit-per-token"):
+            return f"token:{hashlib.sha256(authorization.encode()).hexdigest()}"
+        if user_id is not None:
+            return f"user:{user_id}"
+        return "address:" if defects.is_on("addresses-share-bucket") else f"address:{(scope.get('client') or ('',))[0]}"
 
-
-def _is_exempt(path: str) -> bool:
-    return path in EXEMPT_PATHS or path.startswith(EXEMPT_PREFIXES)
+    def _is_held_against(self, caller: str, decision: Decision) -> bool:
+        """Nothing is: who was refused is served as soon as there is a token."""
+        was_refused = caller in self._refused
+        if not decision.is_allowed and (self._is_unforgiving or self._limits_probe):
+            self._refused.add(caller)
+        elif not self._is_unforgiving:
+            self._refused.discard(caller)
+        return was_refused and caller.startswith("user:") and self._is_unforgiving

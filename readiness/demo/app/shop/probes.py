@@ -232,6 +232,7 @@ def router(resources: Resources) -> APIRouter:
 
     @routes.get("/healthz")
     async def _healthz(request: Request) -> JSONResponse:
+        """The process answers; where some platforms ask."""
         if defects.is_on("health-requires-login"):
             user_id = resources.tokens.user_id(request.headers.get("authorization", ""))
             if user_id is None:
@@ -255,5 +256,6 @@ def router(resources: Resources) -> APIRouter:
 
             return _probe
 
-        routes.get(path, name=path.strip("/").replace("/", "-"))(endpoint())
+        name = path.strip("/").replace("/", "-")
+        routes.get(path, name=name, description=answer.__doc__)(endpoint())
     return routes

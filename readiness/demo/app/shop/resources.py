@@ -14,7 +14,9 @@ from .cache import create_client
 from .database import create_engine
 from .health import CHECK_SECONDS, DatabaseSentinel, Dependency, RedisSentinel
 from .jobs import JobQueue
+from .metrics import Metrics
 from .model import EmbeddingModel
+from .usage import Usage
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -23,6 +25,8 @@ __all__ = ["Resources", "SchemaPendingError"]
 
 #: A request waits this long for Redis; a counter is not worth more.
 REDIS_SECONDS = 0.5
+#: Nobody waits for the counts of usage.
+USAGE_SECONDS = 1.0
 
 
 class SchemaPendingError(Exception):
@@ -41,6 +45,9 @@ class Resources:
     passwords: Passwords
     tokens: Tokens
     queue: JobQueue
+    metrics: Metrics
+    usage: Usage
+    usage_redis: Redis
     model: EmbeddingModel = field(default_factory=EmbeddingModel)
     started_monotonic: float = field(default_factory=time.monotonic)
     is_schema_ready: bool = False
@@ -50,6 +57,7 @@ class Resources:
     def of(cls, settings: Settings) -> Resources:
         """Everything for these settings."""
         redis = create_client(settings, timeout_seconds=REDIS_SECONDS)
+        usage_redis = create_client(settings, timeout_seconds=USAGE_SECONDS)
         return cls(
             settings=settings,
             engine=create_engine(settings, application="shop-api"),
@@ -59,6 +67,9 @@ class Resources:
             passwords=Passwords(),
             tokens=Tokens(settings.jwt_secret.get_secret_value()),
             queue=JobQueue(redis),
+            metrics=Metrics(settings.data_path),
+            usage=Usage(usage_redis),
+            usage_redis=usage_redis,
         )
 
     @property
@@ -82,4 +93,5 @@ class Resources:
         self.passwords.close()
         await self.health_redis.aclose()
         await self.redis.aclose()
+        await self.usage_redis.aclose()
         await self.engine.dispose()

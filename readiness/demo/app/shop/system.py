@@ -26,7 +26,7 @@ def read(data_path: Path) -> SystemMetrics:
     """Measure now; the processor's figure is the mean since the last call."""
     return SystemMetrics(
         cpu_percent=psutil.cpu_percent(interval=None),
-        memory_percent=round(100 * memory_used_ratio(), 2),
+        memory_percent=round(100 * memory_used_ratio(), 4),
         disk_percent=round(100 * (1 - disk_free_ratio(data_path)), 2),
     )
 
@@ -40,7 +40,10 @@ def disk_free_ratio(path: Path) -> float:
 def memory_used_ratio() -> float:
     """Used part of the memory limit, 0 to 1; of the machine's memory where no limit applies."""
     limited = cgroup_memory_used_ratio(CGROUP)
-    return psutil.virtual_memory().percent / 100 if limited is None else limited
+    if limited is not None:
+        return limited
+    memory = psutil.virtual_memory()
+    return (memory.total - memory.available) / memory.total
 
 
 def cgroup_memory_used_ratio(root: Path) -> float | None:

@@ -38,7 +38,7 @@ async def run() -> None:
         ConfigurationRefusedError: the database refuses our credentials.
     """
     config = settings.load()
-    logs.configure(level=config.log_level, service="worker")
+    logs.configure(level=config.log_level, service="worker", folder=config.log_path, file_bytes=config.log_file_bytes)
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)

@@ -3,6 +3,6 @@
 set -eu
 umask 077
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 90 -subj /CN=tasks.local \
-  -addext subjectAltName=DNS:tasks.local,DNS:localhost -keyout /run/haproxy/tls.key -out /run/haproxy/tls.crt 2>/dev/null
-cat /run/haproxy/tls.crt /run/haproxy/tls.key >/run/haproxy/tls.pem
+  -addext subjectAltName=DNS:tasks.local,DNS:localhost -keyout /run/haproxy/tls.key -out "$TLS_CERTIFICATE" 2>/dev/null
+cat "$TLS_CERTIFICATE" /run/haproxy/tls.key >/run/haproxy/tls.pem
 exec haproxy -W -db -f /etc/haproxy/haproxy.cfg

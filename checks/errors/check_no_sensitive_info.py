@@ -1,0 +1,39 @@
+"""Error answers tell nothing of the place they come from."""
+
+from __future__ import annotations
+
+from readiness import Category, Evidence, Finding, Inconclusive, Severity, Verdict, check
+from readiness.facts.errors import ErrorRun
+from readiness.facts.probes import BackendOutages, Outage
+from readiness.failures.outages import needing_leaks, searched_answers
+
+
+@check(
+    id="errors.no_sensitive_info",
+    category=Category.ERRORS,
+    severity=Severity.HIGH,
+    title="Error answers hold no secret, internal host, address or setting",
+    why="A driver's message names the database's host, port and user; with those, the next step needs no guessing.",
+    source="Claims ledger, errors.no_sensitive_info (myragdb, brain); OWASP ASVS 4.0, 7.4.1; CWE-209",
+    remediation="Never put the text of a caught exception into an answer; map it to words of your own.",
+    seeds=("myragdb", "brain"),
+    defects=("host-in-503",),
+)
+def check_no_sensitive_info(
+    error_run: ErrorRun, database_outage: Outage, cache_outage: Outage, backend_outages: BackendOutages
+) -> Verdict:
+    """Judge every error answer of the run and of the outages against what the stack's variables hold."""
+    outages = (database_outage, cache_outage, *backend_outages.outages)
+    leaks = [leak for leak in (*error_run.leaks, *needing_leaks(outages)) if not leak.is_code]
+    searched = error_run.searched + searched_answers(outages)
+    if searched == 0:
+        raise Inconclusive(
+            "no error could be provoked", supply="error_path: /a/path/that/raises", undeclared="error_path"
+        )
+    findings = [
+        Finding(
+            message=f"an error answer shows {leak.kind}", evidence=(Evidence(source=leak.where, text=leak.excerpt),)
+        )
+        for leak in {leak.kind: leak for leak in reversed(leaks)}.values()
+    ]
+    return Verdict(findings=tuple(findings), summary=f"searched {searched} error answers")

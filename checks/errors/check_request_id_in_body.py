@@ -1,0 +1,49 @@
+"""What a user copies from an error message finds the request in the logs."""
+
+from __future__ import annotations
+
+from readiness import Category, Evidence, Finding, Inconclusive, Severity, Verdict, check
+from readiness.declared.errors import errors_of
+from readiness.declared.logs import request_id_of
+from readiness.facts.errors import ErrorRun
+from readiness.failures.shape import body_id
+from readiness.target import Target
+
+HEADER = "X-Request-ID"
+INTERNAL = 500
+
+
+@check(
+    id="errors.request_id_in_body",
+    category=Category.ERRORS,
+    severity=Severity.LOW,
+    title="The request id in an error's body is the one in its header",
+    why="Users report what they see; headers they do not see.",
+    source="Claims ledger, errors.request_id_in_body (brain)",
+    remediation="Let the outermost layer make the id, and every handler take it from there.",
+    seeds=("brain",),
+    defects=("id-missing-in-error-body", "id-missing-on-errors", "other-id-in-error-body", "plain-500"),
+)
+def check_request_id_in_body(error_run: ErrorRun, target: Target) -> Verdict:
+    """Judge the answers to unhandled exceptions, and compare every other error that carries both."""
+    target.require("error_path", target.paths.error, example="error_path: /a/path/that/raises")
+    run = error_run.provocations
+    unhandled = [answer for answer in run.examples if answer.status == INTERNAL]
+    if not unhandled:
+        raise Inconclusive("no unhandled exception was answered with 500, so there is no body to look into")
+    place, header = errors_of(target).request_id, request_id_of(target).header or HEADER
+    findings = []
+    for answer in (*unhandled, *run.others):
+        sent, (at, told) = answer.first(header) or "", body_id(answer, place)
+        proof = (Evidence(source=answer.label, text=f"{header}: {sent}\n{answer.body[:800]}"),)
+        is_unhandled = answer in unhandled
+        if is_unhandled and not told:
+            where = f"at {place}" if place else "under any usual name"
+            findings.append(Finding(message=f"the body of {answer.status} holds no request id {where}", evidence=proof))
+        elif is_unhandled and not sent:
+            findings.append(Finding(message=f"{answer.status} has no header {header} to compare with", evidence=proof))
+        elif told and sent and told != sent:
+            message = f"{at} in the body of {answer.status} is not the id in {header}"
+            findings.append(Finding(message=message, evidence=proof))
+    at, _ = body_id(unhandled[0], place)
+    return Verdict(findings=tuple(findings), summary=f"{at} equals {header}")

@@ -1,0 +1,55 @@
+"""The limit per hour holds, and can be reached at all."""
+
+from __future__ import annotations
+
+from readiness import Category, Finding, Inconclusive, Measurement, Severity, Verdict, check
+from readiness.facts.limiter import DeployedLimit, WideLimit
+from readiness.limiting.declared import HOUR_SECONDS, limit_by
+from readiness.limiting.judging import evidence_of, require_deployed
+from readiness.target import Target
+
+
+@check(
+    id="ratelimit.hourly",
+    category=Category.RATELIMIT,
+    severity=Severity.LOW,
+    title="The limit per hour holds",
+    why="A caller who keeps up the full rate all day is within the short limit, and a burden all the same.",
+    source="Claims ledger, ratelimit.hourly (myragdb)",
+    remediation="Count by the hour too, and set its figure below what the short limit adds up to.",
+    seeds=("myragdb",),
+    defects=("hourly-limit-ignored",),
+)
+def check_hourly(deployed_limit: DeployedLimit, wide_limit: WideLimit, target: Target) -> Verdict:
+    """Judge the lowered limit by one caller, and the deployed figures by arithmetic."""
+    hourly = limit_by(target, "any", is_hourly=True)
+    require_deployed(deployed_limit)
+    findings = []
+    for short in target.limits:
+        adds_up = short.requests * hourly.window_seconds / short.window_seconds
+        if short.window_seconds < HOUR_SECONDS and short.key == hourly.key and adds_up <= hourly.requests:
+            message = f"{short.requests} in {short.window_seconds:g} s add up to {adds_up:g}: the limit of {hourly.requests} can never be reached"
+            findings.append(Finding(message=message))
+    reached = wide_limit.hourly
+    if reached is None:
+        if findings:
+            return Verdict(findings=tuple(findings))
+        reason = wide_limit.not_done.get("hourly", "it was not looked for")
+        raise Inconclusive(
+            reason, supply="limit:\n  - {window_seconds: 3600, env: {requests: RATE_LIMIT_REQUESTS_PER_HOUR}}"
+        )
+    if reached.failed:
+        raise Inconclusive(f"{reached.failed} requests failed, so the limit was not met")
+    most = reached.figures.most(reached.seconds)
+    if reached.refused == 0:
+        if reached.let_through <= most:
+            raise Inconclusive(f"{reached.let_through} requests were too few to meet {reached.figures.words}")
+        message = f"{reached.let_through} requests were let through; in force: {reached.figures.words}"
+        findings.append(Finding(message=message, evidence=tuple(map(evidence_of, reached.phases))))
+    measured = Measurement(name="let through within the hour", value=reached.let_through, unit="count", at_most=most)
+    told = f", which announces {wide_limit.retry_after} s" if wide_limit.retry_after else ""
+    return Verdict(
+        findings=tuple(findings),
+        measured=(measured,) if reached.refused else (),
+        summary=f"{reached.figures.words}: {reached.let_through} let through, then a refusal{told}",
+    )

@@ -1,0 +1,32 @@
+"""A refusal is not stored by caches."""
+
+from __future__ import annotations
+
+from readiness import Category, Evidence, Finding, Inconclusive, NotApplicable, Severity, Verdict, check
+from readiness.facts.limiter import DeployedLimit
+from readiness.limiting.caching import is_storable
+
+
+@check(
+    id="ratelimit.refusal_cache",
+    category=Category.RATELIMIT,
+    severity=Severity.MEDIUM,
+    title="No cache may store a refusal",
+    why="A stored refusal is given to callers who are within their limit, long after it was true.",
+    source="RFC 6585, 4: responses with the 429 status code MUST NOT be stored by a cache",
+    remediation="Send Cache-Control: no-store with every 429.",
+    defects=("refusal-cacheable",),
+)
+def check_refusal_cache(deployed_limit: DeployedLimit) -> Verdict:
+    """Judge the directives of one refusal; without any, no cache stores this status by itself (RFC 9111, 4.2.2)."""
+    refusal = deployed_limit.refusal
+    if deployed_limit.phase is None:
+        raise Inconclusive(deployed_limit.reason or "no burst was sent")
+    if refusal is None:
+        raise NotApplicable("premise failed: nothing was refused, which ratelimit.enforced judges")
+    directives = ", ".join(refusal.all("cache-control"))
+    shown = f"Cache-Control: {directives or '(none)'}"
+    if is_storable(directives, expires=refusal.first("expires")):
+        proof = Evidence(source=refusal.label, text=shown)
+        return Verdict(findings=(Finding(message=f"caches may store the refusal: {shown}", evidence=(proof,)),))
+    return Verdict(summary=f"the refusal says {shown}")

@@ -1,0 +1,1 @@
+"""Judging logins, tokens, roles and stored passwords. Pure: no I/O, no clock."""

@@ -1,0 +1,84 @@
+"""Every way in which the demo can be made unsound, one switch each, and the checks that must notice it, and no others.
+
+One family of checks is one module here, named as its ids begin.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from readiness.demo.defects import (
+    auth,
+    cors,
+    docs,
+    errors,
+    headers,
+    log,
+    metrics,
+    probe,
+    ratelimit,
+    reqid,
+    sentry,
+    start,
+    tls,
+    validate,
+)
+from readiness.demo.defects._defect import Defect
+from readiness.exceptions import ConfigError
+
+__all__ = ["DEFECTS", "Defect", "overlay", "sections"]
+
+#: These variables are lists, joined where several defects set them; any other variable is set by one defect alone.
+LISTS = ("SHOP_DEFECTS", "PROXY_DEFECTS")
+
+DEFECTS: tuple[Defect, ...] = (
+    *auth.DEFECTS,
+    *cors.DEFECTS,
+    *docs.DEFECTS,
+    *errors.DEFECTS,
+    *headers.DEFECTS,
+    *log.DEFECTS,
+    *metrics.DEFECTS,
+    *probe.DEFECTS,
+    *ratelimit.DEFECTS,
+    *reqid.DEFECTS,
+    *sentry.DEFECTS,
+    *start.DEFECTS,
+    *tls.DEFECTS,
+    *validate.DEFECTS,
+)
+
+
+def overlay(names: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Service -> variables that switch the named defects on; nothing for no names.
+
+    Raises:
+        ConfigError: a name is unknown; says the nearest one.
+    """
+    known = {defect.name: defect for defect in DEFECTS}
+    merged: dict[str, dict[str, str]] = {}
+    for name in dict.fromkeys(names):
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+            raise ConfigError(
+                f"no defect {name[:80]!r} in the demo; did you mean {near[0]!r}?",
+                hint=f"the defects are {', '.join(known)}",
+            )
+        for service, variables in known[name].environment.items():
+            mine = merged.setdefault(service, {})
+            for variable, value in variables.items():
+                is_joined = variable in LISTS and variable in mine
+                mine[variable] = f"{mine[variable]},{value}" if is_joined else value
+    return merged
+
+
+def sections(names: Iterable[str], declared: Mapping[str, Any]) -> dict[str, Any]:
+    """The sections ``declared`` with what the named defects say otherwise; :func:`overlay` has vouched for the names."""
+    changed = dict(declared)
+    for defect in DEFECTS:
+        if defect.name in set(names):
+            for section, values in defect.declares.items():
+                changed[section] = {**(changed.get(section) or {}), **values}
+    return changed

@@ -1,0 +1,1 @@
+"""Bad input: which operations take what, what to send them, and how what came back is judged. Pure."""

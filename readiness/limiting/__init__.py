@@ -1,0 +1,1 @@
+"""Judging what a rate limiter did: pure functions over facts and the declaration."""

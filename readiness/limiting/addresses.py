@@ -1,0 +1,43 @@
+"""What another address may do while one is exhausted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from readiness.facts.limiter import TOO_MANY, Addressed, SmallLimit, is_let_through
+from readiness.limiting.judging import require_refusals
+from readiness.verdict import Evidence, Finding, Inconclusive, Verdict
+
+__all__ = ["judge"]
+
+
+def judge(small: SmallLimit, seen: Sequence[Addressed]) -> Verdict:
+    """Another address is served while the first one is refused.
+
+    Raises:
+        NotApplicable: nothing is limited.
+        Inconclusive: no second address could ask, or the first one was not exhausted.
+    """
+    require_refusals(small)
+    told = [a for a in seen if a.before == TOO_MANY and a.after == TOO_MANY and a.statuses]
+    if not told:
+        reason = next((a.problem for a in seen if a.problem), small.not_done.get("anonymous", ""))
+        raise Inconclusive(f"no second address could be tried: {reason or 'the first one did not stay exhausted'}")
+    findings = tuple(
+        Finding(
+            message=f"via {a.entry}, an exhausted address has another one refused ({a.other})",
+            evidence=(
+                Evidence(
+                    source=f"{a.other} via {a.entry}: {', '.join(map(str, a.statuses))}",
+                    text=f"the exhausted address just before and after: {a.before}, {a.after}",
+                ),
+            ),
+        )
+        for a in told
+        if all(status == TOO_MANY for status in a.statuses)
+    )
+    served = [a for a in told if any(is_let_through(status) for status in a.statuses)]
+    if not findings and not served:
+        raise Inconclusive(f"the second address was not answered: {', '.join(map(str, told[0].statuses))}")
+    words = "; ".join(f"via {a.entry}, {a.other} got {a.statuses[0]}" for a in served)
+    return Verdict(findings=findings, summary=f"while one address is refused: {words}")

@@ -1,0 +1,1 @@
+"""Reading what a service says of itself in numbers: expositions of metrics, counters between two of them, alert rules."""

@@ -1,0 +1,229 @@
+"""Sentry's envelopes: a line of JSON about all, then per item a line about it and as many bytes as that line says.
+
+https://develop.sentry.dev/sdk/data-model/envelopes/
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import brotli
+
+from readiness.facts.tracking import Captured
+
+__all__ = ["Envelope", "Item", "captured", "decompressed", "places_of", "read_envelope", "told_ratio"]
+
+#: What a small body may grow to; clients cut their events far below.
+MAX_BYTES = 8 * 1024 * 1024
+MAX_ITEMS = 200
+MAX_PLACES = 10
+#: Keys of a user that tell who it is; an address or a country alone does not.
+IDENTIFYING = ("id", "username", "email", "name")
+
+
+class UnreadableError(ValueError):
+    """It is not what the protocol says."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One part of an envelope; ``data`` is None where its payload is no JSON."""
+
+    kind: str
+    payload: bytes
+    data: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Envelope:
+    """What came in one request."""
+
+    header: dict[str, Any] = field(default_factory=dict)
+    items: tuple[Item, ...] = ()
+
+    @property
+    def errors(self) -> tuple[dict[str, Any], ...]:
+        """Its events that hold an exception."""
+        events = (item.data for item in self.items if item.kind == "event" and isinstance(item.data, dict))
+        return tuple(event for event in events if _exceptions(event))
+
+    @property
+    def transactions(self) -> int:
+        """How many requests' courses it tells."""
+        return sum(item.kind == "transaction" for item in self.items)
+
+
+def decompressed(body: bytes, encoding: str) -> bytes:
+    """The body as it was before its encodings, at most ``MAX_BYTES`` of it.
+
+    Raises:
+        UnreadableError: it is no such encoding, or one that is not known.
+    """
+    for name in reversed([part.strip().lower() for part in encoding.split(",") if part.strip()]):
+        try:
+            match name:
+                case "identity":
+                    continue
+                case "gzip" | "x-gzip":
+                    body = gzip.GzipFile(fileobj=io.BytesIO(body)).read(MAX_BYTES)
+                case "deflate":
+                    body = _inflated(body)
+                case "br":
+                    body = _unbrotli(body)
+                case _:
+                    raise UnreadableError(f"content-encoding {name[:40]} is not known")
+        except (OSError, EOFError, zlib.error, brotli.error) as error:
+            raise UnreadableError(f"content-encoding {name}: {error}") from error
+    return body
+
+
+def _inflated(body: bytes) -> bytes:
+    try:
+        return zlib.decompressobj().decompress(body, MAX_BYTES)
+    except zlib.error:
+        # Some clients leave out the zlib header that RFC 9110 (8.4.1.2) asks for.
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(body, MAX_BYTES)
+
+
+def _unbrotli(body: bytes) -> bytes:
+    decoder = brotli.Decompressor()
+    plain: bytes = decoder.process(body, output_buffer_limit=MAX_BYTES)
+    while not decoder.is_finished() and len(plain) < MAX_BYTES:
+        more = decoder.process(b"", output_buffer_limit=MAX_BYTES - len(plain))
+        if not more:
+            break
+        plain += more
+    # The library keeps to its limit by whole blocks.
+    return plain[:MAX_BYTES]
+
+
+def read_envelope(path: str, body: bytes, encoding: str) -> Envelope:
+    """The envelope of one request; a bare event, as older clients send it, is an envelope of one item.
+
+    Raises:
+        UnreadableError: it is neither.
+    """
+    plain = decompressed(body, encoding)
+    if path.partition("?")[0].rstrip("/").endswith("/store"):
+        return Envelope(items=(Item(kind="event", payload=plain, data=_json(plain)),))
+    line, _, rest = plain.partition(b"\n")
+    header = _json(line)
+    if not isinstance(header, dict):
+        raise UnreadableError("the first line is no JSON object")
+    return Envelope(header=header, items=tuple(_items(rest)))
+
+
+def _items(rest: bytes) -> Iterator[Item]:
+    for _ in range(MAX_ITEMS):
+        while rest.startswith(b"\n"):
+            rest = rest[1:]
+        if not rest:
+            return
+        line, _, rest = rest.partition(b"\n")
+        about = _json(line)
+        if not isinstance(about, dict):
+            raise UnreadableError("an item's first line is no JSON object")
+        length = about.get("length")
+        if isinstance(length, int) and not isinstance(length, bool) and length >= 0:
+            payload, rest = rest[:length], rest[length:]
+            if len(payload) < length:
+                raise UnreadableError(f"an item of {length} bytes has {len(payload)}")
+        else:
+            payload, _, rest = rest.partition(b"\n")
+        yield Item(kind=str(about.get("type", "")), payload=payload, data=_json(payload))
+
+
+def _json(text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def told_ratio(envelope: Envelope) -> float | None:
+    """The sample rate that the envelope itself tells."""
+    trace = envelope.header.get("trace")
+    try:
+        return float(trace["sample_rate"]) if isinstance(trace, dict) and "sample_rate" in trace else None
+    except (TypeError, ValueError):
+        return None
+
+
+def captured(event: dict[str, Any], *, seconds: float) -> Captured:
+    """What of an event is judged; nothing of it that can hold a secret."""
+    exceptions = _exceptions(event)
+    frames = max((_list(_dict(e.get("stacktrace")).get("frames")) for e in exceptions), key=len, default=[])
+    last = _dict(frames[-1]) if frames else {}
+    request, user = _dict(event.get("request")), _dict(event.get("user"))
+    crumbs = event.get("breadcrumbs")
+    values = _dict(crumbs).get("values") if isinstance(crumbs, dict) else crumbs
+    headers = request.get("headers")
+    pairs = headers.items() if isinstance(headers, dict) else [p for p in _list(headers) if isinstance(p, list) and p]
+    url = request.get("url")
+    environment = event.get("environment")
+    return Captured(
+        seconds=round(seconds, 3),
+        exceptions=tuple(str(e.get("type", ""))[:200] for e in exceptions[:20]),
+        frames=len(frames),
+        innermost=f"{last.get('function', '?')} in {last.get('filename') or last.get('abs_path') or '?'}"[:300]
+        if last
+        else "",
+        environment=str(environment)[:100] if environment is not None else None,
+        url=_without_query(url) if isinstance(url, str) and url else None,
+        headers=tuple(sorted(str(pair[0]).lower()[:100] for pair in pairs))[:100],
+        user=tuple(key for key in IDENTIFYING if user.get(key) not in (None, "", "[Filtered]")),
+        breadcrumbs=len(_list(values)),
+    )
+
+
+def _without_query(url: str) -> str:
+    try:
+        return urlsplit(url)._replace(query="", fragment="").geturl()[:500]
+    except ValueError:
+        return "?"
+
+
+def _exceptions(event: dict[str, Any]) -> list[dict[str, Any]]:
+    raw = event.get("exception")
+    values = raw.get("values") if isinstance(raw, dict) else raw
+    return [value for value in _list(values) if isinstance(value, dict)]
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def places_of(secret: str, envelope: Envelope) -> tuple[str, ...]:
+    """Where a secret stands in an envelope, for example ``event.request.headers.Cookie``; the first few places."""
+    found: list[str] = []
+    for item in envelope.items:
+        if secret.encode() not in item.payload:
+            continue
+        places = list(_places(secret, item.data, item.kind)) or [item.kind]
+        found += places
+    found += _places(secret, envelope.header, "header")
+    return tuple(dict.fromkeys(found))[:MAX_PLACES]
+
+
+def _places(secret: str, value: Any, where: str) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, member in value.items():
+            if secret in str(key):
+                yield f"{where} (a key)"
+            yield from _places(secret, member, f"{where}.{str(key)[:60].replace(secret, '***')}")
+    elif isinstance(value, list):
+        for member in value:
+            yield from _places(secret, member, f"{where}[]")
+    elif secret in str(value):
+        yield where

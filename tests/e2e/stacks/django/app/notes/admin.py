@@ -1,0 +1,7 @@
+"""The operators' pages."""
+
+from django.contrib import admin
+
+from notes.models import Note
+
+admin.site.register(Note)

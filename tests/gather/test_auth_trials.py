@@ -1,0 +1,643 @@
+from __future__ import annotations
+
+import contextlib
+import http.server
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import jwt
+import pytest
+
+from readiness.exceptions import GatherError, StackError
+from readiness.facts._codec import decode, encode
+from readiness.facts.auth import AuthTrials, Tokens, TrialKind
+from readiness.facts.http import Exchange, StatusClass
+from readiness.gather import auth_stores, auth_tokens, gatherer_meta
+from readiness.gather import auth_trials as module
+from readiness.gather.auth_asking import Asker, user_named
+from readiness.gather.auth_operations import try_operations
+from readiness.gather.auth_passwords import try_passwords
+from readiness.gather.auth_records import try_records
+from readiness.gather.auth_tokens import default_keys, try_tokens
+from readiness.gather.auth_trials import unlimited
+from readiness.instruments.client import HttpClient
+from readiness.instruments.identity import Identity
+from readiness.runtime import Capability, Endpoint
+from readiness.target import Compose, Entry, Limit, Login, Paths, ProcessSpec, Request, Role, Target
+from readiness.verdict import Inconclusive
+
+KEY = "the-services-own-signing-key-of-forty-ch"
+REGISTER = Request(method="POST", path="/register", json={"name": "{name}", "password": "{password}"})
+LOGIN = Request(method="POST", path="/login", json={"name": "{name}", "password": "{password}"})
+REFRESH = Request(method="POST", path="/refresh", json={"token": "{refresh_token}"})
+DOCUMENT = {
+    "openapi": "3.1.0",
+    "paths": {
+        "/me": {"get": {}},
+        "/notes": {"post": {}, "get": {}},
+        "/notes/{id}": {
+            "get": {"parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}}]}
+        },
+        "/open": {"get": {}},
+        "/admin/users": {"get": {}},
+        "/login": {"post": {}},
+    },
+}
+
+
+@dataclass
+class Shop:
+    """A small service that refuses what it should, except where told otherwise."""
+
+    verifies: bool = True
+    isolates: bool = True
+    believes_roles: bool = False
+    accepts_prefix: bool = False
+    swaps_refresh: bool = False
+    refuse_next: int = 0
+    passwords: dict[str, str] = field(default_factory=dict)
+    admins: set[str] = field(default_factory=set)
+    notes: list[tuple[str, str]] = field(default_factory=list)
+    refreshes: dict[str, str] = field(default_factory=dict)
+    served: int = 0
+
+    def token(self, name: str) -> str:
+        now = int(time.time())
+        return jwt.encode({"iss": "shop", "sub": name, "iat": now, "exp": now + 900}, KEY, algorithm="HS256")
+
+    def who(self, authorization: str) -> str | None:
+        scheme, _, text = authorization.partition(" ")
+        if scheme != "Bearer":
+            return None
+        if self.swaps_refresh and text in self.refreshes:
+            return self.refreshes[text]
+        try:
+            options: Any = {"verify_signature": self.verifies, "verify_exp": True, "verify_iss": True}
+            return str(jwt.decode(text, KEY, algorithms=["HS256"], issuer="shop", options=options)["sub"])
+        except (jwt.InvalidTokenError, ValueError):
+            return None
+
+    def answer(self, method: str, path: str, authorization: str, body: bytes) -> tuple[int, str]:  # noqa: C901, PLR0911, PLR0912  # one flat table
+        self.served += 1
+        if self.refuse_next > 0:
+            self.refuse_next -= 1
+            return 429, ""
+        said = json.loads(body) if body else {}
+        match method, path:
+            case "POST", "/register":
+                if said["name"] in self.passwords:
+                    return 409, ""
+                self.passwords[said["name"]] = said["password"]
+                if self.believes_roles and said.get("is_admin"):
+                    self.admins.add(said["name"])
+                return 201, "{}"
+            case "POST", "/login":
+                right = self.passwords.get(said["name"])
+                given = said["password"]
+                is_right = given == right or (self.accepts_prefix and right is not None and given[:8] == right[:8])
+                if not is_right:
+                    return 401, ""
+                refresh = f"refresh-token-of-{said['name']}-{self.served}"
+                self.refreshes[refresh] = said["name"]
+                return 200, json.dumps({"access_token": self.token(said["name"]), "refresh": refresh})
+            case "POST", "/refresh":
+                name = self.refreshes.get(said.get("token", ""))
+                return (200, json.dumps({"access_token": self.token(name)})) if name else (401, "")
+            case "GET", "/open":
+                return 200, "{}"
+        name = self.who(authorization)
+        if name is None:
+            return 401, ""
+        match method, path.split("/")[1:]:
+            case "GET", ["me"]:
+                return 200, "{}"
+            case "GET", ["admin", "users"]:
+                return (200, "[]") if name in self.admins else (403, "")
+            case "POST", ["notes"]:
+                self.notes.append((name, "note"))
+                return 201, json.dumps({"data": {"id": len(self.notes) - 1}})
+            case "GET", ["notes"]:
+                mine = [{"id": i} for i, (owner, _) in enumerate(self.notes) if owner == name or not self.isolates]
+                return 200, json.dumps(mine)
+            case "GET" | "DELETE", ["notes", place] if place.isdecimal() and int(place) < len(self.notes):
+                owner, text = self.notes[int(place)]
+                if text and (owner == name or not self.isolates):
+                    if method == "DELETE":
+                        self.notes[int(place)] = (owner, "")
+                    return 200, "{}"
+        return 404, ""
+
+
+@contextlib.contextmanager
+def serving(shop: Shop) -> Iterator[int]:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def handle_one_request(self) -> None:
+            self.raw_requestline = self.rfile.readline(65537)
+            if not self.raw_requestline or not self.parse_request():
+                self.close_connection = True
+                return
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            status, text = shop.answer(self.command, self.path, self.headers.get("authorization", ""), body)
+            self.send_response(status)
+            for name, value in {"Content-Length": str(len(text)), "Retry-After": "7"}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(text.encode())
+            self.close_connection = True
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
+
+
+@dataclass
+class FakeStack:
+    port: int
+    runtime: str = "compose"
+    capabilities: frozenset[Capability] = frozenset(Capability)
+    services: tuple[str, ...] = ("api",)
+    log: str = "started"
+    is_gone: bool = False
+
+    def endpoint(self, service: str, port: int) -> Endpoint:
+        if self.is_gone:
+            raise StackError(f"{service} is not running")
+        return Endpoint(host="127.0.0.1", port=self.port)
+
+    def environment(self, service: str) -> Mapping[str, str]:
+        return {"JWT_SECRET": KEY}
+
+    def logs(self, service: str, *, since: object = None, tail: int = 1000) -> str:
+        return self.log
+
+
+def never_sleep(seconds: float) -> None:
+    raise AssertionError(f"slept {seconds} s")
+
+
+def shop_target(**changes: Any) -> Target:
+    login = Login(
+        register=REGISTER,
+        request=LOGIN,
+        users=({"name": "alice", "password": "alice-long-password"},),
+        admin={"name": "root", "password": "root-long-password"},
+        key={"env": "JWT_SECRET"},
+        refresh=REFRESH,
+        refresh_token="refresh",
+    )
+    login = Login(**{**vars(login), **changes.pop("login", {})})
+    values: dict[str, Any] = {
+        "name": "shop",
+        "folder": "/nowhere",
+        "service": "api",
+        "entries": (Entry(name="direct", service="api", port=8000),),
+        "paths": Paths(private=Request(path="/me", as_user="user")),
+        "login": login,
+        "openapi": DOCUMENT,
+        "extra": {
+            "access": {"public": ["POST /login"], "admin": ["/admin/*"]},
+            "record": {
+                "create": {"method": "POST", "path": "/notes", "json": {}, "as": "user", "id": "data.id"},
+                "read": {"path": "/notes/{id}", "as": "user"},
+                "list": {"path": "/notes", "as": "user"},
+                "delete": {"method": "DELETE", "path": "/notes/{id}", "as": "user"},
+            },
+        },
+    }
+    return Target(**{**values, **changes})
+
+
+def tried(
+    attempt: Callable[[Asker], Any],
+    shop: Shop | None = None,
+    target: Target | None = None,
+    *,
+    sleep: Callable[[float], None] = never_sleep,
+    **stack: Any,
+) -> Any:
+    shop = shop or Shop()
+    shop.passwords.setdefault("root", "root-long-password")
+    shop.admins.add("root")
+    with serving(shop) as port:
+        fake: Any = FakeStack(port, **stack)
+        with HttpClient(fake, timeout_seconds=5) as client:
+            return attempt(Asker(target or shop_target(), fake, client, sleep=sleep))
+
+
+def statuses(tokens: Tokens, kind: TrialKind) -> set[int | None]:
+    return {trial.status for trial in tokens.trials if trial.kind is kind}
+
+
+def test_a_sound_service_refuses_every_token_but_its_own() -> None:
+    tokens: Tokens = tried(try_tokens)
+    assert (tokens.with_token, tokens.without_token, tokens.after) == (200, 401, 200)
+    assert (tokens.is_jwt, tokens.algorithm, tokens.claims) == (True, "HS256", ("exp", "iat", "iss", "sub"))
+    kinds = {trial.kind for trial in tokens.trials}
+    assert kinds == set(TrialKind) - {TrialKind.PASSWORD, TrialKind.RECORD}
+    for kind in kinds - {TrialKind.MALFORMED}:
+        assert statuses(tokens, kind) == {401}, kind
+    # The huge one is beyond what this server reads of a line.
+    assert statuses(tokens, TrialKind.MALFORMED) <= {401, 431}
+    assert (tokens.refreshed, tokens.refreshed_works) == (200, 200)
+    assert [(life.token, life.seconds) for life in tokens.lifetimes] == [("access", 900.0)]
+    assert tokens.not_tried == {}
+
+
+def test_a_service_that_verifies_nothing_accepts_what_was_changed() -> None:
+    tokens = tried(try_tokens, Shop(verifies=False))
+    assert statuses(tokens, TrialKind.TAMPERED) == {200}
+    assert 200 in statuses(tokens, TrialKind.DEFAULT_KEY)
+    assert statuses(tokens, TrialKind.EXPIRED) == {401}
+
+
+def test_a_refresh_token_that_opens_the_api_is_seen() -> None:
+    tokens = tried(try_tokens, Shop(swaps_refresh=True))
+    assert {t.name: t.status for t in tokens.trials if t.kind is TrialKind.REFRESH} == {
+        "a refresh token, used as an access token": 200,
+        "an access token, used as a refresh token": 401,
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        ({}, "login.key is not declared"),
+        ({"env": "OTHER"}, "no variable OTHER"),
+        ({"file": "nowhere.pem"}, "no readable file"),
+    ],
+)
+def test_without_the_key_it_is_said_what_could_not_be_tried(key: dict[str, str], reason: str) -> None:
+    tokens = tried(try_tokens, target=shop_target(login={"key": key}))
+    assert set(tokens.not_tried) == {"confusion", "expired", "issuer"}
+    assert all(reason in why for why in tokens.not_tried.values())
+    assert statuses(tokens, TrialKind.TAMPERED) == {401}
+
+
+def test_a_key_that_is_not_in_use_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FakeStack, "environment", lambda self, service: {"JWT_SECRET": "another-key" * 4})
+    tokens = tried(try_tokens)
+    assert "not the key in use" in tokens.not_tried["expired"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"login": {"users": ()}}, "no user to log in"),
+        ({"login": {"token": "elsewhere"}}, "neither elsewhere nor a cookie"),
+        ({"paths": Paths()}, "paths.private"),
+    ],
+)
+def test_a_login_that_leads_nowhere_is_a_problem_and_no_crash(changes: dict[str, Any], reason: str) -> None:
+    tokens = tried(try_tokens, target=shop_target(**changes))
+    assert reason in tokens.problem
+    assert tokens.trials == ()
+
+
+def test_an_opaque_token_is_damaged_and_not_forged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Shop, "token", lambda self, name: f"opaque-token-of-{name}")
+    monkeypatch.setattr(Shop, "who", lambda self, a: "x" if a == "Bearer opaque-token-of-auth-a-alice" else None)
+    tokens = tried(try_tokens)
+    assert not tokens.is_jwt
+    assert {t.kind for t in tokens.trials} == {TrialKind.TAMPERED, TrialKind.MALFORMED, TrialKind.REFRESH}
+
+
+@dataclass
+class CookieShop(Shop):
+    """Sessions in a cookie, beside one that identifies nobody; a refused login shows the form again."""
+
+    def answer(self, method: str, path: str, authorization: str, body: bytes) -> tuple[int, str]:
+        if path == "/login" and super().answer(method, path, authorization, body)[0] != 200:
+            return 200, "<form>"
+        return super().answer(method, path, authorization, body)
+
+
+def test_the_cookie_that_identifies_is_the_one_that_is_damaged() -> None:
+    who = Identity(name="alice", headers={"Cookie": "theme=dark-and-very-long-value; sid=s3cr3t-session"})
+    asked: list[str] = []
+
+    def send(request: Request, headers: Mapping[str, str] | None = None) -> Any:
+        asked.append((headers or {}).get("Cookie", ""))
+        is_in = "sid=s3cr3t-session" in asked[-1]
+        return Exchange(entry="x", purpose=StatusClass.OK, method="GET", url="/me", status=200 if is_in else 401)
+
+    asker: Any = SimpleNamespace(send=send)
+    assert auth_tokens._credential(asker, Request(path="/me"), who) == "s3cr3t-session"
+    assert asked == ["sid=s3cr3t-session", "theme=dark-and-very-long-value"]
+
+
+@pytest.mark.parametrize(
+    ("who", "credential"),
+    [
+        (Identity(name="x", headers={"Authorization": "Bearer abc"}, token="abc"), "abc"),
+        (Identity(name="x", headers={"X-Api-Key": "key-1"}, secrets=frozenset({"key-1"})), "key-1"),
+        (
+            Identity(name="x", headers={"Authorization": "Basic YTpi"}, secrets=frozenset({"b", "YTpi"})),
+            "YTpi",
+        ),
+        (Identity(name="x"), ""),
+    ],
+)
+def test_what_identifies_is_found_for_every_kind_of_login(who: Identity, credential: str) -> None:
+    assert auth_tokens._credential(SimpleNamespace(), Request(path="/me"), who) == credential  # type: ignore[arg-type]  # asks nothing
+
+
+def test_a_form_that_is_shown_again_is_a_refusal() -> None:
+    found = tried(try_passwords, CookieShop())
+    assert {(t.before, t.status) for t in found.trials} == {(200, 401)}
+
+
+def test_a_limiter_is_waited_for_as_long_as_it_says_and_not_for_ever() -> None:
+    waits: list[float] = []
+    tokens = tried(try_tokens, Shop(refuse_next=2), sleep=waits.append)
+    assert waits == [8.0, 8.0]
+    assert tokens.with_token == 200
+    waits.clear()
+    tokens = tried(try_tokens, Shop(refuse_next=10_000), sleep=waits.append)
+    assert sum(waits) == 120.0
+    assert "429" in tokens.problem
+
+
+def test_after_its_time_nothing_is_sent_any_more() -> None:
+    ticks = iter([0.0, 1.0])
+    fake: Any = FakeStack(1)
+    asker = Asker(shop_target(), fake, cast("HttpClient", None), clock=lambda: next(ticks, 1000.0))
+    asker._deadline = 0.5
+    assert "are over" in (asker.send(Request(path="/me")).error or "")
+    assert asker.send_bytes(Request(path="/me"), {}, entry=asker.entry)[0] is None
+    with pytest.raises(Inconclusive, match="are over"):
+        asker.log_in({"name": "alice", "password": "x"})
+
+
+def test_a_service_that_is_gone_is_told_and_not_raised() -> None:
+    assert "is not running" in tried(_sent_when_gone).error
+
+
+def _sent_when_gone(asker: Asker) -> Any:
+    asker.stack.is_gone = True  # type: ignore[attr-defined]  # a fake
+    return asker.send(Request(path="/me"))
+
+
+def test_every_operation_that_is_not_public_is_asked_as_everybody() -> None:
+    found = tried(try_operations)
+    by_name = {trial.operation: trial for trial in found.tried}
+    assert set(by_name) == {"GET /me", "GET /notes", "POST /notes", "GET /notes/{id}", "GET /open", "GET /admin/users"}
+    assert set(by_name["GET /me"].anonymous.values()) == {401}
+    assert by_name["GET /me"].user is None
+    assert set(by_name["GET /open"].anonymous.values()) == {200}
+    assert by_name["GET /notes/{id}"].request == "GET /notes/2000000011 via direct"
+    guarded = by_name["GET /admin/users"]
+    assert (guarded.is_admin, guarded.user, guarded.admin) == (True, 403, 200)
+    assert found.role_raise.status == 403
+
+
+def test_a_role_that_is_taken_from_the_registration_is_seen() -> None:
+    assert tried(try_operations, Shop(believes_roles=True)).role_raise.status == 200
+
+
+def test_without_a_document_the_declared_requests_are_asked() -> None:
+    extra = {"access": {"requests": [{"path": "/notes", "as": "user"}]}}
+    found = tried(try_operations, target=shop_target(openapi=None, extra=extra))
+    assert [trial.operation for trial in found.tried] == ["GET /me", "GET /notes"]
+
+
+def test_a_given_request_stands_for_its_operation() -> None:
+    extra = {"access": {"requests": [{"path": "/notes/0", "as": "user"}]}}
+    found = tried(try_operations, target=shop_target(extra=extra))
+    assert "GET /notes/0 via direct" in {trial.request for trial in found.tried}
+
+
+@pytest.mark.parametrize(
+    ("changes", "undeclared"),
+    [({"extra": {}}, "access"), ({"extra": {}, "declined": {"access": "all public"}}, "")],
+)
+def test_nothing_is_asked_where_nothing_says_what_is_public(changes: dict[str, Any], undeclared: str) -> None:
+    found = tried(try_operations, target=shop_target(**changes))
+    assert found.problem
+    assert found.undeclared == undeclared
+    assert found.tried == ()
+
+
+def test_a_stranger_is_refused_and_the_owner_is_not() -> None:
+    found = tried(try_records)
+    assert {t.name: (t.before, t.status) for t in found.trials} == {
+        "reads": (200, 404),
+        "deletes": (200, 404),
+        "lists": (200, 404),
+    }
+    assert (found.changed, found.not_told) == ((), ())
+
+
+def test_a_stranger_who_may_do_everything_is_seen() -> None:
+    found = tried(try_records, Shop(isolates=False))
+    assert {t.name: t.status for t in found.trials} == {"reads": 200, "deletes": 200, "lists": 200}
+    assert found.changed
+
+
+def test_a_record_that_everybody_reads_is_not_tried_but_said() -> None:
+    target = shop_target()
+    target.extra["record"]["read"] = "/notes/{id}"
+    found = tried(try_records, target=target)
+    assert found.public == ("GET /notes/{id} via direct",)
+    assert {t.name for t in found.trials} == {"deletes", "lists"}
+
+
+def test_records_without_a_declaration_are_not_tried() -> None:
+    assert tried(try_records, target=shop_target(extra={})).undeclared == "record"
+    single = shop_target(login={"register": None})
+    assert "two users" in tried(try_records, target=single).problem
+
+
+class Postgres:
+    """Answers the two statements of a search with prepared rows."""
+
+    def __init__(self, rows: Callable[[str], list[dict[str, str]]]) -> None:
+        self._rows = rows
+        self.statements: list[str] = []
+
+    def __call__(self, stack: Any, service: str, statement: str, **options: Any) -> str:
+        self.statements.append(statement)
+        if "pg_class" in statement:
+            return json.dumps(["public.users"])
+        return json.dumps([["public.users", json.dumps(row)] for row in self._rows(statement)])
+
+
+def password_in(statement: str) -> str:
+    return statement.partition("strpos(t::text, 'Qx7-")[2].partition("'")[0]
+
+
+def with_stores(monkeypatch: pytest.MonkeyPatch, postgres: Any, redis: Any) -> Target:
+    monkeypatch.setattr(auth_stores, "ask_postgres", postgres)
+    monkeypatch.setattr(auth_stores, "ask_redis", redis)
+    return shop_target(roles={Role.DB: ("db",), Role.REDIS: ("cache",)})
+
+
+def test_passwords_are_tried_searched_and_their_hash_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = {"name": "auth-canary-alice", "password_hash": "$2b$12$" + "a" * 53, "note": "$6$"}
+    target = with_stores(monkeypatch, Postgres(lambda _: [row]), lambda *a, **k: '{"found": {}, "seen": 3}')
+    found = tried(try_passwords, target=target, services=("api", "db", "cache"))
+    assert len(found.trials) == 7
+    assert {(t.before, t.status) for t in found.trials} == {(200, 401)}
+    assert [(h.place, h.scheme, h.parameters) for h in found.hashes] == [
+        ("users.password_hash", "bcrypt", {"cost": 12})
+    ]
+    assert {p.where for p in found.searched} == {
+        "database db",
+        "Redis cache",
+        "log of api",
+        "log of db",
+        "log of cache",
+    }
+    assert not any(place.is_found for place in found.searched)
+    assert found.not_searched == {}
+
+
+def test_a_password_in_a_table_and_a_shortened_comparison_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    postgres = Postgres(lambda said: [{"name": "auth-canary-alice", "pw": f"Qx7-{password_in(said)}"}])
+    target = with_stores(monkeypatch, postgres, lambda *a, **k: '{"found": [5000], "seen": 3}')
+    found = tried(try_passwords, Shop(accepts_prefix=True), target, services=("api", "db", "cache"))
+    assert [(h.scheme, h.place) for h in found.hashes] == [("plaintext", "users.pw")]
+    assert {p.where: p.detail for p in found.searched if p.is_found} == {
+        "database db": "public.users.pw",
+        "Redis cache": "1 keys",
+    }
+    accepted = {t.name for t in found.trials if t.status == 200}
+    assert "the first eight characters of the password" in accepted
+    assert "a password that differs behind its 72nd byte" in accepted
+
+
+def test_stores_that_cannot_be_read_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(*arguments: Any, **options: Any) -> str:
+        raise GatherError("nobody is let in")
+
+    target = with_stores(monkeypatch, refuses, refuses)
+    found = tried(try_passwords, target=target, services=("api", "db", "cache"))
+    assert set(found.not_searched) == {"database db", "Redis cache"}
+    assert "database" in tried(try_passwords).not_searched
+
+
+def test_a_password_in_a_log_is_told_without_telling_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[str] = []
+    answer = Shop.answer
+
+    def noting(self: Shop, method: str, path: str, authorization: str, body: bytes) -> tuple[int, str]:
+        logged.append(body.decode("latin-1"))
+        return answer(self, method, path, authorization, body)
+
+    monkeypatch.setattr(Shop, "answer", noting)
+    monkeypatch.setattr(FakeStack, "logs", lambda self, service, **options: "\n".join(logged))
+    found = tried(try_passwords)
+    (place,) = found.searched
+    assert place.is_found
+    assert "***" in place.detail
+    assert "Qx7-" not in place.detail
+
+
+def test_no_secret_is_in_the_facts(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = Shop()
+    fact = AuthTrials(
+        tokens=tried(try_tokens, shop),
+        operations=tried(try_operations, shop),
+        isolation=tried(try_records, shop),
+        passwords=tried(try_passwords, shop),
+    )
+    text = json.dumps(encode(fact))
+    assert decode(AuthTrials, json.loads(text)) == fact
+    secrets = [KEY, "eyJ", *shop.passwords.values(), *shop.refreshes]
+    assert [secret for secret in secrets if secret in text] == []
+
+
+def test_example_files_and_compose_defaults_are_keys_to_try(tmp_path: Path) -> None:
+    (tmp_path / ".env.example").write_text('JWT_SECRET="from-example"\nPORT=80\n# SECRET=comment\nEMPTY_KEY=\n')
+    (tmp_path / "compose.yaml").write_text("x: ${SECRET_KEY:-from-compose} ${HOST:-localhost} ${A_TOKEN-plain}\n")
+    target = shop_target(folder=str(tmp_path), compose=Compose(files=("compose.yaml",), env_file=".env.example"))
+    keys, left_out = default_keys(target, in_force=KEY.encode())
+    assert keys["from-example"] == ".env.example"
+    assert keys["from-compose"] == keys["plain"] == "the defaults in compose.yaml"
+    assert "localhost" not in keys
+    assert left_out == ""
+
+
+def test_a_default_key_that_the_audit_itself_put_in_force_is_not_held_against_the_service(tmp_path: Path) -> None:
+    process = ProcessSpec(command=("x",), env={"JWT_SECRET": "changeme"})
+    keys, left_out = default_keys(shop_target(processes={"api": process}), in_force=b"changeme")
+    assert "changeme" not in keys
+    assert "put it there" in left_out
+    keys, left_out = default_keys(shop_target(), in_force=b"changeme")
+    assert "changeme" in keys
+    assert left_out == ""
+
+
+def test_own_users_have_own_addresses_too() -> None:
+    first = {"name": "alice", "email": "alice@example.com", "password": "p", "country": "NZ"}
+    user = user_named(shop_target(login={"users": (first,)}).login, "auth", password="q")  # type: ignore[arg-type]  # it has a login
+    assert user == {"name": "auth-alice", "email": "auth-alice@example.com", "password": "q", "country": "NZ"}
+    declared = Login(request=LOGIN, users=(first,))
+    assert user_named(declared, "auth", nth=0) == first
+    assert user_named(declared, "auth", nth=1) is None
+    assert user_named(Login(static={"bearer_env": "X"}), "auth") is None
+
+
+def test_declared_limits_are_raised_for_the_volley() -> None:
+    limits = (
+        Limit(path="/x", requests=100, env={"requests": "PER_MINUTE", "enabled": "ON", "window_seconds": "WINDOW"}),
+        Limit(path="/x", requests=9),
+    )
+    assert unlimited(shop_target(limits=limits)) == {"api": {"PER_MINUTE": "100000"}}
+    assert unlimited(shop_target()) == {}
+
+
+class Variants:
+    """Yields one stack and keeps what was asked for."""
+
+    def __init__(self, stack: Any) -> None:
+        self.stack, self.asked = stack, []
+
+    @contextlib.contextmanager
+    def __call__(self, variant: Any) -> Iterator[Any]:
+        self.asked.append(variant)
+        if self.stack is None:
+            raise Inconclusive("variant auth: attached stacks have none")
+        yield self.stack
+
+
+def run_gatherer(target: Target, variants: Any) -> AuthTrials:
+    meta = gatherer_meta(module.auth_trials._get_wrapped_function())
+    assert meta is not None
+    fact = meta.function(target=target, variants=variants, progress=lambda *a, **k: None)
+    assert isinstance(fact, AuthTrials)
+    return fact
+
+
+def test_everything_is_tried_in_a_stack_of_its_own_that_is_set_up_first() -> None:
+    shop = Shop()
+    with serving(shop) as port:
+        variants = Variants(FakeStack(port))
+        target = shop_target(
+            setup=(Request(path="/open"),), limits=(Limit(path="/", requests=1, env={"requests": "N"}),)
+        )
+        fact = run_gatherer(target, variants)
+    assert [(v.name, v.environment) for v in variants.asked] == [("auth", {"api": {"N": "100000"}})]
+    assert fact.tokens.with_token == 200
+    assert fact.isolation.trials
+
+
+def test_a_runtime_without_variants_and_a_target_without_an_entry_leave_it_untold() -> None:
+    with pytest.raises(Inconclusive, match="attached"):
+        run_gatherer(shop_target(), Variants(None))
+    with pytest.raises(Inconclusive, match="no entry"):
+        run_gatherer(shop_target(entries=()), Variants(None))

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import pytest
+
+from readiness.metrics.rules import MAX_FAULTS, has_alerts, jobs_of, read_rules
+
+GROUPS = "groups:\n- name: a\n  rules:\n  - {alert: X, expr: up == 0, for: 1h30m}\n  - {record: 'a:b', expr: sum(a)}\n"
+
+
+def test_alerts_and_recordings_are_read() -> None:
+    rules, faults = read_rules("a.yml", GROUPS)
+    assert [(rule.alert, rule.record, rule.expr) for rule in rules] == [("X", "", "up == 0"), ("", "a:b", "sum(a)")]
+    assert rules[0].words == "a.yml: X"
+    assert faults == ()
+
+
+def test_the_operators_form_is_read_too() -> None:
+    inner = "".join(f"  {line}\n" for line in GROUPS.splitlines())
+    rules, faults = read_rules("a.yml", f"kind: PrometheusRule\nspec:\n{inner}")
+    assert (len(rules), faults) == (2, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("groups: [", "no YAML"),
+        ("[]", "no list called groups"),
+        ("groups: [{rules: []}]", "has no name"),
+        ("groups: [{name: a}, {name: a}]", "two groups"),
+        ("groups: [{name: a, rules: [x]}]", "no mapping"),
+        ("groups: [{name: a, rules: [{expr: up}]}]", "neither an alert nor a recording"),
+        ("groups: [{name: a, rules: [{alert: X}]}]", "has no expr"),
+        ("groups: [{name: a, rules: [{alert: X, expr: up, severity: high}]}]", "does not know"),
+        ("groups: [{name: a, rules: [{alert: X, expr: up, for: soon}]}]", "no duration"),
+        ("groups: [{name: a, rules: [{record: 'a b', expr: up}]}]", "no name for a metric"),
+    ],
+)
+def test_faults_of_form_are_found(text: str, words: str) -> None:
+    _, faults = read_rules("a.yml", text)
+    assert [words in fault.words for fault in faults] == [True]
+
+
+def test_faults_are_bounded() -> None:
+    rules = ", ".join(["x"] * 100)
+    assert len(read_rules("a.yml", f"groups: [{{name: a, rules: [{rules}]}}]")[1]) == MAX_FAULTS
+
+
+def test_rule_files_are_recognised_at_a_glance() -> None:
+    assert has_alerts("groups:\n- name: a\n  rules:\n  - alert: X\n")
+    assert not has_alerts("groups:\n- name: a\n  rules:\n  - record: X\n")
+
+
+def test_jobs_are_told_only_where_the_file_tells_them_all() -> None:
+    assert jobs_of("scrape_configs: [{job_name: a}, {job_name: b}]") == {"a", "b"}
+    assert jobs_of("scrape_configs: [{job_name: a, relabel_configs: [{}]}]") is None
+    assert jobs_of("scrape_configs: [{job_name: a}]\nscrape_config_files: ['x/*.yml']") is None
+    assert jobs_of("a: [") is None
+    assert jobs_of("[]") is None
