@@ -116,13 +116,16 @@ class Outreach:
     index: int
 
 
-def outreach(lines: Sequence[str], confined: Confined, *, down: Collection[str] = ()) -> Outreach | None:
+def outreach(
+    lines: Sequence[str], confined: Confined, *, down: Collection[str] = (), needs: Collection[str] = ()
+) -> Outreach | None:
     """The newest failure to reach beyond this machine, or None.
 
     Args:
         lines: what it said, oldest first.
         confined: what it can reach.
         down: services that do not run; their names do not resolve either.
+        needs: those that it is declared to need; while one is down, a failure without a name may well be about it.
     """
     for index in range(len(lines) - 1, -1, -1):
         line = lines[index][:MAX_LINE_CHARS]
@@ -134,7 +137,7 @@ def outreach(lines: Sequence[str], confined: Confined, *, down: Collection[str] 
         hosts = _strong(line) or _loose(line, is_certain=is_certain)
         if beyond := next(filter(confined.is_beyond, hosts), None):
             return Outreach(host=beyond, index=index)
-        untold = _untold(lines, index, confined, down) if is_certain and not hosts else None
+        untold = _untold(lines, index, confined, down, needs) if is_certain and not hosts else None
         if untold is not None:
             return Outreach(host=untold, index=index)
     return None
@@ -173,7 +176,9 @@ def names_of_this_machine(extra_hosts: object) -> tuple[str, ...]:
     return tuple(name for name, where in pairs if "host-gateway" in where or "127.0.0.1" in where)
 
 
-def _untold(lines: Sequence[str], index: int, confined: Confined, down: Collection[str]) -> str | None:
+def _untold(
+    lines: Sequence[str], index: int, confined: Confined, down: Collection[str], needs: Collection[str]
+) -> str | None:
     """The host of a failure that does not name it; None where it is, or may be, one that the stack should have."""
     if NOWHERE in confined.hosts:
         return None
@@ -186,6 +191,8 @@ def _untold(lines: Sequence[str], index: int, confined: Confined, down: Collecti
     if beyond := next(filter(confined.is_beyond, said), None):
         return beyond
     given = [*said, *confined.hosts]
+    if any(need in down for need in needs) and not any(map(confined.is_beyond, given)):
+        return None
     if any(host in down for host in given) or any(map(confined.is_misnamed, said)):
         return None
     if any(map(confined.is_misnamed, given)) and not any(map(confined.is_beyond, given)):

@@ -233,8 +233,9 @@ class _Diagnosis:
 def judge(observed: Sequence[Observed]) -> tuple[ServiceStart, ...]:
     """The start of every service, each failure with its cause, in the order given."""
     by_name = {one.service: one for one in observed}
-    down = {one.service for one in observed if one.state not in {"running", "paused"}}
-    found = {one.service: _diagnose(one, down) for one in observed if not one.is_ready and not one.was_stopped}
+    # One that is restarted again and again is down, also where the last look met it running.
+    down = {o.service for o in observed if o.state not in {"running", "paused"} or (o.restarts and not o.is_ready)}
+    found = {o.service: _diagnose(o, down, by_name) for o in observed if not o.is_ready and not o.was_stopped}
     found = {name: _seen_by_others(by_name[name], diagnosis, by_name) for name, diagnosis in found.items()}
     found = {name: _blame(by_name[name], diagnosis, found, by_name) for name, diagnosis in found.items()}
     return tuple(_service_start(one, found.get(one.service)) for one in observed)
@@ -267,7 +268,7 @@ def asked_ports(check: HealthCheck) -> tuple[int, ...]:
     return tuple(dict.fromkeys(ports))
 
 
-def _diagnose(one: Observed, down: Collection[str]) -> _Diagnosis:
+def _diagnose(one: Observed, down: Collection[str], by_name: Mapping[str, Observed]) -> _Diagnosis:
     """The cause as far as the service's own traces show it; the order is from certain to likely."""
     diagnosis = (
         _before_start(one)
@@ -277,7 +278,9 @@ def _diagnose(one: Observed, down: Collection[str]) -> _Diagnosis:
         or _by_silence(one)
         or _Diagnosis(cause=FailureCause.UNKNOWN, detail=_state_in_words(one))
     )
-    if reached := _outreach(one, diagnosis, down):
+    # A need that has ended well, as a migration does, is asked for by nobody.
+    needs = {need for need in _all_needs(one.service, by_name) if not by_name[need].is_ready}
+    if reached := _outreach(one, diagnosis, down, needs):
         return reached
     if diagnosis.cause in {*_WEAK, FailureCause.PERMISSION, FailureCause.MISSING_FILE}:
         if one.missing_mounts and _is_by_mount(one, diagnosis):
@@ -289,12 +292,12 @@ def _diagnose(one: Observed, down: Collection[str]) -> _Diagnosis:
     return diagnosis
 
 
-def _outreach(one: Observed, diagnosis: _Diagnosis, down: Collection[str]) -> _Diagnosis | None:
+def _outreach(one: Observed, diagnosis: _Diagnosis, down: Collection[str], needs: Collection[str]) -> _Diagnosis | None:
     """The diagnosis of a service that asked for what is beyond this machine, where a copy may not reach."""
     if one.confined is None or diagnosis.cause not in _BY_CONFINEMENT:
         return None
     said = [*_lines(one.log)[-SEARCHED_LINES:], *(line for r in one.health_results for line in _lines(r.output))]
-    found: Outreach | None = outreach(said, one.confined, down={*down} - {one.service})
+    found: Outreach | None = outreach(said, one.confined, down={*down} - {one.service}, needs=needs)
     if found is None and diagnosis.cause in _MUTE:
         found = last_words(said, one.confined)
     if found is None:

@@ -157,6 +157,15 @@ def test_name_of_a_service_that_does_not_run_points_at_that_one() -> None:
     assert [one.cause for one in starts] == [FailureCause.DEPENDENCY_NOT_HEALTHY, FailureCause.PERMISSION]
 
 
+def test_failure_that_names_nobody_is_about_a_need_that_is_restarted_for_ever() -> None:
+    web = Observed(service="web", state="exited", needs=("api",), confined=HERE, log="socket.gaierror: Try again")
+    api = Observed(service="api", state="running", restarts=4, confined=HERE, log="ModuleNotFoundError: No module")
+    starts = judge([web, api])
+    assert [one.cause for one in starts] == [FailureCause.DEPENDENCY_NOT_HEALTHY, FailureCause.IMPORT_ERROR]
+    done = dataclasses.replace(api, state="exited", restarts=0, exit_code=0, is_ready=True)
+    assert judge([web, done])[0].cause is FailureCause.REFUSED
+
+
 @pytest.mark.parametrize(
     ("last", "cause"),
     [
