@@ -34,6 +34,12 @@ def check_redis_shared(shared_limit: SharedLimit) -> Verdict:
     best = min(attempts, key=lambda p: p.let_through - figures.most(p.span_seconds))
     most = figures.most(best.span_seconds)
     charts = (chart_of(f"A burst at {shared_limit.processes_wanted} processes, {figures.words}", [best]),)
+    if best.let_through > most and len(attempts) == 1 and best.let_through <= most + figures.capacity:
+        raise Inconclusive(
+            f"{best.let_through} requests were let through, where one limit of {figures.words} allows {most:.0f}: perhaps its window"
+            f" turned in the middle, which a second burst would tell; {figures.window_seconds:g} s are too long to wait",
+            supply="limit:\n  env: {window_seconds: VARIABLE}",
+        )
     if best.let_through > most:
         message = f"{best.let_through} requests were let through by {shared_limit.processes_wanted} processes; one limit of {figures.words} allows {most:.0f}"
         return Verdict(findings=(Finding(message=message, evidence=tuple(map(evidence_of, attempts))),), charts=charts)

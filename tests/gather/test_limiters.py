@@ -387,6 +387,27 @@ def test_two_processes_one_limit_and_an_outage_are_recorded() -> None:
     assert all(o.phase.let_through == 5 for o in fact.outages)
 
 
+@pytest.mark.parametrize(("window", "attempts"), [(10.0, [9, 5]), (90.0, [9])], ids=["waited out", "too long"])
+def test_who_is_alone_asks_again_a_window_later(window: float, attempts: list[int]) -> None:
+    limiter = Limiter(capacity=9, per_second=1.0)
+
+    def sleep(seconds: float) -> None:
+        # The window that turned in the middle of the first burst does not turn in the second one.
+        limiter.now, limiter.capacity = limiter.now + seconds, 5
+
+    with serving(limiter) as port:
+        fact = watch(
+            replace(target(), login=None, limits=(replace(LIMIT, key="address"),)),
+            FakeStack(port, limiter),
+            replace(FIGURES, window_seconds=window),
+            None,
+            processes=2,
+            plan=SharedPlan(),
+            sleep=sleep,
+        )
+    assert [phase.let_through for phase in fact.attempts] == attempts
+
+
 def test_a_store_that_is_never_asked_again_is_recorded_after_the_bound() -> None:
     def for_ever(stack: FakeStack, what: str) -> None:
         stack.limiter.asks_store = False
