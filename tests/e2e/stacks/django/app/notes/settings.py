@@ -80,9 +80,9 @@ DATABASES = {
         "NAME": _database.path.lstrip("/"),
         "USER": _database.username,
         "PASSWORD": _database.password,
-        "CONN_MAX_AGE": 60,
-        # A connection that broke meanwhile is replaced instead of failing the next request.
-        "CONN_HEALTH_CHECKS": True,
+        # One connection a request: only connecting has a bound that holds where a database hangs, and on a connection
+        # that is kept the driver would wait for its answer without end.
+        "CONN_MAX_AGE": 0,
         "OPTIONS": {"connect_timeout": 2, "options": "-c statement_timeout=5000"},
     }
 }
