@@ -15,6 +15,7 @@ from readiness.target import Role
 
 if TYPE_CHECKING:
     from readiness.gather.auth_asking import Asker
+    from readiness.instruments.identity import Identity
 
 __all__ = ["search_database", "search_logs", "search_redis", "store_lifetimes"]
 
@@ -24,8 +25,10 @@ TABLES_AT_ONCE = 40
 MAX_ROWS = 5
 MAX_ROW_CHARS = 4_000
 MAX_LOG_LINES = 20_000
-#: Below the tolerance of five seconds with which a lifetime is judged.
-FRESH_SECONDS = 4.0
+#: How exactly the moment of issue has to be known: below the tolerance of five seconds with which a lifetime is judged.
+ISSUED_WITHIN_SECONDS = 4.0
+#: A store whose clock is further off than that tells no moment.
+CLOCK_SECONDS = 1.0
 #: Keys that a Redis of a throw-away copy holds; a script that walks more would hold up the service.
 MAX_KEYS = 20_000
 
@@ -59,7 +62,8 @@ repeat
     if hit then table.insert(found, redis.call('PTTL', key)) end
   end
 until cursor == '0' or seen > {MAX_KEYS}
-return cjson.encode({{found = found, seen = seen}})
+local now = redis.call('TIME')
+return cjson.encode({{found = found, seen = seen, now = tonumber(now[1]) + tonumber(now[2]) / 1000000}})
 """
 
 
@@ -186,19 +190,25 @@ def search_logs(asker: Asker, password: str, missed: dict[str, str]) -> Iterator
         yield Place(where=f"log of {service}", is_found=hit is not None, detail=detail)
 
 
-def store_lifetimes(asker: Asker, which: str, secret: str, *, since: float) -> Iterator[Lifetime]:
-    """How long a Redis keeps what holds the token; nothing where no Redis does.
+def store_lifetimes(asker: Asker, which: str, secret: str, who: Identity) -> Iterator[Lifetime]:
+    """How long a Redis keeps what holds the token; nothing where no Redis does, or where it is not told exactly enough.
 
-    ``since`` is the monotonic time before the token was issued: what is left tells the whole lifetime only just after.
+    From the moment of issue to the moment at which the key ends by the store's own clock: neither how long it took to look
+    nor a wait before it changes that.
     """
+    begin, end = who.issued or (0.0, 0.0)
+    if who.issued is None or end - begin > 2 * ISSUED_WITHIN_SECONDS:
+        return
     for service in _stores(asker, Role.REDIS):
+        sent = time.time()
         try:
-            found = _find_in_redis(asker, service, secret).get("found") or []
+            reply = _find_in_redis(asker, service, secret)
+            found, clock = reply.get("found") or [], float(reply.get("now") or 0.0)
         except (ReadinessError, ValueError):
             continue
-        if time.monotonic() - since > FRESH_SECONDS:
+        if not sent - CLOCK_SECONDS <= clock <= time.time() + CLOCK_SECONDS:
             continue
         for milliseconds in found[:5]:
             # -1: the key has no time to live.
-            seconds = milliseconds / 1000 if milliseconds >= 0 else None
+            seconds = clock + milliseconds / 1000 - (begin + end) / 2 if milliseconds >= 0 else None
             yield Lifetime(token=which, source=f"time to live in {service}", seconds=seconds, is_enforced=True)

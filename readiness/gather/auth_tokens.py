@@ -49,7 +49,6 @@ def try_tokens(asker: Asker, *, now: Callable[[], float] = time.time) -> Tokens:
         return Tokens(problem=target.declined.get("login", "no login is configured"))
     if request is None:
         return Tokens(problem="no path is known that needs a login: declare paths.private")
-    began = time.monotonic()
     try:
         alice = asker.log_in(user_named(login, "auth-a", nth=0))
     except Inconclusive as reason:
@@ -67,6 +66,8 @@ def try_tokens(asker: Asker, *, now: Callable[[], float] = time.time) -> Tokens:
         with_token=sent.status(text),
         without_token=asker.send(request).status,
     )
+    # Before it is used for anything else: some sessions are prolonged by being used.
+    own = tuple(_by_claims("access", token, issued) if token else store_lifetimes(asker, "access", text, alice))
     not_tried: dict[str, str] = {}
     key, problem = _key(asker, login)
     if token is not None and key is not None:
@@ -78,7 +79,6 @@ def try_tokens(asker: Asker, *, now: Callable[[], float] = time.time) -> Tokens:
     trials += sent.malformed()
     refresh = _Refresh(asker, login, sent)
     trials += refresh.trials()
-    own = _by_claims("access", token, issued) if token else store_lifetimes(asker, "access", text, since=began)
     return dataclasses.replace(
         facts,
         trials=tuple(trials),
@@ -261,7 +261,6 @@ class _Refresh:
         if request is None:
             self.problem = "login.refresh is not declared"
             return
-        began = time.monotonic()
         try:
             carol = asker.log_in(user_named(self._login, "auth-refresh", nth=0))
         except Inconclusive as reason:
@@ -275,7 +274,7 @@ class _Refresh:
         if not carol.token:
             self.problem = "the login gives no access token beside the refresh token"
             return
-        self.lifetimes = tuple(self._lifetimes_of(carol, name, secret, began))
+        self.lifetimes = tuple(self._lifetimes_of(carol, name, secret))
         # Swapped first: using a refresh token may end it.
         using = _Sent(asker, self._private, carol, carol.token)
         yield self._trial("a refresh token, used as an access token", self._private, using.status(secret))
@@ -304,7 +303,7 @@ class _Refresh:
         where = shown(request, self._asker.entry)
         return Trial(kind=TrialKind.REFRESH, name=words, request=where, status=status)
 
-    def _lifetimes_of(self, who: Identity, name: str, secret: str, began: float) -> Iterator[Lifetime]:
+    def _lifetimes_of(self, who: Identity, name: str, secret: str) -> Iterator[Lifetime]:
         token = read_token(secret)
         if token is not None:
             yield from _by_claims("refresh", token, time.time())
@@ -315,7 +314,7 @@ class _Refresh:
                 seconds=who.cookie_seconds[name],
                 is_enforced=False,
             )
-        yield from store_lifetimes(self._asker, "refresh", secret, since=began)
+        yield from store_lifetimes(self._asker, "refresh", secret, who)
 
 
 def _refresh_cookie(who: Identity) -> tuple[str, str]:

@@ -47,6 +47,7 @@ class Identity:
         refresh_token: from its declared place in the login's answer, or empty. Secret.
         cookies: that the login set, as one ``Cookie`` header would send them. Secret.
         cookie_seconds: cookie -> its ``Max-Age``, where it has one.
+        issued: between these two instants, Unix seconds, a login request was sent and answered; None where none was.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Identity:
     refresh_token: str = field(default="", repr=False)
     cookies: str = field(default="", repr=False)
     cookie_seconds: dict[str, float] = field(default_factory=dict)
+    issued: tuple[float, float] | None = None
 
 
 def masked(exchange: Exchange, secrets: frozenset[str] = frozenset(), *, hide_body: bool = False) -> Exchange:
@@ -168,8 +170,10 @@ def _by_request(
         answer = http.send(entry, filled(login.register, who), headers=PLAIN)
         exchanges.append(masked(answer, secrets, hide_body=True))
     answer = http.send(entry, filled(request, who), headers=PLAIN)
+    answered = time.time()
     exchanges.append(masked(answer, secrets, hide_body=True))
-    return dataclasses.replace(identity_from(answer, login, request, who), exchanges=tuple(exchanges))
+    identity = identity_from(answer, login, request, who)
+    return dataclasses.replace(identity, exchanges=tuple(exchanges), issued=(answered - answer.seconds, answered))
 
 
 def identity_from(answer: Exchange, login: Login, request: Request, who: Mapping[str, str]) -> Identity:

@@ -24,6 +24,7 @@ from readiness.gather.auth_asking import Asker, user_named
 from readiness.gather.auth_operations import try_operations
 from readiness.gather.auth_passwords import try_passwords
 from readiness.gather.auth_records import try_records
+from readiness.gather.auth_stores import store_lifetimes
 from readiness.gather.auth_tokens import default_keys, try_tokens
 from readiness.gather.auth_trials import unlimited
 from readiness.instruments.client import HttpClient
@@ -641,3 +642,28 @@ def test_a_runtime_without_variants_and_a_target_without_an_entry_leave_it_untol
         run_gatherer(shop_target(), Variants(None))
     with pytest.raises(Inconclusive, match="no entry"):
         run_gatherer(shop_target(entries=()), Variants(None))
+
+
+@pytest.mark.parametrize(
+    ("ago", "clock_off", "seconds"),
+    [
+        ((2.0, 1.0), 0.0, 604800.0),
+        ((50.0, 49.0), 0.0, 604800.0),
+        ((40.0, 1.0), 0.0, None),
+        ((2.0, 1.0), 30.0, None),
+    ],
+    ids=["at once", "long after", "issued nobody knows when", "another clock"],
+)
+def test_a_lifetime_is_told_by_the_moment_of_issue(
+    monkeypatch: pytest.MonkeyPatch, ago: tuple[float, float], clock_off: float, seconds: float | None
+) -> None:
+    def redis(*arguments: Any, **options: Any) -> str:
+        left = 604800 - sum(ago) / 2
+        return json.dumps({"found": [int(left * 1000)], "seen": 1, "now": time.time() + clock_off})
+
+    target = with_stores(monkeypatch, redis, redis)
+    who = Identity(name="alice", issued=(time.time() - ago[0], time.time() - ago[1]))
+    found = tried(
+        lambda asker: [*store_lifetimes(asker, "refresh", "R", who)], target=target, services=("api", "cache")
+    )
+    assert [life.seconds for life in found] == ([pytest.approx(seconds, abs=1)] if seconds else [])
