@@ -127,6 +127,7 @@ class Supervised:
                     stdout=writer,
                     stderr=writer,
                     start_new_session=True,
+                    preexec_fn=_deaf_no_longer if _ignored() else None,  # noqa: PLW1509  # two system calls, no lock
                 )
             except (OSError, ValueError) as error:
                 raise _spawn_error(command, self.launch.folder, error) from error
@@ -271,6 +272,17 @@ class Supervised:
         self._popen = self._leader = None
         self._is_paused = False
         forget_process(self._work, popen.pid)
+
+
+def _ignored() -> list[signal.Signals]:
+    """The stop signals that this process ignores, as every command does that a shell put into its background."""
+    return [number for number in (signal.SIGINT, signal.SIGQUIT) if signal.getsignal(number) is signal.SIG_IGN]
+
+
+def _deaf_no_longer() -> None:
+    """In the child: a service is to hear its stop signal, however the audit was started."""
+    for number in _ignored():
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _spawn_error(command: Sequence[str], folder: str, error: OSError | ValueError) -> SpawnError:

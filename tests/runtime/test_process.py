@@ -350,6 +350,18 @@ def test_service_that_ignores_its_stop_signal_is_killed(start: Start) -> None:
     assert stack.state("api").exit_code == 128 + signal.SIGKILL
 
 
+def test_signal_is_heard_also_where_the_audit_itself_ignores_it(start: Start) -> None:
+    # As in a shell's background: what is ignored stays so in a child that nobody cares for.
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGQUIT)}
+    try:
+        stack = start({"api": server()})
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    stack.signal("api", "INT")
+    wait_for(lambda: stack.state("api").status == "exited")
+
+
 def test_signal_reaches_the_main_process(start: Start) -> None:
     stack = start({"api": server()})
     stack.signal("api", "INT")
