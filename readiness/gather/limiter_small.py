@@ -337,7 +337,10 @@ class _Work:
         if self._limit.key != "user":
             return
         if again is not None:
-            await self._try("users", "the same user after another login", self._request, caller, as_whom=again)
+            # Half of an allowance, because it may be tried twice: the more, the surer on a busy machine.
+            half = max(SURE, self._figures.capacity // 2)
+            name = "the same user after another login"
+            await self._try("users", name, self._request, caller, count=half, as_whom=again)
         else:
             self._notes.not_done["another login"] = "the login gives the same token again, or knows no users"
         if others:
