@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from readiness import Category, Evidence, Finding, Inconclusive, NotApplicable, Severity, Verdict, check
+from readiness import Category, Evidence, Finding, Inconclusive, Severity, Verdict, check
 from readiness.facts.limiter import DeployedLimit, Figures
 from readiness.limiting.body import members, parsed
+from readiness.limiting.judging import refusal_of
 
 #: Names under which a machine finds which error it is: memorai's ``error``, the usual ``code``, RFC 9457's ``type`` and ``title``.
 CODES = ("error", "code", "type", "title", "error_code")
@@ -31,11 +32,9 @@ FIGURE = re.compile(r"(?<![\w.])(\d{1,9})(?=\s*(?:requests?|calls?|hits|/|per\b)
 )
 def check_body_429(deployed_limit: DeployedLimit) -> Verdict:
     """Judge one refusal; the names may stand at the top or one level below."""
-    refusal, figures = deployed_limit.refusal, deployed_limit.figures
-    if deployed_limit.phase is None or figures is None:
+    refusal, figures = refusal_of(deployed_limit), deployed_limit.figures
+    if figures is None:
         raise Inconclusive(deployed_limit.reason or "no burst was sent")
-    if refusal is None:
-        raise NotApplicable("premise failed: nothing was refused, which ratelimit.enforced judges")
     proof = (Evidence(source=refusal.label, text=refusal.body[:500]),)
     data = parsed(refusal.body)
     if not isinstance(data, Mapping):

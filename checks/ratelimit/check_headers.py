@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from readiness import Category, Evidence, Finding, Inconclusive, NotApplicable, Severity, Verdict, check
 from readiness.facts.limiter import TOO_MANY, Answer, DeployedLimit, Figures, is_let_through
 from readiness.limiting.fields import Stated, stated_by, structured
+from readiness.limiting.judging import require_deployed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +36,7 @@ def check_headers(deployed_limit: DeployedLimit, limits: HeaderLimits) -> Verdic
     figures, answers = deployed_limit.figures, deployed_limit.answers
     if figures is None or deployed_limit.phase is None or not answers:
         raise Inconclusive(deployed_limit.reason or "no limited answer was seen")
-    if deployed_limit.phase.refused == 0:
-        raise NotApplicable("premise failed: nothing was refused, which ratelimit.enforced judges")
+    require_deployed(deployed_limit)
     told = [(answer, stated_by(answer)) for answer in answers if answer.status]
     if not any(stated.prefix for _, stated in told):
         if any(True for answer, _ in told for _ in structured(answer)):

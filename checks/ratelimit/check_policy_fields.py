@@ -5,6 +5,7 @@ from __future__ import annotations
 from readiness import Category, Evidence, Finding, Inconclusive, NotApplicable, Severity, Verdict, check
 from readiness.facts.limiter import TOO_MANY, Answer, DeployedLimit, Figures
 from readiness.limiting.fields import StructuredField, structured
+from readiness.limiting.judging import require_deployed
 
 
 @check(
@@ -22,6 +23,7 @@ def check_policy_fields(deployed_limit: DeployedLimit) -> Verdict:
     figures = deployed_limit.figures
     if figures is None or not deployed_limit.answers:
         raise Inconclusive(deployed_limit.reason or "no limited answer was seen")
+    require_deployed(deployed_limit)
     told = [(answer, field) for answer in deployed_limit.answers for field in structured(answer)]
     if not told:
         raise NotApplicable("neither RateLimit nor RateLimit-Policy is sent")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from readiness import Category, Finding, Inconclusive, Measurement, NotApplicable, Severity, Verdict, check
+from readiness import Category, Finding, Inconclusive, Measurement, Severity, Verdict, check
 from readiness.facts.limiter import SharedLimit
-from readiness.limiting.judging import chart_of, evidence_of
+from readiness.limiting.judging import chart_of, evidence_of, require_shared
 
 
 @check(
@@ -29,8 +29,7 @@ def check_redis_shared(shared_limit: SharedLimit) -> Verdict:
             supply="limit:\n  env: {processes: WEB_CONCURRENCY}",
             undeclared="limit.env.processes",
         )
-    if not any(phase.refused for phase in attempts):
-        raise NotApplicable("premise failed: nothing was refused, which ratelimit.enforced judges")
+    require_shared(shared_limit)
     best = min(attempts, key=lambda p: p.let_through - figures.most(p.span_seconds))
     most = figures.most(best.span_seconds)
     charts = (chart_of(f"A burst at {shared_limit.processes_wanted} processes, {figures.words}", [best]),)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from readiness import Category, Evidence, Finding, Inconclusive, NotApplicable, Severity, Verdict, check
+from readiness import Category, Evidence, Finding, Severity, Verdict, check
 from readiness.facts.limiter import DeployedLimit
 from readiness.limiting.caching import is_storable
+from readiness.limiting.judging import refusal_of
 
 
 @check(
@@ -19,11 +20,7 @@ from readiness.limiting.caching import is_storable
 )
 def check_refusal_cache(deployed_limit: DeployedLimit) -> Verdict:
     """Judge the directives of one refusal; without any, no cache stores this status by itself (RFC 9111, 4.2.2)."""
-    refusal = deployed_limit.refusal
-    if deployed_limit.phase is None:
-        raise Inconclusive(deployed_limit.reason or "no burst was sent")
-    if refusal is None:
-        raise NotApplicable("premise failed: nothing was refused, which ratelimit.enforced judges")
+    refusal = refusal_of(deployed_limit)
     directives = ", ".join(refusal.all("cache-control"))
     shown = f"Cache-Control: {directives or '(none)'}"
     if is_storable(directives, expires=refusal.first("expires")):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from readiness import Category, Evidence, Finding, Inconclusive, NotApplicable, Severity, Verdict, check
+from readiness import Category, Evidence, Finding, NotApplicable, Severity, Verdict, check
 from readiness.facts.limiter import DeployedLimit, is_let_through
+from readiness.limiting.judging import refusal_of
 from readiness.target import Target
 
 ALLOW = "access-control-allow-origin"
@@ -22,11 +23,7 @@ ALLOW = "access-control-allow-origin"
 def check_refusal_cors(deployed_limit: DeployedLimit, target: Target) -> Verdict:
     """Compare one refusal with the answers before it, all asked for with an allowed origin."""
     target.require("origins", target.origins, example="origins: [https://app.example.com]")
-    refusal = deployed_limit.refusal
-    if deployed_limit.phase is None:
-        raise Inconclusive(deployed_limit.reason or "no burst was sent")
-    if refusal is None:
-        raise NotApplicable("premise failed: nothing was refused, which ratelimit.enforced judges")
+    refusal = refusal_of(deployed_limit)
     allowed = next((a.first(ALLOW) for a in deployed_limit.answers if is_let_through(a.status)), None)
     if allowed is None:
         raise NotApplicable(f"the answers before the refusal carry no {ALLOW} either, which the family cors judges")

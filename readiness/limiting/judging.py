@@ -2,38 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from readiness.chart import Chart, Line, Tone
+from readiness.facts.http import Exchange
 from readiness.facts.limiter import DeployedLimit, Phase, SharedLimit, SmallLimit, StoreAway, Tried, is_let_through
 from readiness.target import Role, Target
 from readiness.verdict import Evidence, Inconclusive, NotApplicable
 
-__all__ = ["chart_of", "evidence_of", "judged_outages", "require_deployed", "require_refusals", "timeline", "words_of"]
+__all__ = [
+    "chart_of",
+    "evidence_of",
+    "judged_outages",
+    "refusal_of",
+    "require_deployed",
+    "require_refusals",
+    "require_shared",
+    "timeline",
+    "words_of",
+]
 
 #: A curve of more points looks the same.
 MAX_POINTS = 120
 MAX_SHOWN = 40
 
 
+_NOBODY_REFUSED = "premise failed: nothing was refused, which ratelimit.enforced judges"
+_EVERYBODY_REFUSED = "every request of a rested caller is refused, from the first, which ratelimit.enforced judges"
+
+
 def require_refusals(small: SmallLimit) -> None:
-    """Stop where nothing is limited: whatever else holds then holds of nothing.
+    """Stop where nothing is limited, or nothing is let through: whatever else holds then holds of nothing.
 
     Raises:
         NotApplicable: the limiter refused nothing at all.
+        Inconclusive: it refused everything.
     """
-    if not small.has_refused:
-        raise NotApplicable("premise failed: nothing was refused, which ratelimit.enforced judges")
+    _require_a_limit(small.phases)
 
 
 def require_deployed(deployed: DeployedLimit) -> None:
-    """Stop where a burst at the deployed limit was not refused: the limits behind it are not to be blamed one by one.
+    """Stop where a burst at the deployed limit was not refused, or wholly: what lies behind it is not to be blamed as well.
 
     Raises:
         NotApplicable: nothing was refused.
+        Inconclusive: everything was.
     """
-    if deployed.phase is not None and deployed.phase.refused == 0:
-        raise NotApplicable("premise failed: nothing was refused, which ratelimit.enforced judges")
+    if deployed.phase is not None:
+        _require_a_limit([deployed.phase])
+
+
+def require_shared(shared: SharedLimit) -> None:
+    """The same, of the bursts against several processes.
+
+    Raises:
+        NotApplicable, Inconclusive: as :func:`require_refusals`.
+    """
+    _require_a_limit(shared.attempts)
+
+
+def refusal_of(deployed: DeployedLimit) -> Exchange:
+    """One refusal of a limiter that lets others through.
+
+    Raises:
+        NotApplicable: nothing was refused.
+        Inconclusive: no burst was sent, or everything was refused.
+    """
+    if deployed.phase is None:
+        raise Inconclusive(deployed.reason or "no burst was sent")
+    require_deployed(deployed)
+    if deployed.refusal is None:
+        raise NotApplicable(_NOBODY_REFUSED)
+    return deployed.refusal
+
+
+def _require_a_limit(phases: Collection[Phase]) -> None:
+    if not any(phase.refused for phase in phases):
+        raise NotApplicable(_NOBODY_REFUSED)
+    if not any(phase.let_through for phase in phases):
+        raise Inconclusive(_EVERYBODY_REFUSED)
 
 
 def evidence_of(phase: Phase) -> Evidence:
@@ -88,8 +135,7 @@ def judged_outages(shared: SharedLimit, target: Target) -> tuple[StoreAway, ...]
     target.require("roles.redis", target.services_of(Role.REDIS), example="roles:\n  redis: SERVICE")
     if shared.reason:
         raise Inconclusive(shared.reason, supply="limit:\n  env: {requests: RATE_LIMIT_PER_MINUTE}")
-    if not any(phase.refused for phase in shared.attempts):
-        raise NotApplicable("premise failed: nothing was refused, which ratelimit.enforced judges")
+    require_shared(shared)
     if shared.commands_per_request is None:
         raise Inconclusive(f"whether the limiter uses the store could not be counted: {shared.not_counted}")
     if shared.commands_per_request < 0.5:  # noqa: PLR2004  # less than every second request: something else's

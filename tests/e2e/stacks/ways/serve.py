@@ -55,6 +55,7 @@ def parts(way: str) -> Iterable[bytes]:
         "a redirect to itself": [b"HTTP/1.1 302 Found\r\nLocation: /\r\n" + BARE],
         "200 to everything": whole(JSON, b'{"status": "ok"}'),
         "500 to everything": [b"HTTP/1.1 500 Internal Server Error\r\n" + BARE],
+        "429 to everything": [b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\n" + BARE],
         "401 to everything": [b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\n" + BARE],
     }
     return ways[way]
