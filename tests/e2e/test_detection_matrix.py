@@ -88,11 +88,15 @@ class Matrix:
             arguments += ["--readiness-format=json", *(["-m", marker] if marker else [])]
             self._audits[key] = self._pool.submit(run_audit, folder, *arguments)
 
+    def sound(self) -> Audited:
+        """The demo without any defect."""
+        self.begin((), "")
+        return self._audits["", ""].result()
+
     def changes(self, defects: Pack, marker: str) -> tuple[dict[str, str], Audited]:
         """Check id -> outcome, of the checks that end otherwise than on the sound stack."""
-        self.begin((), "")
         self.begin(defects, marker)
-        sound, defective = self._audits["", ""].result(), self._audits[names(defects), marker].result()
+        sound, defective = self.sound(), self._audits[names(defects), marker].result()
         assert sound.outcomes, sound.explain()
         assert sound.code == 0, sound.explain()
         noise = sound.crowded_out | defective.crowded_out
@@ -131,6 +135,24 @@ def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
             matrix.begin(defects, family(defects[0]))
         yield matrix
         matrix.close()
+
+
+@pytest.mark.slow
+def test_the_sound_demo_fails_nothing_as_processes(processes: Matrix) -> None:
+    sound = processes.sound()
+    assert sound.code == 0, sound.explain()
+    assert "fail" not in sound.outcomes.values(), sound.explain()
+    assert sound.card["coverage"] >= 0.8, sound.explain()
+    assert sound.card["grade"] in {"A+", "A"}, sound.explain()
+
+
+@pytest.mark.slow
+def test_what_needs_an_engine_says_so(processes: Matrix) -> None:
+    sound = processes.sound()
+    rows = [row for row in sound.card["checks"] if row["id"] not in sound.crowded_out]
+    reasons = [row["reason"] for row in rows if row["outcome"] == "inconclusive"]
+    assert reasons
+    assert all("needs" in reason for reason in reasons), reasons
 
 
 @pytest.mark.slow
