@@ -36,7 +36,7 @@ PURE = {
         "readiness.target",
         "readiness.verdict",
     },
-    "readiness.failures": {"readiness.facts", "readiness.failures"},
+    "readiness.failures": {"readiness.facts", "readiness.failures", "readiness.target", "readiness.verdict"},
     "readiness.inputs": {"readiness.facts", "readiness.inputs", "readiness.discovery.openapi"},
     "readiness.auth": {"readiness.verdict", "readiness.facts", "readiness.auth", "readiness.target"},
     "readiness.cors": {"readiness.verdict", "readiness.facts", "readiness.cors"},

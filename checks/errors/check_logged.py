@@ -6,6 +6,7 @@ from readiness import Category, Evidence, Finding, Inconclusive, Severity, Verdi
 from readiness.declared.errors import errors_of
 from readiness.facts.errors import ErrorRun
 from readiness.failures.entries import told_by
+from readiness.failures.raised import ERROR_PATH, is_raised
 from readiness.target import Target
 
 WORDS = {
@@ -30,12 +31,15 @@ WORDS = {
 )
 def check_logged(error_run: ErrorRun, target: Target) -> Verdict:
     """Judge the log entries that hold the id of one provoked error."""
-    target.require("error_path", target.paths.error, example="error_path: /a/path/that/raises")
+    target.require("error_path", target.paths.error, example=ERROR_PATH)
     run = error_run.provocations
     asked = run.logged_exchange
     if asked is None or run.entries is None:
         reason = run.unlogged or "; ".join(run.missing.values()) or "no exception was provoked"
         raise Inconclusive(f"no log entry can be looked for: {reason}")
+    if not is_raised(str(asked.status)):
+        # What was refused or answered is no error, and need not be logged as one.
+        raise Inconclusive(f"error_path raises nothing: {asked.label}", supply=ERROR_PATH, undeclared="error_path")
     errors = [entry for entry in run.entries if entry.is_error]
     told = [(entry, _told(entry.text, asked.method, asked.url)) for entry in errors]
     wanted = set(errors_of(target).logged)
