@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 #: No audit of these tests comes near; a hanging one must not hold CI up.
 AT_MOST_SECONDS = 1200
 
@@ -68,12 +66,3 @@ def run_audit(folder: Path, *arguments: str, environment: dict[str, str] | None 
     path = report / "scorecard.json"
     card = json.loads(path.read_text()) if path.exists() else {"checks": []}
     return Audited(code=done.returncode, output=done.stdout + done.stderr, card=card, report=report)
-
-
-@pytest.fixture(scope="module")
-def healthy(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Audited:
-    """The sound demo under the runtime and with as many workers as the module names, recorded."""
-    folder = tmp_path_factory.mktemp(f"healthy-{request.module.RUNTIME}")
-    arguments = ["--readiness-profile=production", "--readiness-demo", f"--readiness-runtime={request.module.RUNTIME}"]
-    arguments += ["-n", str(request.module.WORKERS), f"--readiness-record={folder / 'recording'}"]
-    return run_audit(folder, *arguments, "--readiness-format=json,html,md")

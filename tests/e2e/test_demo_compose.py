@@ -11,9 +11,16 @@ import pytest
 from tests.e2e.conftest import Audited, run_audit
 
 pytestmark = pytest.mark.docker
-RUNTIME = "compose"
-WORKERS = 4
 TOP = {"A+", "A"}
+
+
+@pytest.fixture(scope="module")
+def healthy(tmp_path_factory: pytest.TempPathFactory) -> Audited:
+    """The sound demo, audited by four workers and recorded."""
+    folder = tmp_path_factory.mktemp("healthy")
+    arguments = ["--readiness-profile=production", "--readiness-demo", "--readiness-runtime=compose", "-n", "4"]
+    arguments += [f"--readiness-record={folder / 'recording'}", "--readiness-format=json,html,md"]
+    return run_audit(folder, *arguments)
 
 
 def test_the_healthy_demo_fails_nothing(healthy: Audited) -> None:
