@@ -123,12 +123,14 @@ class BadInputs:
 
     Attributes:
         sent: how many; ``generated`` how many of them from the document; ``statuses`` how they were answered.
-        operations: those that were tried.
+        operations: those that were tried; ``closed`` those of them that let nobody in: every answer was 401, 403 or led
+            elsewhere.
         troubled: answers of 500 and above, silence, and broken JSON that was accepted.
         settings_tried: bodies under another limit, set by the declared variable.
         good_after: the ordinary request afterwards.
         restarts: of the service meanwhile; ``is_replaced`` another instance runs now.
         problem: why nothing was sent; ``cut_short`` why less was sent than planned.
+        uncounted: why answers say nothing about the input -> how many: the operation fares so with good input too.
         generator: what made the cases: name, version, seed.
     """
 
@@ -136,6 +138,7 @@ class BadInputs:
     generated: int = 0
     statuses: dict[str, int] = field(default_factory=dict)
     operations: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
     troubled: tuple[BadInput, ...] = ()
     settings_tried: tuple[BodyTrial, ...] = ()
     setting: str = ""
@@ -144,4 +147,5 @@ class BadInputs:
     is_replaced: bool = False
     problem: str = ""
     cut_short: str = ""
+    uncounted: dict[str, int] = field(default_factory=dict)
     generator: str = ""

@@ -6,7 +6,7 @@ import enum
 
 from readiness.facts.http import Exchange
 
-__all__ = ["LIMITED", "SIZE_REFUSALS", "TOO_LARGE", "WRONG_TYPE", "Said", "said_by"]
+__all__ = ["LIMITED", "SIZE_REFUSALS", "TOO_LARGE", "WRONG_TYPE", "Said", "said_by", "said_of"]
 
 TOO_LARGE, WRONG_TYPE, LIMITED = 413, 415, 429
 #: How services refuse a list or text that is too long; anything else was refused for another reason.
@@ -32,7 +32,11 @@ class Said(enum.Enum):
 
 def said_by(answer: Exchange | None) -> Said:
     """What an answer says."""
-    status = answer.status if answer is not None else None
+    return said_of(answer.status if answer is not None else None)
+
+
+def said_of(status: int | None) -> Said:
+    """What a status says; None is silence."""
     if status is None:
         return Said.SILENT
     if status == LIMITED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import http.server
 import json
 import threading
@@ -17,6 +18,7 @@ from readiness.check import Impact
 from readiness.exceptions import StackError, UnsupportedError
 from readiness.facts._codec import decode, encode
 from readiness.facts.errors import ErrorRun
+from readiness.facts.http import Exchange
 from readiness.facts.validation import InputLimits
 from readiness.gather import error_run as run_module
 from readiness.gather import gatherer_meta
@@ -26,7 +28,9 @@ from readiness.gather.error_asking import ErrorAsker
 from readiness.gather.error_run import collect, settings_of
 from readiness.gather.needing import Needing, needing_of
 from readiness.gather.provoking import Provoker
+from readiness.inputs.bad_bodies import BadBody
 from readiness.instruments.client import HttpClient
+from readiness.instruments.negative import NegativeCase
 from readiness.runtime import Capability, Endpoint, ServiceState
 from readiness.target import Entry, Limit, Login, Paths, Request, Role, Target
 
@@ -265,6 +269,102 @@ def test_bad_input_counts_only_when_it_fails_twice() -> None:
     assert one.what == "text is a text with a NUL character"
     assert one.again is not None
     assert (one.first.status, one.again.status) == (500, 500)
+
+
+class Chat(Service):
+    """Passes every text on to a model that nobody reaches from here."""
+
+    def answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, Any]:
+        if not path.startswith("/embed"):
+            return super().answer(method, path, headers, body)
+        self.seen.append((method, path))
+        try:
+            text = json.loads(body)["text"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return self.error(422, "invalid")
+        if self.crash_on in body:
+            return self.error(500, "internal")
+        return self.error(503 if isinstance(text, str) else 422, "model")
+
+
+def test_an_operation_that_fails_for_good_input_too_is_not_accused() -> None:
+    target = a_target()
+    with asking(Chat(), target) as (asker, _, _):
+        found = BadInputSender(target, asker, sleep=no_sleep).run()
+    assert found.troubled == ()
+    # The texts with a NUL character and with half of a surrogate pair are texts to the service.
+    assert found.uncounted == {"POST /embed: 503 to good input too": 2}
+    assert found.statuses["503"] == 2
+
+
+def test_an_operation_that_fails_for_good_input_is_still_accused_of_another_failure() -> None:
+    target = a_target()
+    with asking(Chat(crash_on=b"\\u0000"), target) as (asker, _, _):
+        found = BadInputSender(target, asker, sleep=no_sleep).run()
+    (one,) = found.troubled
+    assert (one.what, one.first.status) == ("text is a text with a NUL character", 500)
+
+
+def test_the_good_request_comes_before_the_first_bad_one_and_is_not_counted() -> None:
+    service, target = Service(), a_target()
+    with asking(service, target) as (asker, _, _):
+        found = BadInputSender(target, asker, sleep=no_sleep).run()
+    assert service.seen.count(("POST", "/embed")) == found.sent + 1
+
+
+def test_an_operation_that_is_silent_to_good_input_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    target = a_target()
+    body = BadBody(what="another text", content=b'{"text": "another"}')
+    with asking(Service(), target) as (asker, _, _):
+        ask = asker.ask
+
+        def hang(entry: Entry, request: Request, **values: Any) -> Exchange:
+            answer = ask(entry, request, **values)
+            return dataclasses.replace(answer, status=None, error="late") if answer.status == 200 else answer
+
+        monkeypatch.setattr(asker, "ask", hang)
+        monkeypatch.setattr("readiness.gather.bad_input_sending.bad_bodies", lambda _: iter([body] * 5))
+        found = BadInputSender(target, asker, sleep=no_sleep).run()
+    assert (found.sent, found.troubled) == (1, ())
+    assert found.uncounted == {"POST /embed: no answer to good input too": 1}
+
+
+@pytest.mark.parametrize(("status", "is_counted"), [(503, False), (500, True)])
+def test_without_a_good_request_only_the_service_s_own_failure_counts(
+    status: int, is_counted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = NegativeCase(operation="GET /chats/{id}", request=Request(path="/chats/x"))
+    monkeypatch.setattr("readiness.gather.bad_input_sending.negative_cases", lambda *_, **__: iter([case]))
+    target = a_target(openapi={"openapi": "3.1.0", "paths": {}}, extra={})
+    with asking(Failing(status=status), target) as (asker, _, _):
+        found = BadInputSender(target, asker, sleep=no_sleep).run()
+    assert (len(found.troubled), len(found.uncounted)) == ((1, 0) if is_counted else (0, 1))
+
+
+@dataclass
+class Failing(Service):
+    """Answers so to everything below ``/chats``."""
+
+    status: int = 503
+
+    def answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, Any]:
+        is_chat = path.startswith("/chats/")
+        return self.error(self.status, "failed") if is_chat else super().answer(method, path, headers, body)
+
+
+def test_a_redirect_of_broken_json_is_no_trouble_and_closes_the_operation() -> None:
+    target = a_target()
+    with asking(Moved(), target) as (asker, _, _):
+        found = BadInputSender(target, asker, sleep=no_sleep).run()
+    assert (found.troubled, found.closed) == ((), ("POST /embed",))
+
+
+class Moved(Service):
+    """Leads everybody to its login."""
+
+    def answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, Any]:
+        is_input = path.startswith("/embed")
+        return self.error(302, "login") if is_input else super().answer(method, path, headers, body)
 
 
 def test_a_limiter_that_refuses_every_user_ends_the_sending() -> None:

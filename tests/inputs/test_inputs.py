@@ -94,6 +94,12 @@ def test_bad_bodies_begin_with_what_nobody_can_accept_and_spoil_every_member() -
     assert len(list(bad_bodies([1]))) == 8
 
 
+def test_a_text_in_place_of_a_text_is_no_bad_body() -> None:
+    whats = {body.what for body in bad_bodies({"name": "x", "price": 1})}
+    assert "name is a text" not in whats
+    assert {"price is a text", "name is a text with a NUL character"} <= whats
+
+
 def test_a_value_is_placed_without_changing_the_original() -> None:
     body = {"a": {"b": 1, "c": 2}}
     assert place(body, "a.b", 5) == {"a": {"b": 5, "c": 2}}
