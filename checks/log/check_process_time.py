@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from readiness import Category, Evidence, Finding, Inconclusive, Measurement, Severity, Verdict, check
 from readiness.declared.logs import process_time_of
 from readiness.facts.logs import Asked, RequestLogs
+from readiness.logs.server_timing import milliseconds_in
 from readiness.logs.values import seconds_in
 from readiness.target import Target
 
@@ -60,7 +61,7 @@ def check_process_time(request_logs: RequestLogs, target: Target, limits: Proces
         without = tuple(Evidence(source=a.label, text=f"without {shown}") for a in bare[:3])
         findings.append(Finding(message=f"{len(bare)} of {len(asked)} answers lack {shown}", evidence=without))
     units = (declared.unit,) if declared.unit else UNITS
-    values = {a: seconds_in(a.process_time, units) for a in told}
+    values = {a: _meanings(a.process_time, units) for a in told}
     if no_number := [a for a in told if not values[a]]:
         proof = (Evidence(source=no_number[0].label, text=no_number[0].process_time[:100]),)
         findings.append(Finding(message=f"{shown} is no number", evidence=proof))
@@ -77,6 +78,13 @@ def check_process_time(request_logs: RequestLogs, target: Target, limits: Proces
     return Verdict(
         findings=tuple(findings), measured=tuple(measured), summary="; ".join(m.describe() for m in measured)
     )
+
+
+def _meanings(told: str, units: tuple[str, ...]) -> tuple[float, ...]:
+    """What a header's value may mean, in seconds; Server-Timing names its figures and has a unit of its own."""
+    plain = seconds_in(told, units)
+    milliseconds = None if plain else milliseconds_in(told)
+    return plain if milliseconds is None else seconds_in(milliseconds, ("ms",))
 
 
 def _nearest(meanings: tuple[float, ...], seconds: float) -> float:
