@@ -5,7 +5,7 @@ from __future__ import annotations
 from readiness import Category, Evidence, Finding, Inconclusive, Measurement, Severity, Verdict, check
 from readiness.facts.logs import RequestLogs
 from readiness.logs.view import SUPPLY
-from readiness.target import Target
+from readiness.target import Role, Target
 
 
 @check(
@@ -38,6 +38,12 @@ def check_no_secrets(request_logs: RequestLogs, target: Target) -> Verdict:
         places = ", ".join(dict.fromkeys(leak.service for leak in leaks))
         proof = tuple(Evidence(source=f"log of {leak.service}", text=leak.line) for leak in leaks[:2])
         findings.append(Finding(message=f"{kind}: in the log of {places}", evidence=proof))
+    unseen = [proxy for proxy in target.services_of(Role.PROXY) if proxy not in request_logs.searched]
+    if not findings and unseen:
+        raise Inconclusive(
+            f"no secret was seen to pass through {', '.join(unseen)}, or its log cannot be read",
+            supply="entry:\n  - {name: proxy, service: PROXY, port: 443, https: true}",
+        )
     measured = (Measurement(name="secrets searched for", value=len(request_logs.canaries), unit="count"),)
     summary = f"none of {', '.join(request_logs.canaries)} is in the log of {', '.join(request_logs.searched)}"
     return Verdict(findings=tuple(findings), measured=measured, summary=summary)

@@ -18,6 +18,7 @@ from readiness.facts.logs import Asked
 from readiness.instruments.identity import Identity
 from readiness.instruments.raw_http import RawAnswer, send_raw
 from readiness.logs.ids import header_among
+from readiness.logs.server_timing import has_duration
 from readiness.runtime import Capability, Stack
 from readiness.target import Entry, Request, Role, Target
 
@@ -29,8 +30,14 @@ MAX_VALUE_CHARS = 300
 #: Requests at a time: enough that they overlap in a service of one process, few enough to be ordinary.
 AT_A_TIME = 8
 MARKER_ROUNDS = 3
-#: Through an exempt path, and through one that a limiter counts (a quarter of its figure at most).
-BURST, COUNTED_BURST = 200, 24
+#: The claims ledger's figures for reqid.header: 1,000 requests, 50 at a time. Only to a throw-away copy, and only where
+#: no limiter counts them.
+BURST, BURST_AT_A_TIME = 1000, 50
+#: Where nobody has said whether there is a limiter: below what limiters usually allow, so that the looks after this one
+#: are not refused. And through a path that a declared limiter counts: a quarter of its figure at most.
+UNDECLARED_BURST, COUNTED_BURST = 200, 24
+#: A service that answers slowly is asked for so long, and less often: more ids are not worth a longer wait.
+BURST_SECONDS = 8.0
 #: The body's second half comes so much later: far above any service's own time, far below its patience.
 SLOW_SECONDS = 1.0
 #: RFC 5737: addresses that are nobody's.
@@ -39,6 +46,8 @@ SPOOFED_FIRST, SPOOFED_LAST, SPOOFED_REAL = "203.0.113.77", "198.51.100.8", "203
 OTHER_LOOPBACK = "127.0.0.77"
 LONG_ID_CHARS = 10_000
 FIRST_NOT_SUCCESS = 300
+#: RFC 6585, 4: a limiter that nobody declared.
+TOO_MANY = 429
 #: Shorter ones are words, and are in every log.
 SHORTEST_TOKEN = 16
 
@@ -96,7 +105,9 @@ class Asking:
         proxies = self.target.services_of(Role.PROXY)
         self._proxied = [entry for entry in self.target.entries if entry.service in proxies]
         self._direct = next((e for e in self.target.entries if e not in self._proxied), self.target.entries[0])
-        self._is_copy = Capability.WRITE in self.stack.capabilities
+        # A running system may be written to where its owner allows it, and is still no place for errors on purpose,
+        # forged log lines or real jobs.
+        self._is_copy = self.stack.runtime != "attached" and Capability.WRITE in self.stack.capabilities
         self._user = list(self.identity.headers.items())
         self.header = request_id_of(self.target).header
         self._time_header = process_time_of(self.target).header
@@ -108,7 +119,7 @@ class Asking:
         return {f"the user's own {name}": value for name, value in values.items() if len(value) >= SHORTEST_TOKEN}
 
     def run(self) -> None:
-        """Send everything, one kind after the other."""
+        """Send everything of which the log should know, one kind after the other."""
         self._statuses()
         self._markers()
         self._clients()
@@ -116,7 +127,6 @@ class Asking:
         self._job()
         self._slow()
         self._inbound()
-        self._burst()
 
     def _statuses(self) -> None:
         paths = self.target.paths
@@ -153,7 +163,10 @@ class Asking:
             self._marked("client", "spoofed", self._direct, [*self._user, *spoof], source=self.source)
 
     def _secrets(self) -> None:
-        """Each canary to a path that is, to one that is not, and to one that fails."""
+        """Each canary to a path that is, to one that is not, and to one that fails; and through each proxy.
+
+        A proxy writes a log of its own, and only of what it has seen.
+        """
         paths = self.target.paths
         error = paths.error if self._is_copy else None
         for request in (paths.ok or Request(path="/"), error):
@@ -161,6 +174,10 @@ class Asking:
                 headers = [authorization, *self.canaries.headers()]
                 self._ask("canary", request or Request(), self._direct, headers=headers, query=self.canaries.query())
         self._marked("canary", "", self._direct, [*self._user, *self.canaries.headers()], query=self.canaries.query())
+        for entry in self._proxied:
+            for authorization in self.canaries.authorizations():
+                headers = [authorization, *self.canaries.headers()]
+                self._marked("canary", "via proxy", entry, headers, query=self.canaries.query())
 
     def _job(self) -> None:
         raw = self.target.extra.get("jobs")
@@ -210,29 +227,45 @@ class Asking:
         for kind, value in values.items():
             self._marked("inbound", kind, self._direct, [*self._user, (header, value)], sent_id=value)
 
-    def _burst(self) -> None:
-        """Many at a time, only for their ids: to a path that no limiter counts, where there is one."""
+    def send_burst(self) -> None:
+        """Many at a time, only for their ids: to a path that no limiter counts, where there is one.
+
+        After the log was read: so many lines push those about :meth:`run`'s requests out of what runtimes keep.
+        """
         if self.header is None:
             return
         exempt = [Request(path=path) for limit in self.target.limits for path in limit.exempt]
+        most = BURST if self._is_copy else COUNTED_BURST
         count, request, headers = COUNTED_BURST, self.target.paths.ok or Request(path="/"), self._user
         for candidate in exempt[:5]:
             answer = self._send(candidate, self._direct)
             if answer.status is not None and answer.status < FIRST_NOT_SUCCESS and answer.all(self.header):
-                count, request, headers = BURST, candidate, []
+                count, request, headers = most, candidate, []
                 break
         else:
             if not self.target.limits:
-                count = BURST
+                count = most if "limit" in self.target.declined else min(most, UNDECLARED_BURST)
             elif not self._user:
                 self.not_done["burst"] = "the limiter counts every path, and no login is configured"
                 return
-        with ThreadPoolExecutor(AT_A_TIME) as pool:
-            for entry in self.target.entries:
-                share = count if entry is self._direct else count // 8
-                answers = list(pool.map(lambda _, e=entry: self._send(request, e, headers), range(share)))
-                good = [a for a in answers if a.status is not None and a.status < FIRST_NOT_SUCCESS]
-                self.burst[entry.name] = tuple(next(iter(a.all(self.header or "")), "")[:MAX_VALUE_CHARS] for a in good)
+        for entry in self.target.entries:
+            self._burst_via(entry, request, headers, count if entry is self._direct else count // 8)
+
+    def _burst_via(self, entry: Entry, request: Request, headers: Sequence[tuple[str, str]], count: int) -> None:
+        """Send so many through one entry, in rounds that end early where the service is slow or refuses."""
+        answers: list[RawAnswer] = []
+        deadline = time.monotonic() + BURST_SECONDS
+        with ThreadPoolExecutor(BURST_AT_A_TIME) as pool:
+            while len(answers) < count:
+                share = range(min(BURST_AT_A_TIME, count - len(answers)))
+                answers += pool.map(lambda _: self._send(request, entry, headers), share)
+                is_refused = any(answer.status == TOO_MANY for answer in answers)
+                if len(answers) < count and (is_refused or time.monotonic() > deadline):
+                    why = f"it answered {TOO_MANY}" if is_refused else f"{BURST_SECONDS:g} s were over"
+                    self.not_done["burst"] = f"{len(answers)} of {count} were sent via {entry.name}: {why}"
+                    break
+        good = [a for a in answers if a.status is not None and a.status < FIRST_NOT_SUCCESS]
+        self.burst[entry.name] = tuple(next(iter(a.all(self.header or "")), "")[:MAX_VALUE_CHARS] for a in good)
 
     def _marked(self, purpose: str, kind: str, entry: Entry, headers: Sequence[tuple[str, str]], **more: Any) -> Asked:
         """Ask for a path that is nowhere and that no other request of anybody names."""
@@ -259,7 +292,8 @@ class Asking:
         if self.header is None:
             self.header = header_among(name for name, _ in answer.headers)
         if self._time_header is None:
-            self._time_header = _first_of(PROCESS_TIME_HEADERS, (name for name, _ in answer.headers))
+            told = (name for name, value in answer.headers if name.lower() != "server-timing" or has_duration(value))
+            self._time_header = _first_of(PROCESS_TIME_HEADERS, told)
         asked = Asked(
             purpose=purpose,
             kind=kind,

@@ -66,7 +66,6 @@ def collect(
     fact = RequestLogs(
         header=asking.header,
         asked=tuple(asking.asked),
-        burst=asking.burst,
         services=services,
         workers=workers,
         canaries=tuple(canaries.by_kind),
@@ -74,23 +73,35 @@ def collect(
         not_done=not_done,
     )
     if Capability.LOGS not in stack.capabilities:
-        return dataclasses.replace(fact, no_logs=f"the {stack.runtime} runtime cannot read logs")
-    if not services:
-        return dataclasses.replace(fact, no_logs="no service is known whose log could be read")
-    progress("the log lines of these requests", at_most_seconds=WAIT_SECONDS)
+        fact = dataclasses.replace(fact, no_logs=f"the {stack.runtime} runtime cannot read logs")
+    elif not services:
+        fact = dataclasses.replace(fact, no_logs="no service is known whose log could be read")
+    else:
+        progress("the log lines of these requests", at_most_seconds=WAIT_SECONDS)
+        fact = _with_lines(fact, asking, began, sleep)
+    asking.send_burst()
+    return dataclasses.replace(fact, burst=asking.burst)
+
+
+def _with_lines(fact: RequestLogs, asking: Asking, began: dt.datetime, sleep: Callable[[float], None]) -> RequestLogs:
+    """The fact with what the logs say of its requests, and of the secrets that they carried."""
+    target, stack = asking.target, asking.stack
     texts = _texts(stack, began, fact, asking.job_seconds, sleep)
     files = files_of(logs_of(target).files, stack)
-    secrets = {**canaries.by_kind, **asking.tokens}
+    secrets = {**asking.canaries.by_kind, **asking.tokens}
     everywhere = dict(texts)
     for service in stack.services:
         if service not in everywhere:
             everywhere.update(_read(stack, service, began))
+    proxies = target.services_of(Role.PROXY)
+    seen_by = {entry.service for entry in target.entries for a in fact.of("canary") if a.entry == entry.name}
     return dataclasses.replace(
         sorted_out(fact, texts, secrets, logs_of(target).fields),
         files=tuple(without(file, secrets) for file in files),
         leaks=leaks_in(everywhere, files, secrets),
-        searched=tuple(everywhere),
-        proxy_addresses=tuple(a for s in target.services_of(Role.PROXY) for a in addresses_of(stack, s)),
+        # Of a proxy through which no secret went, the log proves nothing.
+        searched=tuple(name for name in everywhere if name not in proxies or name in seen_by),
+        proxy_addresses=tuple(a for s in proxies for a in addresses_of(stack, s)),
     )
 
 

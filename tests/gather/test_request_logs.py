@@ -19,6 +19,8 @@ from readiness.facts.logs import RequestLogs
 from readiness.gather import log_asking, log_reading, request_logs
 from readiness.gather.log_reading import CUT_BYTES, addresses_of, files_of, shortened, sorted_out
 from readiness.instruments.client import SAFE_METHODS, HttpClient
+from readiness.instruments.identity import Identity
+from readiness.instruments.raw_http import RawAnswer
 from readiness.runtime import Capability, Completed, Endpoint
 from readiness.target import Entry, Limit, Login, Paths, Request, Role, Target
 from readiness.verdict import Inconclusive
@@ -103,9 +105,10 @@ class FakeStack:
         runtime: str = "process",
         capabilities: frozenset[Capability] = frozenset(Capability),
         outputs: Sequence[Completed] = (),
+        proxy_log: str | None = None,
     ) -> None:
         self.port, self.service, self.runtime, self.capabilities = port, service, runtime, capabilities
-        self.outputs = list(outputs)
+        self.outputs, self.proxy_log = list(outputs), proxy_log
         self.commands: list[Sequence[str]] = []
 
     def endpoint(self, service: str, port: int) -> Endpoint:
@@ -116,7 +119,9 @@ class FakeStack:
 
     def logs(self, service: str, *, since: dt.datetime | None = None, tail: int = 1000) -> str:
         if service == "web":
-            raise StackError("no log of web")
+            if self.proxy_log is None:
+                raise StackError("no log of web")
+            return self.proxy_log
         if service == "worker":
             return "\n".join(self.service.worked)
         return "\n".join(text for at, text in self.service.log if since is None or at >= since)
@@ -227,6 +232,37 @@ def test_a_sound_log_has_no_leak_and_unreadable_ones_are_not_said_to_be_searched
     assert len(fact.canaries) == 6
 
 
+def entries_asked(monkeypatch: pytest.MonkeyPatch, target: Target, **changes: Any) -> list[tuple[str, str, str]]:
+    """Entry, path and headers of each request that would be sent."""
+    sent: list[tuple[str, str, str]] = []
+
+    def note(stack: Any, entry: Entry, *, path: str, headers: Any, **more: Any) -> RawAnswer:
+        sent.append((entry.name, path, str(headers)))
+        return RawAnswer(status=404)
+
+    monkeypatch.setattr(log_asking, "send_raw", note)
+    stack: Any = FakeStack(0, Service(), **changes)
+    canaries = log_asking.Canaries()
+    log_asking.Asking(
+        target=target, stack=stack, identity=Identity(name="nobody"), canaries=canaries, not_done={}
+    ).run()
+    return [(n, p, h) for n, p, h in sent if any(value in p + h for value in canaries.by_kind.values())]
+
+
+def test_every_secret_goes_through_the_proxy_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = entries_asked(monkeypatch, shop())
+    for entry in ("proxy", "direct"):
+        assert [path for name, path, _ in sent if name == entry and "api_key=canary" in path]
+        text = "".join(headers for name, _, headers in sent if name == entry)
+        assert all(word in text for word in ("Bearer canary", "Basic ", "X-Api-Key", "session=canary"))
+
+
+def test_a_proxy_is_searched_only_if_a_secret_passed_through_it() -> None:
+    assert "web" in collect(Service(), proxy_log="started")[0].searched
+    around = shop(entries=ENTRIES[1:])
+    assert "web" not in collect(Service(), around, proxy_log="started")[0].searched
+
+
 def test_a_service_that_logs_nothing_is_waited_for_and_then_left() -> None:
     fact, _ = collect(Service(is_silent=True))
     assert fact.counts["api"] == {}
@@ -246,6 +282,65 @@ def test_a_running_system_gets_harmless_requests_alone() -> None:
     assert {method for method, _, _ in service.served} <= SAFE_METHODS
     assert {"error", "inbound", "job", "slow", "login"} <= set(fact.not_done)
     assert not [path for _, path, _ in service.served if path.startswith("/boom")]
+
+
+def test_a_running_system_that_may_be_written_to_is_still_no_copy() -> None:
+    service = Service()
+    allowed = frozenset({Capability.WRITE, Capability.LOGS})
+    fact, _ = collect(service, shop(limits=()), runtime="attached", capabilities=allowed)
+    assert {"error", "inbound", "job", "slow"} <= set(fact.not_done)
+    assert not [path for _, path, _ in service.served if path.startswith(("/boom", "/jobs"))]
+    assert max(len(value) for _, _, headers in service.served for value in headers.values()) < 1000
+    assert max(map(len, fact.burst.values())) <= log_asking.COUNTED_BURST
+
+
+def test_so_many_are_sent_that_two_share_an_id_where_they_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_asking, "BURST", 400)
+    assert {e: len(ids) for e, ids in collect(Service())[0].burst.items()} == {"proxy": 50, "direct": 400}
+    undeclared = collect(Service(), shop(limits=()))[0]
+    assert len(undeclared.burst["direct"]) == log_asking.UNDECLARED_BURST
+    declined = collect(Service(), shop(limits=(), declined={"limit": "nobody is refused"}))[0]
+    assert len(declined.burst["direct"]) == 400
+
+
+def test_a_slow_service_is_asked_less_often_and_that_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_asking, "BURST", 400)
+    monkeypatch.setattr(log_asking, "BURST_SECONDS", 0.0)
+    fact, _ = collect(Service())
+    assert len(fact.burst["direct"]) == log_asking.BURST_AT_A_TIME
+    assert fact.not_done["burst"] == "50 of 400 were sent via direct: 0 s were over"
+
+
+def test_many_requests_end_where_the_first_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Limiting(Service):
+        def answer(
+            self, method: str, path: str, headers: dict[str, str], body: bytes
+        ) -> tuple[int, dict[str, str], str]:
+            status, extra, text = super().answer(method, path, headers, body)
+            return (429 if path == "/items" and len(self.served) > 100 else status), extra, text
+
+    monkeypatch.setattr(log_asking, "BURST", 400)
+    service = Limiting()
+    fact, _ = collect(service, shop(limits=(), declined={"limit": "nobody is refused"}))
+    assert "it answered 429" in fact.not_done["burst"]
+    assert len(service.served) < 250
+
+
+def test_the_log_is_read_before_many_requests_fill_it() -> None:
+    lines = []
+
+    class Noting(FakeStack):
+        def logs(self, service: str, *, since: dt.datetime | None = None, tail: int = 1000) -> str:
+            lines.append(len([path for _, path, _ in self.service.served if path == "/live"]))
+            return super().logs(service, since=since, tail=tail)
+
+    service = Service()
+    with serving(service) as port:
+        stack: Any = Noting(port, service)
+        with HttpClient(stack) as client:
+            request_logs.collect(shop(), stack, client, quiet, sleep=lambda _: None)
+    assert set(lines) == {0}
+    assert len([path for _, path, _ in service.served if path == "/live"]) > 24
 
 
 def test_anonymous_requests_are_few_where_a_limiter_counts_them() -> None:
