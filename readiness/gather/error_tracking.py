@@ -23,12 +23,22 @@ from readiness.instruments.stub import Plan, Script, Stub, Stubs, answer, hang
 from readiness.instruments.variants import Variants
 from readiness.runtime import Progress, Stack, Variant
 from readiness.target import Request, Role, Target
-from readiness.tracking.envelope import Envelope, UnreadableError, captured, places_of, read_envelope, told_ratio
+from readiness.tracking.envelope import (
+    MAX_BYTES,
+    UnreadableError,
+    captured,
+    decompressed,
+    places_of,
+    read_envelope,
+    told_ratio,
+)
 from readiness.verdict import Inconclusive
 
 if TYPE_CHECKING:
     from readiness.facts.http import Exchange
+    from readiness.instruments.stub import Received
     from readiness.target import Entry
+    from readiness.tracking.envelope import Envelope
 
 __all__ = ["SUPPLY", "Patience", "error_tracking", "observe"]
 
@@ -41,7 +51,7 @@ ANSWERED = answer(body=b'{"id":"00000000000000000000000000000000"}')
 
 @dataclass(frozen=True, kw_only=True)
 class Patience:
-    """How often and how long; seconds.
+    """How often, how long and how much; seconds.
 
     Attributes:
         event: the ledger's bound on an event's way.
@@ -51,6 +61,9 @@ class Patience:
         failing: failing requests with a tracker that answers, and with one that hangs.
         blocked: a request that takes so long waits for the tracker; a second one is not asked for.
         back: for a store that was stopped.
+        read_bytes: of all envelopes together, decompressed. A thousand traced requests of 50 KiB each are a fifth of
+            it; of an envelope only what is judged is kept, so this bounds the time that reading takes.
+        events: a few are expected; a client in a loop must not fill this machine.
     """
 
     event: float = 10.0
@@ -60,6 +73,8 @@ class Patience:
     failing: int = 5
     blocked: float = 8.0
     back: float = 30.0
+    read_bytes: int = 256 * 1024 * 1024
+    events: int = 1000
 
 
 @gatherer(impact=Impact.DISRUPTS, at_most_seconds=180)
@@ -120,7 +135,7 @@ def observe(
         waiting = watch.hang_with(error, usual)
     return ErrorTracking(
         is_reachable=is_reachable if stub.count == 0 else True,
-        envelopes=len(watch.envelopes()),
+        envelopes=len(watch.arrived()),
         unreadable=tuple(sorted(watch.unreadable)),
         expected_environment=environment_of(target, stack, service).get(declared.environment_env, ""),
         provoked=tuple(p for p in provoked if p.status is not None),
@@ -130,6 +145,22 @@ def observe(
         waiting=waiting,
         not_done=watch.not_done,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Arrived:
+    """What is judged of one envelope.
+
+    Attributes:
+        at: monotonic time when it came.
+        leaks: label, value and place of each secret in it. The value never leaves this file.
+    """
+
+    at: float
+    events: tuple[Captured, ...] = ()
+    transactions: int = 0
+    told_ratio: float | None = None
+    leaks: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(kw_only=True)
@@ -148,7 +179,10 @@ class _Watch:
     sent: set[tuple[str, str]] = field(default_factory=set)
     unreadable: set[str] = field(default_factory=set)
     not_done: dict[str, str] = field(default_factory=dict)
-    _read: dict[int, Envelope] = field(default_factory=dict)
+    _arrived: list[_Arrived] = field(default_factory=list)
+    _seen: int = 0
+    _read_bytes: int = 0
+    _kept_events: int = 0
 
     def become_somebody(self, stack: Stack) -> None:
         """Log in where that is possible, and make up what else is secret."""
@@ -216,42 +250,71 @@ class _Watch:
 
         def found() -> tuple[Captured, ...]:
             return tuple(
-                captured(event, seconds=max(0.0, at - ended))
-                for at, envelope in self.envelopes(since=since)
-                for event in envelope.errors
+                dataclasses.replace(event, seconds=round(max(0.0, arrived.at - ended), 3))
+                for arrived in self.arrived(since=since)
+                for event in arrived.events
             )
 
         self.stub.wait_until(lambda: bool(found()), seconds=self.patience.event)
         return found()
 
-    def envelopes(self, *, since: float = 0.0) -> list[tuple[float, Envelope]]:
-        """Everything that could be read, with when it came."""
-        found = []
-        for number, request in enumerate(self.stub.received("/")):
-            if not request.path.partition("?")[0].rstrip("/").endswith(("/envelope", "/store")):
-                continue
-            if number not in self._read:
-                self._read[number] = self._envelope(request.path, request.body, request.first("content-encoding") or "")
-            if request.at >= since:
-                found.append((request.at, self._read[number]))
-        return found
+    def arrived(self, *, since: float = 0.0) -> list[_Arrived]:
+        """Every envelope that came, oldest first."""
+        received = self.stub.received("/")
+        for request in received[self._seen :]:
+            if request.path.partition("?")[0].rstrip("/").endswith(("/envelope", "/store")):
+                self._arrived.append(self._read(request))
+        self._seen = len(received)
+        return [arrived for arrived in self._arrived if arrived.at >= since]
 
-    def _envelope(self, path: str, body: bytes, encoding: str) -> Envelope:
+    def _read(self, request: Received) -> _Arrived:
+        """What is judged of an envelope; the rest of it is not kept."""
+        bound = min(MAX_BYTES, self.patience.read_bytes - self._read_bytes)
         try:
-            return read_envelope(path, body, encoding)
+            plain = decompressed(request.body, request.first("content-encoding") or "", at_most=bound)
+        except UnreadableError as error:
+            # What grew too large has been read up to there.
+            self._read_bytes += bound
+            self.unreadable.add(str(error)[:200])
+            return _Arrived(at=request.at)
+        self._read_bytes += len(plain)
+        try:
+            envelope = read_envelope(request.path, plain)
         except UnreadableError as error:
             self.unreadable.add(str(error)[:200])
-            return Envelope()
+            return _Arrived(at=request.at)
+        return _Arrived(
+            at=request.at,
+            events=self._events_of(envelope),
+            transactions=envelope.transactions,
+            told_ratio=told_ratio(envelope),
+            leaks=tuple(
+                (label.partition(" (")[0], value, place)
+                for label, value in self.secrets.items()
+                for place in places_of(value, envelope)
+            ),
+        )
+
+    def _events_of(self, envelope: Envelope) -> tuple[Captured, ...]:
+        try:
+            events = tuple(captured(event, seconds=0.0) for event in envelope.errors())
+        except UnreadableError as error:
+            self.unreadable.add(str(error)[:200])
+            return ()
+        kept = events[: self.patience.events - self._kept_events]
+        if len(kept) < len(events):
+            self.unreadable.add(f"more than {self.patience.events} events came, and no more were kept")
+        self._kept_events += len(kept)
+        return kept
 
     def leaks(self) -> Iterator[Leak]:
         """Every secret that was sent with a failing request, or to log in, wherever it came out again."""
+        found = {leak for arrived in self.arrived() for leak in arrived.leaks}
         seen = set()
-        for label, value in sorted(self.sent):
-            for _, envelope in self.envelopes():
-                for place in places_of(value, envelope):
-                    if (label, place) not in seen:
-                        seen.add((label, place))
-                        yield Leak(secret=label, place=place)
+        for label, value, place in sorted(found):
+            if (label, value) in self.sent and (label, place) not in seen:
+                seen.add((label, place))
+                yield Leak(secret=label, place=place)
 
     def sample(self, declared: Tracking) -> Sampled | None:
         """Send ordinary requests and count the transactions that come of them."""
@@ -275,13 +338,13 @@ class _Watch:
         self._let_come()
         return Sampled(
             answered=answered,
-            transactions=sum(envelope.transactions for _, envelope in self.envelopes(since=began)),
+            transactions=sum(arrived.transactions for arrived in self.arrived(since=began)),
             told_ratios=self._told(began),
         )
 
     def _told(self, since: float) -> tuple[float, ...]:
-        seen = (envelope for _, envelope in self.envelopes(since=since) if envelope.transactions)
-        return tuple(sorted({ratio for envelope in seen if (ratio := told_ratio(envelope)) is not None}))
+        seen = (arrived.told_ratio for arrived in self.arrived(since=since) if arrived.transactions)
+        return tuple(sorted({ratio for ratio in seen if ratio is not None}))
 
     def _let_come(self) -> None:
         """Wait until nothing more comes."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import itertools
 import json
 import zlib
 from collections.abc import Iterator
@@ -22,6 +23,13 @@ __all__ = ["Envelope", "Item", "captured", "decompressed", "places_of", "read_en
 
 #: What a small body may grow to; clients cut their events far below.
 MAX_BYTES = 8 * 1024 * 1024
+#: Sentry itself refuses an event of more than 1 MiB (the protocol's "Size Limits").
+MAX_JSON_BYTES = 1024 * 1024
+#: Values in one such piece of JSON: each costs a hundred bytes of memory once it is read, whatever it took on the way.
+#: A client sends a stack, a trail of a hundred breadcrumbs and some locals: a few thousand.
+MAX_JSON_VALUES = 100_000
+#: A client compresses once.
+MAX_CODINGS = 2
 MAX_ITEMS = 200
 MAX_PLACES = 10
 #: Keys of a user that tell who it is; an address or a country alone does not.
@@ -29,16 +37,23 @@ IDENTIFYING = ("id", "username", "email", "name")
 
 
 class UnreadableError(ValueError):
-    """It is not what the protocol says."""
+    """It is not what the protocol says, or more than is read."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """One part of an envelope; ``data`` is None where its payload is no JSON."""
+    """One part of an envelope."""
 
     kind: str
     payload: bytes
-    data: Any = None
+
+    def data(self) -> Any:
+        """Its payload as JSON, None where it is none.
+
+        Raises:
+            UnreadableError: it is more than is read.
+        """
+        return _json(self.payload)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +63,14 @@ class Envelope:
     header: dict[str, Any] = field(default_factory=dict)
     items: tuple[Item, ...] = ()
 
-    @property
     def errors(self) -> tuple[dict[str, Any], ...]:
-        """Its events that hold an exception."""
-        events = (item.data for item in self.items if item.kind == "event" and isinstance(item.data, dict))
-        return tuple(event for event in events if _exceptions(event))
+        """Its events that hold an exception.
+
+        Raises:
+            UnreadableError: an event is more than is read.
+        """
+        events = (item.data() for item in self.items if item.kind == "event")
+        return tuple(event for event in events if isinstance(event, dict) and _exceptions(event))
 
     @property
     def transactions(self) -> int:
@@ -60,59 +78,69 @@ class Envelope:
         return sum(item.kind == "transaction" for item in self.items)
 
 
-def decompressed(body: bytes, encoding: str) -> bytes:
-    """The body as it was before its encodings, at most ``MAX_BYTES`` of it.
+def decompressed(body: bytes, encoding: str, *, at_most: int = MAX_BYTES) -> bytes:
+    """The body as it was before its encodings.
 
     Raises:
-        UnreadableError: it is no such encoding, or one that is not known.
+        UnreadableError: it is no such encoding, one that is not known, or more than ``at_most`` bytes.
     """
-    for name in reversed([part.strip().lower() for part in encoding.split(",") if part.strip()]):
+    names = [part.strip().lower() for part in encoding.split(",", MAX_CODINGS) if part.strip()]
+    if len(names) > MAX_CODINGS:
+        raise UnreadableError(f"it has more than {MAX_CODINGS} content-encodings")
+    for name in reversed(names):
         try:
             match name:
                 case "identity":
                     continue
                 case "gzip" | "x-gzip":
-                    body = gzip.GzipFile(fileobj=io.BytesIO(body)).read(MAX_BYTES)
+                    body = gzip.GzipFile(fileobj=io.BytesIO(body)).read(at_most + 1)
                 case "deflate":
-                    body = _inflated(body)
+                    body = _inflated(body, at_most + 1)
                 case "br":
-                    body = _unbrotli(body)
+                    body = _unbrotli(body, at_most + 1)
                 case _:
                     raise UnreadableError(f"content-encoding {name[:40]} is not known")
         except (OSError, EOFError, zlib.error, brotli.error) as error:
             raise UnreadableError(f"content-encoding {name}: {error}") from error
+        if len(body) > at_most:
+            break
+    if len(body) > at_most:
+        raise UnreadableError(f"it is more than the {at_most} bytes that are still read")
     return body
 
 
-def _inflated(body: bytes) -> bytes:
+def _inflated(body: bytes, at_most: int) -> bytes:
     try:
-        return zlib.decompressobj().decompress(body, MAX_BYTES)
+        return zlib.decompressobj().decompress(body, at_most)
     except zlib.error:
         # Some clients leave out the zlib header that RFC 9110 (8.4.1.2) asks for.
-        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(body, MAX_BYTES)
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(body, at_most)
 
 
-def _unbrotli(body: bytes) -> bytes:
+def _unbrotli(body: bytes, at_most: int) -> bytes:
     decoder = brotli.Decompressor()
-    plain: bytes = decoder.process(body, output_buffer_limit=MAX_BYTES)
-    while not decoder.is_finished() and len(plain) < MAX_BYTES:
-        more = decoder.process(b"", output_buffer_limit=MAX_BYTES - len(plain))
+    plain: bytes = decoder.process(body, output_buffer_limit=at_most)
+    while not decoder.is_finished() and len(plain) < at_most:
+        more = decoder.process(b"", output_buffer_limit=at_most - len(plain))
         if not more:
             break
         plain += more
     # The library keeps to its limit by whole blocks.
-    return plain[:MAX_BYTES]
+    return plain[:at_most]
 
 
-def read_envelope(path: str, body: bytes, encoding: str) -> Envelope:
+def read_envelope(path: str, plain: bytes) -> Envelope:
     """The envelope of one request; a bare event, as older clients send it, is an envelope of one item.
+
+    Args:
+        path: of the request.
+        plain: its body, :func:`decompressed`.
 
     Raises:
         UnreadableError: it is neither.
     """
-    plain = decompressed(body, encoding)
     if path.partition("?")[0].rstrip("/").endswith("/store"):
-        return Envelope(items=(Item(kind="event", payload=plain, data=_json(plain)),))
+        return Envelope(items=(Item(kind="event", payload=plain),))
     line, _, rest = plain.partition(b"\n")
     header = _json(line)
     if not isinstance(header, dict):
@@ -121,26 +149,44 @@ def read_envelope(path: str, body: bytes, encoding: str) -> Envelope:
 
 
 def _items(rest: bytes) -> Iterator[Item]:
+    """One after the other; each is cut out of the whole once, so that many small ones cost no more than one large one."""
+    place = 0
     for _ in range(MAX_ITEMS):
-        while rest.startswith(b"\n"):
-            rest = rest[1:]
-        if not rest:
+        while rest[place : place + 1] == b"\n":
+            place += 1
+        if place >= len(rest):
             return
-        line, _, rest = rest.partition(b"\n")
+        line, place = _line(rest, place)
         about = _json(line)
         if not isinstance(about, dict):
             raise UnreadableError("an item's first line is no JSON object")
         length = about.get("length")
         if isinstance(length, int) and not isinstance(length, bool) and length >= 0:
-            payload, rest = rest[:length], rest[length:]
+            payload = rest[place : place + length]
+            place += length
             if len(payload) < length:
                 raise UnreadableError(f"an item of {length} bytes has {len(payload)}")
         else:
-            payload, _, rest = rest.partition(b"\n")
-        yield Item(kind=str(about.get("type", "")), payload=payload, data=_json(payload))
+            payload, place = _line(rest, place)
+        yield Item(kind=str(about.get("type", ""))[:40], payload=payload)
+    if rest[place:].strip(b"\n"):
+        raise UnreadableError(f"it has more than {MAX_ITEMS} items")
+
+
+def _line(text: bytes, start: int) -> tuple[bytes, int]:
+    """The line that begins there, and where the next one does."""
+    end = text.find(b"\n", start)
+    return (text[start:], len(text)) if end < 0 else (text[start:end], end + 1)
 
 
 def _json(text: bytes) -> Any:
+    """What the text means, None where it is no JSON.
+
+    Raises:
+        UnreadableError: it is more than is read.
+    """
+    if len(text) > MAX_JSON_BYTES or sum(text.count(mark) for mark in (b",", b"[", b"{")) > MAX_JSON_VALUES:
+        raise UnreadableError("a piece of JSON is larger than any event may be")
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -208,12 +254,18 @@ def places_of(secret: str, envelope: Envelope) -> tuple[str, ...]:
     """Where a secret stands in an envelope, for example ``event.request.headers.Cookie``; the first few places."""
     found: list[str] = []
     for item in envelope.items:
-        if secret.encode() not in item.payload:
-            continue
-        places = list(_places(secret, item.data, item.kind)) or [item.kind]
-        found += places
-    found += _places(secret, envelope.header, "header")
+        if len(found) < MAX_PLACES and secret.encode() in item.payload:
+            found += _places_in(secret, item)
+    found += itertools.islice(_places(secret, envelope.header, "header"), MAX_PLACES)
     return tuple(dict.fromkeys(found))[:MAX_PLACES]
+
+
+def _places_in(secret: str, item: Item) -> list[str]:
+    """Where in an item that holds it; the item itself where no nearer place can be told."""
+    try:
+        return list(itertools.islice(_places(secret, item.data(), item.kind), MAX_PLACES)) or [item.kind]
+    except (UnreadableError, RecursionError):
+        return [item.kind]
 
 
 def _places(secret: str, value: Any, where: str) -> Iterator[str]:

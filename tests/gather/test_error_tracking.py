@@ -21,6 +21,7 @@ from readiness.gather.reaching import PATH, reaches
 from readiness.instruments.stub import Kind, Stub, Stubs
 from readiness.runtime import Completed
 from readiness.target import Entry, Limit, Login, Paths, Request, Role, Target
+from readiness.tracking.envelope import MAX_BYTES
 from readiness.verdict import Inconclusive, NotApplicable
 from tests.gather.asked import Answer, FakeHttp, FakeStack, FakeVariants
 
@@ -235,6 +236,29 @@ def test_silence_is_the_services_own_where_the_way_is_open(stub: Stub) -> None:
 def test_what_cannot_be_read_is_said(stub: Stub) -> None:
     found = observed(Shop(stub, encoding="zstd"), patience=HASTY)
     assert found.unreadable == ("content-encoding zstd is not known",)
+    assert found.events == ()
+
+
+def test_what_comes_in_is_read_up_to_a_bound_over_all_of_it(stub: Stub) -> None:
+    found = observed(Shop(stub), patience=dataclasses.replace(HASTY, read_bytes=600))
+    assert found.provoked[0].events != ()
+    assert [p.events for p in found.provoked[1:]] == [(), ()]
+    assert "bytes that are still read" in found.unreadable[0]
+
+
+def test_events_are_kept_up_to_a_bound_over_all_of_them(stub: Stub) -> None:
+    found = observed(Shop(stub), patience=dataclasses.replace(HASTY, events=1))
+    assert len(found.events) == 1
+    assert found.unreadable == ("more than 1 events came, and no more were kept",)
+
+
+def test_a_small_body_that_grows_large_costs_what_it_grew_to(stub: Stub) -> None:
+    class Bombing(Shop):
+        def send(self, kind: str, data: Any, *, trace: Any = None) -> None:
+            super().send("event", "x" * (MAX_BYTES + 1))
+
+    found = observed(Bombing(stub), patience=dataclasses.replace(HASTY, read_bytes=MAX_BYTES + 5))
+    assert set(found.unreadable) == {f"it is more than the {n} bytes that are still read" for n in (MAX_BYTES, 5, 0)}
     assert found.events == ()
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from readiness.tracking.envelope import (
     MAX_BYTES,
+    MAX_ITEMS,
+    MAX_JSON_BYTES,
     UnreadableError,
     captured,
     decompressed,
@@ -48,22 +50,22 @@ def envelope_of(*items: tuple[str, Any], header: dict[str, Any] | None = None, l
 @pytest.mark.parametrize("lengths", [True, False])
 def test_items_are_read(lengths: bool) -> None:
     body = envelope_of(("event", EVENT), ("transaction", {}), ("session", {}), lengths=lengths)
-    found = read_envelope(PATH, body, "")
+    found = read_envelope(PATH, body)
     assert [item.kind for item in found.items] == ["event", "transaction", "session"]
-    assert (len(found.errors), found.transactions) == (1, 1)
+    assert (len(found.errors()), found.transactions) == (1, 1)
 
 
 def test_an_item_with_line_feeds_in_it_is_read_by_its_length() -> None:
-    found = read_envelope(PATH, envelope_of(("attachment", b"a\nb\n\n"), ("event", EVENT)), "")
-    assert (found.items[0].payload, len(found.errors)) == (b"a\nb\n\n", 1)
+    found = read_envelope(PATH, envelope_of(("attachment", b"a\nb\n\n"), ("event", EVENT)))
+    assert (found.items[0].payload, len(found.errors())) == (b"a\nb\n\n", 1)
 
 
 def test_a_bare_event_of_older_clients_is_read() -> None:
-    assert len(read_envelope("/api/1/store/", json.dumps(EVENT).encode(), "").errors) == 1
+    assert len(read_envelope("/api/1/store/", json.dumps(EVENT).encode()).errors()) == 1
 
 
 def test_a_message_is_no_error() -> None:
-    assert read_envelope(PATH, envelope_of(("event", {"message": "hello"})), "").errors == ()
+    assert read_envelope(PATH, envelope_of(("event", {"message": "hello"}))).errors() == ()
 
 
 @pytest.mark.parametrize(
@@ -97,7 +99,37 @@ def test_what_is_not_encoded_so_is_said(encoding: str) -> None:
     ],
 )
 def test_a_bomb_does_not_grow_beyond_the_bound(encoding: str, body: bytes) -> None:
-    assert len(decompressed(body, encoding)) <= MAX_BYTES + 64 * 1024
+    with pytest.raises(UnreadableError, match="still read"):
+        decompressed(body, encoding)
+
+
+def test_what_is_left_of_the_budget_bounds_the_next_body() -> None:
+    assert decompressed(gzip.compress(b"text"), "gzip", at_most=4) == b"text"
+    with pytest.raises(UnreadableError, match="more than the 3 bytes"):
+        decompressed(gzip.compress(b"text"), "gzip", at_most=3)
+
+
+def test_many_encodings_are_not_undone() -> None:
+    with pytest.raises(UnreadableError, match="content-encodings"):
+        decompressed(b"", ", ".join(["gzip"] * 9000))
+
+
+@pytest.mark.parametrize("payload", [b"[" + b"[]," * 300_000 + b"[]]", b'{"a": "' + b"x" * MAX_JSON_BYTES + b'"}'])
+def test_an_event_larger_than_any_is_not_read(payload: bytes) -> None:
+    found = read_envelope(PATH, envelope_of(("event", payload), ("transaction", {})))
+    with pytest.raises(UnreadableError, match="larger than any event"):
+        found.errors()
+    assert found.transactions == 1
+
+
+def test_a_secret_in_what_is_not_read_has_the_item_for_a_place() -> None:
+    payload = b'["canary"' + b",[]" * 300_000 + b"]"
+    assert places_of("canary", read_envelope(PATH, envelope_of(("event", payload)))) == ("event",)
+
+
+def test_more_items_than_any_client_sends_are_said() -> None:
+    with pytest.raises(UnreadableError, match="items"):
+        read_envelope(PATH, envelope_of(*[("session", {})] * (MAX_ITEMS + 1)))
 
 
 @pytest.mark.parametrize(
@@ -105,7 +137,7 @@ def test_a_bomb_does_not_grow_beyond_the_bound(encoding: str, body: bytes) -> No
 )
 def test_what_is_no_envelope_is_said(body: bytes) -> None:
     with pytest.raises(UnreadableError):
-        read_envelope(PATH, body, "")
+        read_envelope(PATH, body)
 
 
 def test_what_is_judged_of_an_event() -> None:
@@ -138,7 +170,7 @@ def test_older_lists_are_read_as_well() -> None:
 
 def test_a_secret_is_found_wherever_it_stands() -> None:
     data = {"request": {"headers": {"Cookie": "a=canary"}}, "vars": [{"x": "Credentials(password='canary')"}]}
-    found = read_envelope(PATH, envelope_of(("event", data), ("attachment", b"..canary.."), header={"a": "canary"}), "")
+    found = read_envelope(PATH, envelope_of(("event", data), ("attachment", b"..canary.."), header={"a": "canary"}))
     assert places_of("canary", found) == (
         "event.request.headers.Cookie",
         "event.vars[].x",
@@ -158,4 +190,4 @@ def test_a_secret_is_found_wherever_it_stands() -> None:
     ],
 )
 def test_the_told_sample_rate(header: dict[str, Any], expected: float | None) -> None:
-    assert told_ratio(read_envelope(PATH, envelope_of(header=header), "")) == expected
+    assert told_ratio(read_envelope(PATH, envelope_of(header=header))) == expected
