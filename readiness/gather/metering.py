@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import time
 from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
 
 from readiness.check import Impact
 from readiness.declared.metrics import Metrics, metrics_of
@@ -26,6 +28,8 @@ from readiness.verdict import Inconclusive
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from readiness.facts.http import Exchange
+
 __all__ = ["collect", "metering"]
 
 #: The ledger's figures.
@@ -37,6 +41,7 @@ SETTLE_SECONDS = (0.05, 0.2, 0.5, 1.0, 3.0)
 #: A gauge that a thread refreshes moves within a minute; only where all stand still is it waited for, in steps.
 STILL_SECONDS, LATE_SECONDS = 65.0, 5.0
 SUCCESS = 200
+REDIRECTS = (301, 302, 303, 307, 308)
 #: Content types of the two formats, in the order in which Prometheus prefers what it is sure to read.
 ACCEPT = "text/plain;version=0.0.4;q=1,application/openmetrics-text;version=1.0.0;q=0.5,*/*;q=0.1"
 SUPPLY = "metrics: {path: /metrics, service: api, port: 8000, requests: http_requests_total, status_label: status}"
@@ -181,6 +186,33 @@ def _tells_of_a_cache(value: str | None) -> bool:
     return value is not None and ("hit" in value.lower() or value.strip("0 ").isdigit())
 
 
+def _led_on(answer: Exchange, entry: Entry) -> str:
+    """Where an answer leads on to at the same place, without the entry's base; empty where it leads elsewhere.
+
+    Only the path is taken, so that nothing else is asked. An absolute address names the service as it was asked: by an
+    address of this machine's, or by the name that was sent.
+    """
+    try:
+        here = urlsplit(answer.url)
+        there = urlsplit(urljoin(answer.url, answer.first("location") or ""))
+        host = there.hostname or ""
+    except ValueError:  # no address at all
+        return ""
+    is_here = host in {here.hostname, entry.server_name, "localhost"} or _is_address(host)
+    path = f"{there.path}?{there.query}" if there.query else there.path
+    if there.scheme != here.scheme or not is_here or there.path == here.path:
+        return ""
+    return path.removeprefix(entry.base) if path.startswith(f"{entry.base}/") else ""
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 class _Looks:
     """Scrapes one place, and knows how often."""
 
@@ -188,17 +220,34 @@ class _Looks:
         self._http, self._declared, self._clock = http, declared, clock
         self._began = clock()
         self._number = 0
+        self._next = ""
         self.entry = Entry(name="", service="", port=0)
         self.request = Request()
 
     def take(self) -> Scrape:
+        """Look; where the place leads on, look there, as Prometheus does (``follow_redirects``), and then ever after."""
+        scrape = self._take()
+        if scrape.status in REDIRECTS and self._next:
+            first = self.request
+            self.request = dataclasses.replace(first, path=self._next)
+            led_to = self._take()
+            if led_to.status == SUCCESS:
+                return led_to
+            self.request = first
+        return scrape
+
+    def _take(self) -> Scrape:
         self._number += 1
+        self._next = ""
         try:
             answer = self._http.send(
                 self.entry, self.request, headers={**PLAIN, "accept": ACCEPT}, kept_bytes=MAX_BODY_BYTES
             )
         except StackError as error:
             return Scrape(url=self.request.path, number=self._number, error=str(error)[:500])
+        # Past the entry, its base is not this port's.
+        is_past = self.request.service is not None or self.request.port is not None
+        self._next = _led_on(answer, dataclasses.replace(self.entry, base="") if is_past else self.entry)
         return Scrape(
             url=answer.url,
             at_seconds=round(self._clock() - self._began, 3),

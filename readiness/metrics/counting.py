@@ -17,6 +17,9 @@ STATUS_LABELS = ("status", "status_code", "code", "http_status", "http_response_
 USUAL = "http_requests_total"
 #: Names of request counters and of the counts of request durations.
 _REQUESTS = re.compile(r"(?:^|_)http_(?:\w+_)?(?:requests?|responses?)(?:_\w+)?_(?:total|count)$|^http_requests?$")
+#: Words of names that count what the service asks of others: Spring's http_client_requests_seconds_count,
+#: OpenTelemetry's and .NET's http_client_request_duration_seconds_count, and hand-made ones.
+_OUTWARD = frozenset({"client", "outgoing", "outbound", "upstream"})
 #: A prober or two may ask during a burst, on top of what was seen while nothing was sent.
 SLACK = 2
 
@@ -71,12 +74,16 @@ def counter_of(exposition: Exposition, *, name: str, label: str) -> tuple[str, s
     if name:
         candidates = [n for n in (name, f"{name}_total", f"{name}_count") if n in known][:1]
     else:
-        candidates = sorted((n for n in known if _REQUESTS.search(n)), key=_usual_first)
+        candidates = sorted((n for n in known if _counts_what_comes_in(n)), key=_usual_first)
     for candidate in candidates:
         for status in labels:
             if any(series.label(status) is not None for series in exposition.series if series.name == candidate):
                 return candidate, status
     return None
+
+
+def _counts_what_comes_in(name: str) -> bool:
+    return _REQUESTS.search(name) is not None and _OUTWARD.isdisjoint(name.split("_"))
 
 
 def _usual_first(name: str) -> tuple[bool, bool, str]:
@@ -124,10 +131,12 @@ def _moved(before: Scrape, after: Scrape, *, name: str, label: str, status: int,
     """Series -> by how much it moved, of those with this status."""
     earlier, later = read(before.text).values(name), read(after.text)
     found: dict[str, float] = {}
+    # A path that leads on to /metrics/ is counted under that name.
+    path = path.rstrip("/")
     for series in later.series:
         if series.name != name or not _is_status(series.label(label), status):
             continue
-        if path and any(value.endswith(path) for key, value in series.labels if key != label):
+        if path and any(value.rstrip("/").endswith(path) for key, value in series.labels if key != label):
             continue  # our own looks
         delta = series.value - earlier.get(series.labels, 0.0)
         if delta:

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -114,6 +115,42 @@ def test_a_declared_place_is_asked_and_no_other() -> None:
     shop.is_open = False
     found = gathered(shop, extra={"metrics": {"path": "/metrics"}})
     assert (found.first.status if found.first else None, found.good) == (404, None)
+
+
+@pytest.mark.parametrize(
+    "location", ["/metrics/", "http://api:8000/metrics/", "http://127.0.0.1:40001/metrics/", "/metrics/?x=1"]
+)
+@pytest.mark.parametrize("extra", [{}, {"metrics": {"path": "/metrics", "service": "api", "port": 8000}}])
+def test_a_place_that_leads_on_is_followed_once_and_then_asked_directly(location: str, extra: dict[str, Any]) -> None:
+    shop = Shop()
+    asked: list[str] = []
+
+    def mounted(entry: str, method: str, path: str, headers: Mapping[str, str]) -> Answer:
+        if path.startswith("/metrics"):
+            asked.append(path)
+        if path == "/metrics" and entry != "proxy":
+            return 307, {"location": location}, ""
+        return shop.answer(entry, method, "/metrics" if path.startswith("/metrics/") else path, headers)
+
+    values = Target(name="s", folder=".", service="api", entries=ENTRIES[1:], extra=extra)
+    found = collect(values, FakeStack(variables={"api": {}}), FakeHttp(mounted), sleep=lambda _: None)  # type: ignore[arg-type]  # stand-ins
+    assert found.first is not None
+    assert (found.first.status, found.first.url.partition("?")[0]) == (200, "http://api:8000/metrics/")
+    assert asked[0] == "/metrics"
+    assert set(asked[1:]) == {urlsplit(location)._replace(scheme="", netloc="").geturl()}
+
+
+@pytest.mark.parametrize(
+    "location", ["https://login.example/metrics/", "http://other:8000/metrics/", "/metrics", "//[", "", "/gone"]
+)
+def test_a_place_that_leads_elsewhere_is_left_alone(location: str) -> None:
+    def answer(_entry: str, _method: str, path: str, _headers: Mapping[str, str]) -> Answer:
+        return (302, {"location": location}, "") if path == "/metrics" else (404, {}, "")
+
+    values = Target(name="s", folder=".", service="api", entries=ENTRIES[1:], extra={"metrics": {"path": "/metrics"}})
+    found = collect(values, FakeStack(variables={"api": {}}), FakeHttp(answer), sleep=lambda _: None)  # type: ignore[arg-type]  # stand-ins
+    assert found.first is not None
+    assert (found.first.status, found.first.url) == (302, "http://api:8000/metrics")
 
 
 def test_without_metrics_it_says_where_it_looked() -> None:

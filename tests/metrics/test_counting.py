@@ -91,3 +91,25 @@ def test_a_counter_that_falls_is_another_process() -> None:
 def test_another_start_time_is_another_process() -> None:
     name = "process_start_time_seconds"
     assert went_back((scrape(f"{name} 1\n"), scrape(f"{name} 2\n"))) == f"{name} changed"
+
+
+@pytest.mark.parametrize(
+    "outward",
+    [
+        "http_client_requests_seconds_count",
+        "http_client_request_duration_seconds_count",
+        "http_outgoing_requests_total",
+        "nginx_http_upstream_requests_total",
+    ],
+)
+def test_what_the_service_asks_of_others_is_not_its_requests(outward: str) -> None:
+    both = f'{outward}{{status="200"}} 3\nhttp_server_requests_seconds_count{{status="200"}} 1\n'
+    assert counter_of(read(both), name="", label="") == ("http_server_requests_seconds_count", "status")
+    assert counter_of(read(f'{outward}{{status="200"}} 3\n'), name="", label="") is None
+    assert counter_of(read(both), name=outward, label="") == (outward, "status")
+
+
+def test_looks_at_a_path_that_leads_on_are_not_counted_as_requests() -> None:
+    before = lines(items=5) + 'http_requests_total{route="/metrics/",status="200"} 1\n'
+    after = lines(items=10) + 'http_requests_total{route="/metrics/",status="200"} 16\n'
+    assert truth(before, after) is Truth.TOO_FEW
