@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from readiness.facts.errors import ErrorLeak
 from readiness.facts.probe_body import leaks_in, mask
@@ -21,8 +22,22 @@ _AROUND = 60
 _PLACE_NAME = re.compile(
     r"HOST|ADDR|URL|URI|DSN|ENDPOINT|SERVER|BROKER|PATH|DIR|FILE|USER|DATABASE|_DB\b|BUCKET|KEY|ACCOUNT"
 )
-#: What everybody is told anyway.
-_PUBLIC_NAME = re.compile(r"PUBLIC|BASE_URL|SITE|DOCS|ORIGIN|FRONTEND|CALLBACK|ISSUER|ROOT_PATH")
+#: What everybody is told anyway: the service's own address, how to be let in, and what may be sent.
+_PUBLIC_NAME = re.compile(
+    r"PUBLIC|BASE_URL|SITE|DOCS|ORIGIN|FRONTEND|CALLBACK|ISSUER|ROOT_PATH|BASE_PATH|VIRTUAL_HOST|LETSENCRYPT|ALLOWED_HOST"
+    r"|SERVER_NAME|DOMAIN|LOGIN|LOGOUT|REDIRECT|HEADER|USER_AGENT|MIME|FILE_?TYPE|EXTENSION|MODEL"
+)
+#: Who holds the service's data, or answers behind it, is nobody's business, at whatever address.
+_BEHIND_NAME = re.compile(
+    r"DATABASE|DB|REDIS|CACHE|MONGO|ELASTIC|SEARCH|VECTOR|QDRANT|WEAVIATE|BROKER|QUEUE|AMQP|KAFKA|S3|MINIO|BUCKET|STORAGE"
+    r"|INTERNAL|UPSTREAM|BACKEND|PROXY|DSN"
+)
+#: A name that only private networks know: one label, an address, or a suffix that no registry gives away (RFC 6762,
+#: RFC 8375, ICANN's ``internal``, Kubernetes).
+_PRIVATE_HOST = re.compile(r"[^.]*|[\d.]+|.*:.*|.*\.(?:local|localdomain|localhost|internal|lan|home\.arpa|svc|test)")
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+#: ``X-API-Key``: how a caller says who it is.
+_HEADER_NAME = re.compile(r"X(?:-[A-Za-z0-9]+)+")
 
 #: What languages, drivers and frameworks print, each with the name under which it is reported.
 _CODE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
@@ -30,14 +45,10 @@ _CODE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     for kind, pattern in (
         ("a Python traceback", r"Traceback \(most recent call last\)|File \\?\"[^\"\\]{1,300}\\?\", line \d+"),
         ("a Java stack trace", r"\bat [\w$.]{3,200}\([\w$]{1,100}\.java:\d+\)"),
-        ("a Node.js stack trace", r"\bat [^\n]{0,200}\(?(?:/|file:|node:)[^\s:]{1,300}:\d+:\d+\)?"),
+        ("a Node.js stack trace", r"\bat (?:async )?(?:[^\n(]{1,200}\()?(?:/|file:|node:)[^\s:()]{1,300}:\d+:\d+"),
         ("a Go stack trace", r"goroutine \d+ \[\w"),
         ("a .NET stack trace", r"\bat [\w.`<>]{3,200}\([^)]{0,200}\) in [^\n]{1,300}:line \d+"),
         ("a Ruby or PHP stack trace", r"\.(?:rb|php):\d+:in\b|\bin /[^\s<>\"']{1,300}\.php on line \d+"),
-        (
-            "a path of the source",
-            r"(?:/[\w.+-]{1,100}){1,20}/[\w.+-]{1,100}\.(?:py|rb|php|java|go|cs|[cm]?[jt]s)\b|\b(?:site|dist)-packages/|\bnode_modules/",
-        ),
         (
             "the name of an exception class",
             (
@@ -69,6 +80,23 @@ _CODE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
             ),
         ),
     )
+)
+#: Searched outside links: a browser is told where its scripts are.
+_SOURCES: tuple[tuple[str, re.Pattern[str]], ...] = (
+    (
+        "a path of the source",
+        re.compile(
+            r"(?:/[\w.+-]{1,100}){1,20}/[\w.+-]{1,100}\.(?:py|rb|php|java|go|cs|[cm]?[jt]s)\b"
+            r"|\b(?:site|dist)-packages/|\bnode_modules/"
+        ),
+    ),
+)
+#: What a page loads or leads to: addresses, attributes, and scripts, whose loaders list files too. A script without an
+#: end goes on to the end of the text, as it does in a browser; nothing is looked at twice.
+_LINKS = re.compile(
+    r"(?is)<script\b.*?(?:</script|\Z)"
+    r"|\b(?:src|srcset|href|action|formaction|poster|data-[\w-]{1,40})\s{0,3}=\s{0,3}\\?[\"']?[^\s\"'<>\\]{1,2000}"
+    r"|\bhttps?://[^\s\"'<>\\]{1,2000}"
 )
 #: What drivers say about the place that they could not reach.
 _PLACES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
@@ -114,13 +142,37 @@ class Inside:
         values: dict[str, str] = {}
         for service, environment in environments.items():
             for name, value in environment.items():
-                is_place = _PLACE_NAME.search(name) is not None and _PUBLIC_NAME.search(name) is None
-                is_special = (
-                    is_place and len(value) >= MIN_VALUE_CHARS and not value.isalpha() and not _is_number(value)
-                )
-                if is_special and value not in secrets.values() and value not in values.values():
+                is_special = len(value) >= MIN_VALUE_CHARS and not value.isalpha() and not _is_number(value)
+                if (
+                    is_special
+                    and _is_place(name, value)
+                    and value not in secrets.values()
+                    and value not in values.values()
+                ):
                     values[f"{name} of {service}"] = value
         return cls(secrets=secrets, values=values, services=tuple(environments))
+
+
+def _is_place(name: str, value: str) -> bool:
+    """Whether a variable says where or as whom the service runs, and not what its callers are told."""
+    if _PLACE_NAME.search(name) is None or _PUBLIC_NAME.search(name) is not None:
+        return False
+    if _EMAIL.fullmatch(value) or _HEADER_NAME.fullmatch(value):
+        return False
+    if value.startswith("/") and name.endswith(("URL", "URI")):
+        return False  # a path of the site, not of the disk
+    return _BEHIND_NAME.search(name) is not None or not _is_public_address(value)
+
+
+def _is_public_address(value: str) -> bool:
+    """Whether it is an address of the web that anybody may know: no login in it, and no private name."""
+    try:
+        parts = urlsplit(value)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    is_web = parts.scheme in {"http", "https"} and "@" not in parts.netloc
+    return is_web and _PRIVATE_HOST.fullmatch(host) is None
 
 
 def leaks_of(
@@ -152,6 +204,8 @@ _ORDINARY_HEADERS = frozenset(
         "server",
         "via",
         "location",
+        "link",
+        "sourcemap",
         "content-security-policy",
         "access-control-allow-origin",
         "set-cookie",
@@ -162,9 +216,12 @@ _ORDINARY_HEADERS = frozenset(
 
 def _matches(text: str, lines: str, sent: str, inside: Inside) -> Iterator[tuple[str, bool, int, int, str]]:
     for source in (text, lines):
-        for is_code, patterns in ((True, _CODE), (False, (*_PLACES, *_services(inside)))):
+        # Of the same length, so that places in one are places in the other.
+        linkless = _LINKS.sub(lambda match: " " * len(match[0]), source)
+        places = (*_PLACES, *_services(inside))
+        for is_code, searched, patterns in ((True, source, _CODE), (True, linkless, _SOURCES), (False, source, places)):
             for kind, pattern in patterns:
-                news = (match for match in pattern.finditer(source) if match[0] not in sent)
+                news = (match for match in pattern.finditer(searched) if match[0] not in sent)
                 if match := next(news, None):
                     yield kind, is_code, match.start(), match.end(), source
         for name, value in inside.values.items():

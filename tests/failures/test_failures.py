@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
 
 from readiness.facts.http import Exchange, StatusClass
+from readiness.failures import leaks
 from readiness.failures.entries import entries_of, is_error, told_by
-from readiness.failures.leaks import Inside, leaks_of
+from readiness.failures.leaks import MAX_CHARS, Inside, leaks_of
 from readiness.failures.shape import body_id, common_places, shape_of, value_at
 
 INSIDE = Inside.of(
@@ -80,6 +82,84 @@ def test_what_shows_where_a_program_runs(text: str, kind: str) -> None:
 )
 def test_ordinary_words_are_no_leaks(text: str) -> None:
     assert kinds(text) == {}
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        '<!doctype html><link rel="stylesheet" href="/static/css/main.css"><script src="/static/js/app.js"></script>',
+        '<script src="/_next/static/chunks/main-app.js" async></script>',
+        '<script>self.__next_f.push([1,"static/chunks/app/layout-1a.js"])</script>',
+        "<script src=https://cdn.example.com/lib/htmx.min.js></script>",
+        '<a href="/shop/index.php">home</a>',
+        '{"html": "<script src=\\"/static/js/app.js\\"></script>"}',
+        "see https://shop.example.com/help/errors.php",
+        '<script>import("/assets/js/app.js")',
+    ],
+)
+def test_what_a_page_loads_is_no_leak(page: str) -> None:
+    assert kinds(page) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("<pre>Error: x\n at add (/srv/cart.js:10:5)</pre>", "a Node.js stack trace"),
+        ("at async Promise.all (file:///srv/cart.mjs:10:5)", "a Node.js stack trace"),
+        ("at node:internal/process/task_queues:95:5", "a Node.js stack trace"),
+        ("Cannot find module '/app/dist/routes.js'", "a path of the source"),
+        ('<script src="/a.js"></script><p>/app/shop/views.py</p>', "a path of the source"),
+        ('<script>{"err": "at add (/srv/cart.js:10:5)"}</script>', "a Node.js stack trace"),
+    ],
+)
+def test_a_path_beside_links_is_still_a_leak(text: str, kind: str) -> None:
+    assert kinds(text).get(kind) is True
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("API_KEY_HEADER", "X-API-Key"),
+        ("API_KEY_NAME", "X-API-Key"),
+        ("APP_URL", "https://shop.example.com"),
+        ("VIRTUAL_HOST", "shop.example.com"),
+        ("STATIC_URL", "/static/"),
+        ("LOGIN_URL", "/accounts/login/"),
+        ("LOGIN_REDIRECT_PATH", "/accounts/profile"),
+        ("SMTP_USER", "support@example.com"),
+        ("ALLOWED_FILE_EXTENSIONS", ".pdf,.docx"),
+        ("MODEL_PATH", "mistral/mistral-7b"),
+    ],
+)
+def test_what_callers_are_told_anyway_is_not_inside(name: str, value: str) -> None:
+    assert Inside.of({"api": {name: value}}, {}).values == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATA_DIR", "/srv/shop-data"),
+        ("API_URL", "http://backend:8000"),
+        ("APP_URL", "https://shop.acme.internal"),
+        ("APP_URL", "http://10.1.2.3:8000"),
+        ("TRACKER_URL", "https://key@tracker.example.com/1"),
+        ("ELASTICSEARCH_URL", "https://search-1.example.com"),
+        ("DATABASE_HOST", "db-1.eu.example.com"),
+        ("DB_USER", "shop_owner"),
+        ("BROKEN_URL", "http://[::1"),
+    ],
+)
+def test_where_and_as_whom_the_service_runs_is_inside(name: str, value: str) -> None:
+    assert list(Inside.of({"api": {name: value}}, {}).values) == [f"{name} of api"]
+
+
+@pytest.mark.parametrize("unit", ["at " * 60 + "/" * 320 + " ", "<script>", "src=", "https://", "/a", "SELECT "])
+def test_a_hostile_body_takes_no_time(unit: str) -> None:
+    body = (unit * MAX_CHARS)[:MAX_CHARS]
+    began = time.process_time()
+    for pattern in (*(pattern for _, pattern in (*leaks._CODE, *leaks._SOURCES, *leaks._PLACES)), leaks._LINKS):
+        list(pattern.finditer(body))
+    assert time.process_time() - began < 2.0
 
 
 def test_an_echo_of_the_request_is_no_leak() -> None:
