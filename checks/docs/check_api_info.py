@@ -14,6 +14,8 @@ EXAMPLE = "docs:\n  info: /api   # or none, with why"
 NAMES = frozenset({"name", "title", "service", "app", "application", "app_name"})
 VERSIONS = frozenset({"version", "api_version", "app_version"})
 CAPABILITIES = frozenset({"capabilities", "features", "endpoints", "modules", "operations", "supports", "resources"})
+#: One alone says little: any record has a name, and a health answer often has a version.
+LEAST_PARTS = 2
 OK = 200
 TOO_MANY_REQUESTS, FIRST_SERVER_ERROR = 429, 500
 
@@ -30,17 +32,28 @@ TOO_MANY_REQUESTS, FIRST_SERVER_ERROR = 429, 500
     defects=("api-info-leaks",),
 )
 def check_api_info(api_documents: ApiDocuments, target: Target) -> Verdict:
-    """Judge the declared path, else ``/api`` where it answers with JSON."""
+    """Judge the declared path, else what looks like a description at ``/api``.
+
+    A secret is one wherever it is told; that something is missing is held only against a description.
+    """
     target.require("docs.info", value=True, example="")
     answers = api_documents.info
-    is_declared = bool(docs_of(target).info)
-    if not is_declared and not any(isinstance(answer.data, dict) and answer.status == OK for answer in answers):
+    if not docs_of(target).info:
         said = "; ".join(answer.label for answer in answers) or "nothing was asked"
-        raise Inconclusive(f"no description is declared, and {said[:300]}", supply=EXAMPLE, undeclared="docs.info")
+        answers = tuple(
+            answer for answer in answers if _is_object(answer) and (answer.leaks or _is_description(answer))
+        )
+        if not answers:
+            raise Inconclusive(
+                f"no description is declared, and none is seen: {said[:300]}", supply=EXAMPLE, undeclared="docs.info"
+            )
     findings = []
     for answer in answers:
         proof = Evidence(source=answer.label, text=texts_of(answer.data))
-        findings += [Finding(message=message, evidence=(proof,)) for message in _wrong(answer, api_documents.services)]
+        messages = list(_told_too_much(answer))
+        if docs_of(target).info or _is_description(answer):
+            messages += _wrong(answer, api_documents.services)
+        findings += [Finding(message=message, evidence=(proof,)) for message in messages]
     if not findings:
         untold = [answer.label for answer in answers if not _is_told(answer)]
         if untold or not answers:
@@ -51,16 +64,30 @@ def check_api_info(api_documents: ApiDocuments, target: Target) -> Verdict:
     )
 
 
+def _is_description(answer: ApiInfo) -> bool:
+    """Whether an undeclared answer is meant to describe the API: not what every path gets, and two of the three are there."""
+    found = names(answer.data)
+    parts = sum(bool(found & wanted) for wanted in (NAMES, VERSIONS, CAPABILITIES))
+    return not answer.is_anything and parts >= LEAST_PARTS
+
+
+def _is_object(answer: ApiInfo) -> bool:
+    return answer.status == OK and isinstance(answer.data, dict)
+
+
 def _is_told(answer: ApiInfo) -> bool:
     return answer.status is not None and answer.status != TOO_MANY_REQUESTS and answer.status < FIRST_SERVER_ERROR
+
+
+def _told_too_much(answer: ApiInfo) -> Iterator[str]:
+    if _is_told(answer) and answer.leaks:
+        yield f"the description holds the value of {', '.join(answer.leaks)}"
 
 
 def _wrong(answer: ApiInfo, services: tuple[str, ...]) -> Iterator[str]:
     if not _is_told(answer):
         return
-    if answer.leaks:
-        yield f"the description holds the value of {', '.join(answer.leaks)}"
-    if answer.status != OK or not isinstance(answer.data, dict):
+    if not _is_object(answer):
         yield f"{answer.path} is answered {answer.status}, not with a JSON object"
         return
     found = names(answer.data)

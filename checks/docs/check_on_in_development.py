@@ -10,7 +10,8 @@ from readiness.target import Target
 
 EXAMPLE = "variants:\n  development: {SERVICE: {ENVIRONMENT: development}}"
 PAGES = "docs:\n  pages: [/docs, /redoc]\n  document: /openapi.json   # or docs: none, with why"
-TOO_MANY_REQUESTS, FIRST_SERVER_ERROR = 429, 500
+LOGIN = "login: {…}   # of a user who may see them; what takes another login cannot be seen here: docs: none, with why"
+TOO_MANY_REQUESTS = 429
 
 
 @check(
@@ -40,9 +41,14 @@ def check_on_in_development(development: Development, target: Target) -> Verdict
         raise Inconclusive(
             "no page was found at the usual places, and none is declared", supply=PAGES, undeclared="docs.pages"
         )
-    untold = [a.label for a in answers if a.status is None or a.status == TOO_MANY_REQUESTS]
-    if untold and all(not finding.evidence for finding in findings):
-        raise Inconclusive(f"the development variant did not answer: {untold[0][:200]}")
+    if not findings:
+        wanted = (*declared.pages, declared.document)
+        locked = [a.label for a in answers if a.wants_login and not a.is_shown and a.path in wanted]
+        if locked:
+            raise Inconclusive(f"they are behind a login that is not known: {locked[0][:200]}", supply=LOGIN)
+        untold = [a.label for a in answers if a.status is None or a.status == TOO_MANY_REQUESTS]
+        if untold:
+            raise Inconclusive(f"the development variant did not answer: {untold[0][:200]}")
     shown = ", ".join(dict.fromkeys(answer.path for answer in answers if answer.is_shown))
     return Verdict(findings=tuple(findings), summary=f"served in development via {', '.join(by_entry)}: {shown}")
 
@@ -54,6 +60,8 @@ def _missing(answers: list[DocumentAnswer], pages: tuple[str, ...], document: st
         proof = (Evidence(source=answer.label, text=answer.proof or "shows nothing of the API"),)
         if answer.status is None or answer.status == TOO_MANY_REQUESTS:
             continue
+        if answer.wants_login and not answer.is_shown:
+            continue  # developers may have a login that the audit has not
         if is_page and answer.kind is not DocumentKind.PAGE:
             findings.append(Finding(message=f"{answer.path} shows no documents in development", evidence=proof))
         if is_document and answer.kind is not DocumentKind.DOCUMENT:

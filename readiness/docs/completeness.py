@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from readiness.discovery.openapi import Operation, document_of
+from readiness.discovery.probe_paths import looks_like_probe
 from readiness.facts.http import Exchange, StatusClass
 
 __all__ = ["undescribed", "undocumented", "unexampled", "unprotected", "without_flow"]
@@ -105,34 +107,77 @@ def _schemes(data: Mapping[str, Any]) -> Mapping[str, Any]:
 def undocumented(data: Mapping[str, Any], exchanges: tuple[Exchange, ...], bases: Mapping[str, str]) -> list[str]:
     """Operations that answered with data and are not in the document."""
     found = []
-    known = _known(data)
+    known, prefixes = _known(data), _prefixes(data)
     for exchange in exchanges:
         is_success = exchange.status is not None and _FIRST_SUCCESS <= exchange.status < _FIRST_NO_SUCCESS
         kind = exchange.first("content-type") or ""
-        if is_success and exchange.purpose in _SPOKEN_OF and "json" in kind:
-            path = _path(exchange, bases)
-            if not any(o.method == exchange.method and _matches(o.path, path) for o in known):
-                found.append(f"{exchange.method} {path}")
+        is_spoken_of = is_success and exchange.purpose in _SPOKEN_OF and "json" in kind
+        # Frameworks leave probes out on purpose: they are for the platform, not for clients.
+        path = _path(exchange, bases)
+        if is_spoken_of and not looks_like_probe(path) and not _documented(exchange, known, prefixes, bases):
+            found.append(f"{exchange.method} {path}")
     return list(dict.fromkeys(found))
 
 
 def unprotected(data: Mapping[str, Any], exchanges: tuple[Exchange, ...], bases: Mapping[str, str]) -> list[str]:
     """Documented operations that answered 401 to somebody who was not logged in, and do not say that they need a login."""
     found = []
-    known = _known(data)
+    known, prefixes = _known(data), _prefixes(data)
     for exchange in exchanges:
         if exchange.status != UNAUTHORIZED or exchange.purpose is not StatusClass.UNAUTHORIZED:
             continue
-        path = _path(exchange, bases)
-        matching = [o for o in known if o.method == exchange.method and _matches(o.path, path)]
+        matching = _documented(exchange, known, prefixes, bases)
         if matching and not any(operation.is_protected for operation in matching):
-            found.append(f"{exchange.method} {path}")
+            found.append(f"{exchange.method} {_path(exchange, bases)}")
     return list(dict.fromkeys(found))
 
 
 def _known(data: Mapping[str, Any]) -> tuple[Operation, ...]:
-    document = document_of(data)
+    """The operations by the paths as the document writes them, without the prefix of any server."""
+    document = document_of({key: value for key, value in data.items() if key not in {"servers", "basePath"}})
     return document.operations if document else ()
+
+
+def _prefixes(data: Mapping[str, Any]) -> tuple[str, ...]:
+    """What may stand before the document's paths: of every server, of Swagger's ``basePath``, and nothing.
+
+    Nothing too, because the document may name the public address, whose proxy takes the prefix away.
+    """
+    servers = data.get("servers")
+    found = [""]
+    for server in servers if isinstance(servers, list) else [{"url": data.get("basePath")}]:
+        url = server.get("url") if isinstance(server, dict) else None
+        if isinstance(url, str):
+            found.append(_url_path(url, server.get("variables")))
+    return tuple(dict.fromkeys(found))
+
+
+def _url_path(url: str, variables: object) -> str:
+    """The path of a server's URL, its ``{variables}`` at their defaults (OpenAPI 3.1, 4.8.6)."""
+    for name, variable in variables.items() if isinstance(variables, dict) else ():
+        default = variable.get("default") if isinstance(variable, dict) else None
+        url = url.replace(f"{{{name}}}", str(default or ""))
+    try:
+        path = urlsplit(url).path.rstrip("/")
+    except ValueError:
+        return ""
+    return path if path.startswith("/") else ""
+
+
+def _documented(
+    exchange: Exchange, known: tuple[Operation, ...], prefixes: tuple[str, ...], bases: Mapping[str, str]
+) -> list[Operation]:
+    """The operations that an exchange may be, whichever of base and prefix its path begins with.
+
+    The entry's base and the document's prefix are often one and the same, so each is taken away where it is there.
+    """
+    whole, below = _whole_path(exchange), _path(exchange, bases)
+    paths = {
+        path.removeprefix(prefix) or "/" if path.startswith(f"{prefix}/") else path
+        for path in (whole, below)
+        for prefix in prefixes
+    }
+    return [o for o in known if o.method == exchange.method and any(_matches(o.path, path) for path in paths)]
 
 
 def _matches(pattern: str, path: str) -> bool:
@@ -142,5 +187,9 @@ def _matches(pattern: str, path: str) -> bool:
 
 def _path(exchange: Exchange, bases: Mapping[str, str]) -> str:
     """The path below the entry's base, without its query."""
-    whole = "/" + exchange.url.split("://", 1)[-1].partition("/")[2].split("?")[0]
-    return whole.removeprefix(bases.get(exchange.entry, "")) or "/"
+    whole, base = _whole_path(exchange), bases.get(exchange.entry, "")
+    return whole.removeprefix(base) if whole.startswith(f"{base}/") else whole
+
+
+def _whole_path(exchange: Exchange) -> str:
+    return "/" + exchange.url.split("://", 1)[-1].partition("/")[2].split("?")[0]

@@ -16,7 +16,8 @@ _STORE_URL = re.compile(
 _PRIVATE = re.compile(
     r"(?<![\d.])(?:10\.\d{1,3}|127\.\d{1,3}|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d{1,3}\.\d{1,3}(?![\d.])"
 )
-_SECRET_KEY = re.compile(r"password|passwd|secret|private_key|api_?key|dsn", re.IGNORECASE)
+#: At the end of the name: a ``password_policy`` is no password.
+_SECRET_KEY = re.compile(r"(?:password|passwd|secret|private_?key|api_?key|dsn)$", re.IGNORECASE)
 MAX_DEPTH = 6
 
 
@@ -48,8 +49,11 @@ def _secret_keys(data: Any, depth: int) -> list[str]:
         return [key for item in data for key in _secret_keys(item, depth - 1)]
     if not isinstance(data, dict):
         return []
+    # What has spaces is a sentence about it: "send it as X-API-Key".
     here = [
-        str(key) for key, value in data.items() if _SECRET_KEY.search(str(key)) and isinstance(value, str) and value
+        str(key)
+        for key, value in data.items()
+        if _SECRET_KEY.search(str(key)) and isinstance(value, str) and value and not re.search(r"\s", value)
     ]
     return here + [key for value in data.values() for key in _secret_keys(value, depth - 1)]
 

@@ -6,7 +6,16 @@ import re
 
 from readiness.facts.docs import DocumentKind
 
-__all__ = ["PLACES", "UNKNOWN", "is_scriptless", "kind_of", "page_proof", "variants_of", "yaml_proof"]
+__all__ = [
+    "PLACES",
+    "UNKNOWN",
+    "asks_for_password",
+    "is_scriptless",
+    "kind_of",
+    "page_proof",
+    "variants_of",
+    "yaml_proof",
+]
 
 #: Where frameworks show their documents unless told otherwise: FastAPI, NestJS, springdoc, ASP.NET, Django, Fastify.
 PLACES = (
@@ -29,11 +38,13 @@ UNKNOWN = "/readiness-no-such-document"
 #: What the pages cannot do without: the names of the elements and functions of each viewer.
 _PAGES = re.compile(
     r"SwaggerUIBundle|swagger-ui(?:-bundle|-init|\.css|\.min)|<div id=\"swagger-ui\"|<redoc[ >]|Redoc\.init|redoc\.standalone|"
-    r"<rapi-doc|@scalar/api-reference|id=\"api-reference\"|<elements-api|graphiql(?:\.min)?\.js",
+    # Of a script alone: as a heading's anchor "api-reference" is in any manual.
+    r"<rapi-doc|@scalar/api-reference|<script[^>]{0,200}id=\"api-reference\"|<elements-api|graphiql(?:\.min)?\.js",
     re.IGNORECASE,
 )
 _YAML = re.compile(r"^(?:openapi|swagger):\s*['\"]?[23]\.\d", re.MULTILINE)
 _YAML_PATHS = re.compile(r"^paths:\s*$", re.MULTILINE)
+_PASSWORD_FIELD = re.compile(r"<input[^>]{0,500}type=[\"']?password", re.IGNORECASE)
 _DIRECTIVE = re.compile(r"\s*([a-z-]+)\s*([^;]*)", re.IGNORECASE)
 
 
@@ -47,6 +58,11 @@ def page_proof(body: str) -> str:
     """The words by which a page shows an API, or nothing."""
     found = _PAGES.search(body)
     return found[0] if found else ""
+
+
+def asks_for_password(body: str) -> bool:
+    """Whether a page is a form to log in, to which many servers redirect who may not see what was asked for."""
+    return _PASSWORD_FIELD.search(body) is not None
 
 
 def yaml_proof(body: str) -> str:

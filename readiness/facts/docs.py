@@ -23,11 +23,13 @@ class DocumentAnswer:
 
     Attributes:
         entry: name of the entry it went through.
-        path, url: as asked, the URL as the owner would write it.
+        path: as asked, below the entry's base; the whole path where the question passed the base by.
+        url: as the owner would write it.
         kind: by the content, never by path or status.
         proof: the words in the answer that say so.
         is_as_user: asked as a user, and therefore not proof of what everybody gets.
         is_scriptless: the answer's policy runs no script at all, so the page stays empty in a browser.
+        wants_login: who asked is told to log in first, by the status or by a page that asks for a password.
     """
 
     entry: str
@@ -38,6 +40,7 @@ class DocumentAnswer:
     proof: str = ""
     is_as_user: bool = False
     is_scriptless: bool = False
+    wants_login: bool = False
     error: str | None = None
 
     @property
@@ -58,6 +61,7 @@ class ApiInfo:
     Attributes:
         data: the JSON body, None where it is none; secrets are masked.
         leaks: names of variables whose secret value the body holds.
+        is_anything: a made-up path is answered alike, so nothing says that this is a description.
     """
 
     entry: str
@@ -66,6 +70,7 @@ class ApiInfo:
     status: int | None = None
     data: Any = None
     leaks: tuple[str, ...] = ()
+    is_anything: bool = False
     error: str | None = None
 
     @property

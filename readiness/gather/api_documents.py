@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -9,7 +10,8 @@ from typing import Any
 
 from readiness.check import Impact
 from readiness.declared.docs import docs_of
-from readiness.docs.recognition import PLACES, variants_of
+from readiness.docs.inside import names
+from readiness.docs.recognition import PLACES, UNKNOWN, variants_of
 from readiness.exceptions import StackError
 from readiness.facts.docs import ApiDocuments, ApiInfo
 from readiness.gather import gatherer
@@ -27,7 +29,12 @@ __all__ = ["api_documents", "places"]
 INFO = "/api"
 #: Variables whose values are nobody's business, by their names.
 _SECRET_NAME = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|PRIVATE|CREDENTIAL|API_?KEY|_KEY$|_DSN$", re.IGNORECASE)
-#: Shorter values are words.
+#: Names that end so say something about a secret, which a description may repeat: TOKEN_URL, API_KEY_HEADER.
+_ABOUT_A_SECRET = re.compile(
+    r"(?:URL|URI|PATH|FILE|DIR|NAME|HEADER|ALGORITHM|ALG|TYPE|ISSUER|AUDIENCE|TTL|EXPIRY|DAYS|HOURS|MINUTES|SECONDS)$",
+    re.IGNORECASE,
+)
+#: Shorter values are found in any text.
 _SHORTEST_SECRET = 8
 MAX_INFO_CHARS = 20_000
 
@@ -63,7 +70,11 @@ def _info(target: Target, stack: Stack, http: HttpClient, headers: Mapping[str, 
     path = docs_of(target).info or INFO
     secrets = _secrets(target, stack)
     for entry in target.entries:
-        yield _info_of(http, entry, path, headers, secrets)
+        nothing = _info_of(http, entry, UNKNOWN, headers, secrets)
+        found = _info_of(http, entry, path, headers, secrets)
+        # By the names alone: the words may repeat the path, or tell the time.
+        is_anything = found.status == nothing.status and names(found.data) == names(nothing.data)
+        yield dataclasses.replace(found, is_anything=is_anything)
 
 
 def _info_of(
@@ -89,13 +100,18 @@ def _info_of(
 
 
 def _secrets(target: Target, stack: Stack) -> dict[str, str]:
-    """``service.VARIABLE`` -> value, of every variable that is secret by its name."""
+    """``service.VARIABLE`` -> value, of every variable that is secret by its name, and whose value is no mere word."""
     return {
         f"{service}.{name}": value
         for service in stack.services
         for name, value in environment_of(target, stack, service).items()
-        if _SECRET_NAME.search(name) and len(value) >= _SHORTEST_SECRET
+        if _SECRET_NAME.search(name) and not _ABOUT_A_SECRET.search(name) and not _is_word(value)
     }
+
+
+def _is_word(value: str) -> bool:
+    """Whether a text may hold the value by chance, as ``postgres`` or ``password``."""
+    return len(value) < _SHORTEST_SECRET or (value.isalpha() and value.islower())
 
 
 def _json(body: str) -> Any:

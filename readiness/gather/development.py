@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from readiness.facts.cors import OriginKind
 from readiness.facts.development import Development
 from readiness.facts.docs import DocumentAnswer, DocumentKind, OpenApi
 from readiness.gather import gatherer
-from readiness.gather.api_documents_asking import fetch_document, look_for_documents
+from readiness.gather.api_documents_asking import fetch_document, look_as_developer
 from readiness.gather.cross_origin_asking import ask, asked_request
 from readiness.gather.own_user import own_user
 from readiness.instruments.client import HttpClient
@@ -61,7 +62,7 @@ def _look(target: Target, stack: Stack, http: HttpClient) -> Development:
     declared = docs_of(target)
     paths = [path for path in (*declared.pages, declared.document) if path]
     documents = tuple(
-        look_for_documents(http, target.entries, paths if declared.pages else (*paths, *PLACES), headers=headers)
+        look_as_developer(http, target.entries, paths if declared.pages else (*paths, *PLACES), headers=headers)
     )
     return Development(
         cross_origin=cross_origin,
@@ -79,9 +80,11 @@ def _served(
     if not found and target.entries:
         found = [(target.entries[0].name, path) for path in DOCUMENT_PATHS]
     for name, path in found:
-        data = fetch_document(http, entries[name], path, headers=headers)
-        if data is not None:
-            return examined(data, source=f"GET {path} via {name}, development variant")
+        for base in dict.fromkeys((entries[name].base, "")):
+            place = dataclasses.replace(entries[name], base=base)
+            data = fetch_document(http, place, path, headers=headers)
+            if data is not None:
+                return examined(data, source=f"GET {base}{path} via {name}, development variant")
     return None
 
 

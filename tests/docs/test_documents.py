@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
-from readiness.docs.completeness import undocumented, unexampled, without_flow
+from readiness.docs.completeness import undocumented, unexampled, unprotected, without_flow
 from readiness.docs.inside import internals, names
 from readiness.docs.limits import statements, told
 from readiness.docs.recognition import is_scriptless, page_proof, variants_of, yaml_proof
@@ -74,6 +76,7 @@ def test_pages_are_known_by_their_viewer(page: str) -> None:
 
 def test_a_page_that_speaks_of_documents_is_none() -> None:
     assert page_proof("<h1>Docs</h1><p>See the OpenAPI docs of our swagger partner.</p>") == ""
+    assert page_proof('<h2 id="api-reference">API reference</h2>') == ""
 
 
 def test_yaml_needs_a_version_and_paths() -> None:
@@ -107,6 +110,45 @@ def test_an_operation_below_a_base_and_with_placeholders_is_documented() -> None
     assert undocumented(data, answers, {"proxy": "/api"}) == ["GET /items/7/parts"]
 
 
+@pytest.mark.parametrize("base", ["", "/api"])
+@pytest.mark.parametrize(
+    "servers",
+    [
+        [{"url": "/api"}],
+        [{"url": "https://shop.internal/api/"}],
+        [{"url": "https://shop.internal/v2"}, {"url": "/{stage}", "variables": {"stage": {"default": "api"}}}],
+        [],
+    ],
+)
+def test_the_prefix_of_a_server_and_the_base_of_the_entry_may_be_one(base: str, servers: list[object]) -> None:
+    data = {"openapi": "3.1.0", "servers": servers, "paths": {"/items": {"get": {}}}}
+    where = "https://web:443/api" if base or servers else "https://web:443"
+    answers = (
+        exchange(f"{where}/items", content_type="application/json"),
+        exchange(f"{where}/left-out", content_type="application/json"),
+    )
+    (left_out,) = undocumented(data, answers, {"proxy": base})
+    assert left_out.endswith("/left-out")
+
+
+def test_a_proxy_may_take_the_documents_prefix_away() -> None:
+    data = {"swagger": "2.0", "basePath": "/api", "paths": {"/items": {"get": {}}}}
+    answers = (exchange("https://web:443/items", content_type="application/json"),)
+    assert undocumented(data, answers, {}) == []
+
+
+def test_a_login_below_a_prefix_that_is_the_base_is_still_missed() -> None:
+    data = {"openapi": "3.1.0", "servers": [{"url": "/api"}], "paths": {"/me": {"get": {}}}}
+    refused = dataclasses.replace(exchange("https://web:443/api/me", 401), purpose=StatusClass.UNAUTHORIZED)
+    assert unprotected(data, (refused,), {"proxy": "/api"}) == ["GET /me"]
+
+
+def test_a_probe_need_not_be_documented() -> None:
+    data = {"openapi": "3.1.0", "paths": {"/items": {"get": {}}}}
+    answers = (exchange("https://web:443/health/live", content_type="application/json"),)
+    assert undocumented(data, answers, {}) == []
+
+
 def test_examples_count_wherever_they_lie_and_circles_end() -> None:
     schema = {"Node": {"properties": {"child": {"$ref": "#/components/schemas/Node"}}}}
     body = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Node"}}}}
@@ -127,6 +169,17 @@ def test_flows_describe_themselves() -> None:
 def test_inside_is_seen_and_not_repeated() -> None:
     found = internals({"a": "redis://:hunter-two@cache:6379/0", "dsn": "x"}, ("cache", "api"))
     assert found == ["a URL with a password", "the internal host cache", "a field named dsn"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"password_policy": "strict"},
+        {"authentication": {"api_key": "send it as X-API-Key"}},
+    ],
+)
+def test_words_about_a_secret_are_none(data: object) -> None:
+    assert internals(data, ()) == []
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,10 +10,12 @@ import pytest
 from readiness.exceptions import StackError
 from readiness.facts._codec import decode, encode
 from readiness.facts.docs import ApiDocuments, DocumentKind
+from readiness.facts.http import Exchange
 from readiness.gather import api_documents as module
 from readiness.gather import gatherer_meta
+from readiness.gather.api_documents_asking import look_as_developer, look_for_documents
 from readiness.runtime import Capability
-from readiness.target import Entry, Login, Target
+from readiness.target import Entry, Login, Request, Target
 from tests.gather.asked import Answer, FakeHttp, FakeStack
 
 PASSWORD = "database-password-long"
@@ -62,7 +65,7 @@ def test_closed_places_cost_one_request_each_as_a_user() -> None:
         answer.path for answer in found.answers
     }
     assert all(headers.get("authorization") for *_, headers in http.asked)
-    assert len(http.asked) == len(found.answers) + 2  # an unknown path, and the description
+    assert len(http.asked) == len(found.answers) + 3  # an unknown path for each of two, and the description
 
 
 def test_what_is_shown_is_asked_again_as_nobody() -> None:
@@ -89,6 +92,105 @@ def test_json_that_merely_has_an_openapi_key_is_no_document() -> None:
         return (200, {}, '{"openapi": "see our site", "paths": []}') if path == "/openapi.json" else (404, {}, "")
 
     assert shown(look(serve)[0]) == {}
+
+
+def test_what_lies_beside_the_base_is_asked_for_too() -> None:
+    def serve(entry: str, method: str, path: str, headers: Mapping[str, str]) -> Answer:
+        return (200, {}, DOCUMENT) if path == "/openapi.json" else (404, {}, "")
+
+    http = FakeHttp(serve)
+    entries = (Entry(name="direct", service="api", port=80, base="/api"),)
+    answers = list(look_for_documents(http, entries, ("/docs", "/openapi.json", "/api/docs"), headers={}))
+    assert [answer.url for answer in answers] == [
+        "http://api:80/api/docs",
+        "http://api:80/api/openapi.json",
+        "http://api:80/api/api/docs",
+        "http://api:80/docs",
+        "http://api:80/openapi.json",
+    ]
+
+
+def served_below(whole: str) -> Callable[[Exchange], Exchange]:
+    """A server that shows its document at one whole path, whichever entry asks."""
+
+    def change(exchange: Exchange) -> Exchange:
+        is_it = exchange.url == f"http://api:80{whole}"
+        return dataclasses.replace(exchange, status=200 if is_it else 404, body=DOCUMENT if is_it else "")
+
+    return change
+
+
+@dataclasses.dataclass
+class WholePaths(FakeHttp):
+    """Answers by the whole path, base included."""
+
+    change: Callable[[Exchange], Exchange] = lambda exchange: exchange
+
+    def send(self, entry: Entry, request: Request, **more: Any) -> Exchange:
+        return self.change(super().send(entry, request, **more))
+
+
+@pytest.mark.parametrize("whole", ["/openapi.json", "/api/openapi.json"])
+def test_a_document_is_found_below_the_base_and_beside_it(whole: str) -> None:
+    http = WholePaths(closed, change=served_below(whole))
+    found = target(entries=(Entry(name="direct", service="api", port=80, base="/api"),), login=None)
+    meta = gatherer_meta(module.api_documents)
+    assert meta is not None
+    answers = meta.function(found, FakeStack({"api": {}}), http).answers
+    assert [answer.url for answer in answers if answer.is_shown] == [f"http://api:80{whole}"]
+    (seen,) = look_as_developer(http, found.entries, ("/openapi.json",), headers={})
+    assert seen.is_shown
+
+
+def test_developers_are_shown_what_they_are_shown_when_they_are_logged_in() -> None:
+    def serve(entry: str, method: str, path: str, headers: Mapping[str, str]) -> Answer:
+        return (200, HTML, PAGE) if path == "/docs" and "authorization" in headers else (401, {}, "")
+
+    (seen,) = look_as_developer(FakeHttp(serve), target().entries, ("/docs",), headers={"Authorization": "Bearer x"})
+    assert (seen.kind, seen.is_as_user) == (DocumentKind.PAGE, True)
+    (nobody,) = look_as_developer(FakeHttp(serve), target().entries, ("/docs",), headers={})
+    assert (nobody.kind, nobody.wants_login) == (DocumentKind.NONE, True)
+
+
+def test_developers_whose_login_is_not_taken_are_shown_what_everybody_is() -> None:
+    def serve(entry: str, method: str, path: str, headers: Mapping[str, str]) -> Answer:
+        return (401, {}, "") if "authorization" in headers else (200, HTML, PAGE) if path == "/docs" else (404, {}, "")
+
+    (seen,) = look_as_developer(FakeHttp(serve), target().entries, ("/docs",), headers={"Authorization": "Bearer x"})
+    assert (seen.kind, seen.is_as_user) == (DocumentKind.PAGE, False)
+
+
+def test_a_redirect_to_a_form_for_a_password_asks_for_a_login() -> None:
+    def serve(entry: str, method: str, path: str, headers: Mapping[str, str]) -> Answer:
+        form = '<form><input name="password" type="password"></form>'
+        return (302, {"Location": "/login"}, "") if path == "/docs" else (200, HTML, form)
+
+    (seen,) = look_as_developer(FakeHttp(serve), target().entries, ("/docs",), headers={})
+    assert (seen.kind, seen.wants_login) == (DocumentKind.NONE, True)
+
+
+def test_an_answer_that_every_path_gets_is_no_description() -> None:
+    def serve(entry: str, method: str, path: str, headers: Mapping[str, str]) -> Answer:
+        described = {"name": "Shop", "version": "1", "capabilities": []}
+        answered = described if path == "/api" else {"status": "ok", "path": path}
+        return 200, {}, json.dumps(answered)
+
+    (info,) = look(serve)[0].info
+    assert not info.is_anything
+    (other,) = look(serve, target(extra={"docs": {"info": "/about"}}))[0].info
+    assert other.is_anything
+
+
+def test_what_is_said_about_a_secret_and_mere_words_are_no_leaks() -> None:
+    def serve(entry: str, method: str, path: str, headers: Mapping[str, str]) -> Answer:
+        return 200, {}, json.dumps({"name": "Shop", "login": "/auth/token", "stores": ["postgres"]})
+
+    http = FakeHttp(serve)
+    stack = FakeStack({"api": {"TOKEN_URL": "/auth/token", "POSTGRES_PASSWORD": "postgres"}})
+    meta = gatherer_meta(module.api_documents)
+    assert meta is not None
+    (info,) = meta.function(target(login=None), stack, http).info
+    assert info.leaks == ()
 
 
 def test_a_redirect_within_the_entry_is_followed_once_and_no_further() -> None:
