@@ -5,7 +5,7 @@ from __future__ import annotations
 from readiness import Category, Evidence, Finding, Inconclusive, NotApplicable, Severity, Verdict, check
 from readiness.auth.answers import Answer, answer_of
 from readiness.declared.record import RECORD_EXAMPLE
-from readiness.facts.auth import AuthTrials
+from readiness.facts.auth import AuthTrials, Trial
 from readiness.target import Target
 
 #: How a stranger is refused: by right, or as if there were nothing (RFC 9110, 15.5.4).
@@ -31,15 +31,12 @@ def check_principal_isolation(auth_trials: AuthTrials, target: Target) -> Verdic
         raise Inconclusive(isolation.problem)
     findings, doubts, told = [], list(isolation.not_told), 0
     for trial in isolation.trials:
-        proof = Evidence(source=f"{trial.request}: {trial.status}", text="as a user who does not own the record")
-        if answer_of(trial.status) is Answer.ACCEPTED:
+        doubt = _doubt(trial)
+        if not doubt and _is_let_in(trial):
+            proof = Evidence(source=f"{trial.request}: {trial.status}", text="as a user who does not own the record")
             findings.append(Finding(message=f"a stranger {trial.name} another user's record", evidence=(proof,)))
-        elif trial.status not in REFUSED:
-            doubts.append(f"a stranger {trial.name}: {trial.status or trial.error or 'no answer'}")
-        elif answer_of(trial.before) is not Answer.ACCEPTED:
-            doubts.append(
-                f"the owner {trial.name}: {trial.before or 'no answer'}, so a stranger's refusal shows nothing"
-            )
+        elif doubt:
+            doubts.append(doubt)
         else:
             told += 1
     for words in isolation.changed if not findings else ():
@@ -52,3 +49,22 @@ def check_principal_isolation(auth_trials: AuthTrials, target: Target) -> Verdic
             public = ", ".join(isolation.public)
             raise NotApplicable(f"premise failed: records are everybody's by declaration ({public})")
     return Verdict(findings=tuple(findings), summary=f"a stranger was refused {told} times, and nothing changed")
+
+
+def _is_let_in(trial: Trial) -> bool:
+    """A success without an effect is a refusal: an empty list, or a 204 for no rows."""
+    return answer_of(trial.status) is Answer.ACCEPTED and trial.took_effect is not False
+
+
+def _doubt(trial: Trial) -> str:
+    """Why an answer tells nothing, or an empty text."""
+    is_success = answer_of(trial.status) is Answer.ACCEPTED
+    if is_success and trial.took_effect:
+        return ""
+    if is_success and trial.took_effect is None:
+        return f"a stranger {trial.name}: {trial.status}, and it is not seen whether that had an effect"
+    if not is_success and trial.status not in REFUSED:
+        return f"a stranger {trial.name}: {trial.status or trial.error or 'no answer'}"
+    if answer_of(trial.before) is not Answer.ACCEPTED:
+        return f"the owner {trial.name}: {trial.before or 'no answer'}, so a stranger's refusal shows nothing"
+    return ""

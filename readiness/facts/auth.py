@@ -45,6 +45,8 @@ class Trial:
         request: method and path of what it was sent to, and through which entry.
         status: of the answer; None where none came, ``error`` then says why.
         before: status of the same request with the right credential just before, where it was asked.
+        took_effect: whether a success did anything: the answer held the record, or the owner saw the change afterwards;
+            None where that cannot be told. Services answer a stranger also with an empty list, and with a 204 for no rows.
     """
 
     kind: TrialKind
@@ -53,6 +55,7 @@ class Trial:
     status: int | None = None
     error: str = ""
     before: int | None = None
+    took_effect: bool | None = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -136,6 +136,10 @@ class Asker:
         self._sleep(seconds)
         return True
 
+    def pause(self, seconds: float) -> None:
+        """Leave the target alone for a while."""
+        self._sleep(seconds)
+
     @property
     def is_late(self) -> bool:
         """Whether the time for all of it is up."""

@@ -16,7 +16,7 @@ import pytest
 
 from readiness.exceptions import GatherError, StackError
 from readiness.facts._codec import decode, encode
-from readiness.facts.auth import AuthTrials, Tokens, TrialKind
+from readiness.facts.auth import AuthTrials, Isolation, Tokens, TrialKind
 from readiness.facts.http import Exchange, StatusClass
 from readiness.gather import auth_stores, auth_tokens, gatherer_meta
 from readiness.gather import auth_trials as module
@@ -126,12 +126,12 @@ class Shop:
             case "GET", ["notes"]:
                 mine = [{"id": i} for i, (owner, _) in enumerate(self.notes) if owner == name or not self.isolates]
                 return 200, json.dumps(mine)
-            case "GET" | "DELETE", ["notes", place] if place.isdecimal() and int(place) < len(self.notes):
+            case "GET" | "PUT" | "DELETE", ["notes", place] if place.isdecimal() and int(place) < len(self.notes):
                 owner, text = self.notes[int(place)]
                 if text and (owner == name or not self.isolates):
-                    if method == "DELETE":
-                        self.notes[int(place)] = (owner, "")
-                    return 200, "{}"
+                    if method != "GET":
+                        self.notes[int(place)] = (owner, said.get("text", "note") if method == "PUT" else "")
+                    return 200, json.dumps({"id": int(place), "text": text})
         return 404, ""
 
 
@@ -433,20 +433,145 @@ def test_nothing_is_asked_where_nothing_says_what_is_public(changes: dict[str, A
     assert found.tried == ()
 
 
+def effects(found: Isolation) -> dict[str, tuple[int | None, int | None, bool | None]]:
+    return {trial.name: (trial.before, trial.status, trial.took_effect) for trial in found.trials}
+
+
 def test_a_stranger_is_refused_and_the_owner_is_not() -> None:
     found = tried(try_records)
-    assert {t.name: (t.before, t.status) for t in found.trials} == {
-        "reads": (200, 404),
-        "deletes": (200, 404),
-        "lists": (200, 404),
-    }
+    assert effects(found) == {"reads": (200, 404, True), "deletes": (200, 404, False), "lists": (200, 200, False)}
     assert (found.changed, found.not_told) == ((), ())
 
 
 def test_a_stranger_who_may_do_everything_is_seen() -> None:
-    found = tried(try_records, Shop(isolates=False))
-    assert {t.name: t.status for t in found.trials} == {"reads": 200, "deletes": 200, "lists": 200}
-    assert found.changed
+    waits: list[float] = []
+    target = shop_target()
+    target.extra["record"]["update"] = {"method": "PUT", "path": "/notes/{id}", "json": {"text": "new"}, "as": "user"}
+    found = tried(try_records, Shop(isolates=False), target, sleep=waits.append)
+    assert effects(found) == {
+        "reads": (200, 200, True),
+        "lists": (200, 200, True),
+        "changes": (404, 200, True),
+        "deletes": (404, 200, True),
+    }
+    assert all(1 < seconds < 5 for seconds in waits)
+
+
+class RowLevel(Shop):
+    """Every question is a query: what somebody may not see is an empty list, and no row is changed with a 204."""
+
+    is_filtered = True
+
+    def answer(self, method: str, path: str, authorization: str, body: bytes) -> tuple[int, str]:
+        if not path.startswith("/rest/notes"):
+            return super().answer(method, path, authorization, body)
+        who = self.who(authorization)
+        if who is None:
+            return 401, ""
+        if method == "POST":
+            self.notes.append((who, "note"))
+            return 201, json.dumps({"id": len(self.notes) - 1})
+        rows = [
+            {"id": number, "text": text}
+            for number, (owner, text) in enumerate(self.notes)
+            if text and (owner == who or not self.is_filtered) and path.endswith(f"=eq.{number}")
+        ]
+        if method == "GET":
+            return 200, json.dumps(rows)
+        for row in rows:
+            self.notes[row["id"]] = (self.notes[row["id"]][0], "")
+        return 204, ""
+
+
+def row_level_target(**changes: Any) -> Target:
+    record = {
+        "create": {"method": "POST", "path": "/rest/notes", "json": {}, "as": "user", "id": "id"},
+        "read": {"path": "/rest/notes?id=eq.{id}", "as": "user"},
+        "delete": {"method": "DELETE", "path": "/rest/notes?id=eq.{id}", "as": "user"},
+    }
+    return shop_target(extra={"record": {name: raw for name, raw in {**record, **changes}.items() if raw is not None}})
+
+
+def test_an_empty_answer_and_no_row_deleted_are_refusals() -> None:
+    found = tried(try_records, RowLevel(), row_level_target())
+    assert effects(found) == {"reads": (200, 200, False), "deletes": (204, 204, False)}
+    assert (found.changed, found.not_told) == ((), ())
+
+
+def test_rows_that_everybody_sees_and_deletes_are_seen() -> None:
+    shop = RowLevel()
+    shop.is_filtered = False
+    found = tried(try_records, shop, row_level_target(), sleep=lambda _: None)
+    assert effects(found) == {"reads": (200, 200, True), "deletes": (204, 204, True)}
+
+
+def test_a_success_whose_effect_nobody_can_see_is_not_told() -> None:
+    found = tried(try_records, RowLevel(), row_level_target(read=None))
+    assert effects(found) == {"deletes": (204, 204, None)}
+
+
+class Paged(Shop):
+    """Lists come in pages, whose numbers are no ids."""
+
+    def answer(self, method: str, path: str, authorization: str, body: bytes) -> tuple[int, str]:
+        status, text = super().answer(method, path, authorization, body)
+        if (method, path, status) != ("GET", "/notes", 200):
+            return status, text
+        items = json.loads(text)
+        page = {"items": items, "total": len(items), "page": 1, "size": 50, "pages": 1, "owner": {"id": 1}}
+        return status, json.dumps(page)
+
+
+@pytest.mark.parametrize("isolates", [True, False])
+def test_the_number_of_a_page_is_no_record_in_it(isolates: bool) -> None:
+    shop = Paged(isolates=isolates, notes=[("seed", "x")])  # the record is number 1
+    found = tried(try_records, shop, sleep=lambda _: None)
+    assert effects(found)["lists"] == (200, 200, not isolates)
+
+
+class Enveloped(Shop):
+    """Every answer has an id of its own, and a record turns from new to stored by itself, a few requests later."""
+
+    born = 0
+
+    def answer(self, method: str, path: str, authorization: str, body: bytes) -> tuple[int, str]:
+        status, text = super().answer(method, path, authorization, body)
+        if method == "POST" and path == "/notes":
+            self.born = self.served
+        if method == "GET" and path.startswith("/notes/") and status == 200:
+            data = {**json.loads(text), "state": "new" if self.served < self.born + 8 else "stored"}
+            return status, json.dumps({"data": data, "meta": {"request": self.served}})
+        return status, text
+
+
+def test_what_changes_by_itself_is_nobodys_doing() -> None:
+    shop, target = Enveloped(), shop_target()
+    target.extra["record"]["update"] = {"method": "PUT", "path": "/notes/{id}", "json": {"text": "new"}, "as": "user"}
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        shop.served += 100
+
+    found = tried(try_records, shop, target, sleep=sleep)
+    assert waits, "nothing changed by itself"
+    assert (found.changed, found.not_told) == ((), ())
+    assert {trial.status for trial in found.trials if trial.name != "lists"} == {404}
+
+
+class Quiet(Shop):
+    """Refuses a stranger's deletion, and deletes."""
+
+    def answer(self, method: str, path: str, authorization: str, body: bytes) -> tuple[int, str]:
+        status, text = super().answer(method, path, authorization, body)
+        if method == "DELETE" and status == 404 and self.who(authorization):
+            number = int(path.rpartition("/")[2])
+            self.notes[number] = (self.notes[number][0], "")
+        return status, text
+
+
+def test_a_refused_deletion_that_happened_is_seen() -> None:
+    assert tried(try_records, Quiet(), sleep=lambda _: None).changed == ("the owner's record is gone: 404 afterwards",)
 
 
 def test_a_record_that_everybody_reads_is_not_tried_but_said() -> None:
