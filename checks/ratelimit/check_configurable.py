@@ -33,7 +33,7 @@ def check_configurable(
     phase = small_limit.phase("one after another")
     if small_limit.is_lowered and phase is not None:
         stated = stated_by(small_limit.answers[-1]).limit if small_limit.answers else None
-        if phase.refused == 0 and phase.let_through > figures.most(phase.span_seconds):
+        if phase.let_through > figures.most_at_a_turn(phase.span_seconds):
             message = f"with {variable}={figures.requests}, {phase.let_through} requests are let through"
             findings.append(Finding(message=message, evidence=(evidence_of(phase),)))
         elif stated is not None and stated not in {figures.requests, figures.capacity}:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from readiness import Category, Evidence, Finding, Inconclusive, NotApplicable, Severity, Verdict, check
 from readiness.facts.limiter import TOO_MANY, Answer, DeployedLimit, Figures, is_let_through
+from readiness.limiting.falling import TOLD_REQUESTS, Remaining, wrongly_fallen
 from readiness.limiting.fields import Stated, stated_by, structured
 from readiness.limiting.judging import require_deployed
 
@@ -17,7 +18,7 @@ class HeaderLimits:
     # Two clocks, and a second of rounding on each side.
     clock_seconds: float = 2.0
     # Below that many requests net of what was refilled meanwhile, falling and standing still look alike.
-    told_requests: float = 3.0
+    told_requests: float = TOLD_REQUESTS
 
 
 @check(
@@ -97,18 +98,14 @@ def _reset(told: list[tuple[Answer, Stated]], figures: Figures, limits: HeaderLi
 def _remaining(
     told: list[tuple[Answer, Stated]], figures: Figures, limits: HeaderLimits, slowest: float
 ) -> list[Finding]:
-    counted = [(answer, stated) for answer, stated in told if stated.remaining is not None]
-    if len(counted) < 2:  # noqa: PLR2004  # falling takes two
+    counted = {
+        Remaining(seconds=answer.seconds, remaining=stated.remaining): (answer, stated)
+        for answer, stated in told
+        if stated.remaining is not None
+    }
+    wrong = wrongly_fallen(list(counted), figures, slowest_seconds=slowest, told_requests=limits.told_requests)
+    if wrong is None:
         return []
-    (first, begins), (last, ends) = counted[0], counted[-1]
-    sent = len(counted) - 1
-    # The last one may have been decided as late as it was answered.
-    refilled = (last.seconds - first.seconds + slowest) / figures.interval_seconds + 1
-    fell = (begins.remaining or 0) - (ends.remaining or 0)
-    # A window of the clock that turns in between begins anew.
-    if sent - refilled < limits.told_requests or fell < 0:
-        return []
-    if not sent - refilled <= fell <= sent:
-        message = f"{begins.prefix}remaining fell by {fell} in {sent} requests"
-        return [Finding(message=message, evidence=(_proof(first, begins), _proof(last, ends)))]
-    return []
+    how, first, last = wrong
+    prefix = counted[first][1].prefix
+    return [Finding(message=f"{prefix}remaining {how}", evidence=(_proof(*counted[first]), _proof(*counted[last])))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from readiness.facts.http import Exchange
@@ -36,6 +37,11 @@ def is_let_through(status: int) -> bool:
     return status not in {UNANSWERED, TOO_MANY} and status < FIRST_SERVER_ERROR
 
 
+def is_served(status: int) -> bool:
+    """Whether a request got what it asked for, or was sent where that is: a 401, a 404 or a 405 may come from before the limiter."""
+    return 200 <= status < 400  # noqa: PLR2004  # RFC 9110, 15.3 and 15.4
+
+
 @dataclass(frozen=True, kw_only=True)
 class Figures:
     """A limit in force: ``requests`` in ``window_seconds``, ``burst`` more at once, counted per ``key``."""
@@ -56,8 +62,13 @@ class Figures:
         return self.window_seconds / self.requests
 
     def most(self, seconds: float) -> float:
-        """The most that any kind of window or bucket, once full, lets through in ``seconds``, one for rounding included."""
+        """The most that a bucket, or a window that does not turn meanwhile, lets through in ``seconds``; one is for rounding."""
         return self.capacity + seconds / self.interval_seconds + 1
+
+    def most_at_a_turn(self, seconds: float) -> float:
+        """The same, of windows of the clock too: they begin anew whenever they turn, at worst in the middle of a burst."""
+        turns = max(1, math.ceil(seconds / self.window_seconds))
+        return max(self.most(seconds), self.capacity * (1 + turns) + 1)
 
     @property
     def words(self) -> str:
@@ -104,6 +115,11 @@ class Phase:
         return sum(is_let_through(status) for _, status in self.shots)
 
     @property
+    def served(self) -> int:
+        """How many got what they asked for."""
+        return sum(is_served(status) for _, status in self.shots)
+
+    @property
     def refused(self) -> int:
         """How many were answered 429."""
         return sum(status == TOO_MANY for _, status in self.shots)
@@ -135,7 +151,9 @@ class Reopened:
     Attributes:
         announced_seconds: the ``Retry-After`` of the refusal, as a number; None without a usable one.
         raw: the header as received.
-        early_seconds, early_status: a request sent before that, after another refusal; None where none was sent.
+        early_seconds, early_status: a request sent before the end of the wait that another refusal announced; None where
+            none was sent.
+        early_announced_seconds: what that other refusal announced.
         later_seconds, later_status: the first request after the announced wait.
         last_seconds, last_status: one after a whole window in silence, where that one was refused or nothing was announced.
     """
@@ -144,6 +162,7 @@ class Reopened:
     announced_seconds: float | None = None
     early_seconds: float | None = None
     early_status: int | None = None
+    early_announced_seconds: float | None = None
     later_seconds: float | None = None
     later_status: int | None = None
     last_seconds: float | None = None
@@ -168,6 +187,8 @@ class Tried:
         statuses: of what was tried, in the order sent.
         before, after: the limited path just before and just after; anything but 429 says that the caller was not exhausted.
         refilled: the most requests that may have become allowed again in between.
+        stranger: what somebody who is not logged in got at the same address, where another user was refused: whether the
+            address is what is exhausted.
     """
 
     name: str
@@ -177,6 +198,7 @@ class Tried:
     before: int
     after: int
     refilled: float = 0.0
+    stranger: int | None = None
 
     @property
     def is_exhausted(self) -> bool:
@@ -210,10 +232,15 @@ class Addressed:
 
 @dataclass(frozen=True, kw_only=True)
 class Reached:
-    """A limit that was looked for in several callers' requests together."""
+    """A limit that was looked for in several callers' requests together.
+
+    Attributes:
+        used_before: requests that the same stack had been sent before, logins included.
+    """
 
     figures: Figures
     phases: tuple[Phase, ...]
+    used_before: int = 0
 
     @property
     def let_through(self) -> int:
@@ -244,6 +271,7 @@ class DeployedLimit:
 
     Attributes:
         phase: ten requests one after another, then the rest at once; None where nothing could be sent.
+        again: a second burst, where the first one let more through than the figures, as a window does that turns in it.
         answers: the ten, and the first refusal.
         refusal: a refusal asked for with an allowed origin, masked.
         reason: why there is no phase.
@@ -251,6 +279,7 @@ class DeployedLimit:
 
     figures: Figures | None = None
     phase: Phase | None = None
+    again: Phase | None = None
     answers: tuple[Answer, ...] = ()
     refusal: Exchange | None = None
     reason: str = ""

@@ -42,8 +42,8 @@ LOGIN_PAUSE_SECONDS = 2.0
 KEPT_HEADERS = ("retry-after", "ratelimit", "x-ratelimit-", "x-rate-limit-", "cache-control", "access-control-")
 #: Loopback addresses beside the usual one; the whole block is this machine's (RFC 1122, 3.2.1.3).
 LOOPBACK_SOURCES = "127.0.77."
-#: Asking the same more often proves nothing more.
-MAX_PHASE = 1000
+#: A burst of more is a load test: twice the largest figure that is met (a window may turn in the middle), and some beyond.
+MAX_PHASE = 2100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,27 +151,37 @@ class Exchanges:
         count: int,
         at_once: int = 1,
         refusals: int | None = None,
+        unanswered: int | None = None,
+        at_most_seconds: float | None = None,
     ) -> tuple[Phase, list[Sample]]:
-        """Up to ``count`` requests, ``at_once`` under way, until so many refusals came."""
+        """Up to ``count`` requests, ``at_once`` under way, until so many were refused or left unanswered, or time is up."""
         await self._place(entry)
         began, monotonic = self.now, time.monotonic()
         samples: list[Sample] = []
         slots = asyncio.Semaphore(at_once)
-        seen = 0
+        refused = silent = 0
 
         async def one() -> None:
-            nonlocal seen
+            nonlocal refused, silent
             try:
                 sample = await self.send(entry, request, caller)
                 samples.append(sample)
-                seen += sample.status == HTTPStatus.TOO_MANY_REQUESTS
+                refused += sample.status == HTTPStatus.TOO_MANY_REQUESTS
+                silent += sample.status is None
             finally:
                 slots.release()
+
+        def is_enough() -> bool:
+            return (
+                (refusals is not None and refused >= refusals)
+                or (unanswered is not None and silent >= unanswered)
+                or (at_most_seconds is not None and time.monotonic() - monotonic >= at_most_seconds)
+            )
 
         async with asyncio.TaskGroup() as group:
             for _ in range(min(count, MAX_PHASE)):
                 await slots.acquire()
-                if refusals is not None and seen >= refusals:
+                if is_enough():
                     slots.release()
                     break
                 group.create_task(one())

@@ -48,7 +48,7 @@ __all__ = ["SmallPlan", "examine", "small_limit"]
 
 #: From here on a limit that cannot be lowered is not met in a reasonable number of requests.
 MAX_CAPACITY = 300
-#: What a limiter may let through beyond its figure while a window turns.
+#: Sent beyond what a limiter may let through, so that one that lets everything through shows.
 SLACK = 5
 #: Of the paths that the API's document names.
 MAX_OPERATIONS = 60
@@ -185,7 +185,10 @@ class _Work:
         self._clock, self._sleep = clock, sleep
         self._entry = public_entry(target)
         self._request = Request(path=limit.path)
-        self._reach = figures.capacity + SLACK
+        # Until refused: a window that turns in the middle lets twice its figure through.
+        self._reach = 2 * figures.capacity + SLACK
+        # To the end, of what an exhausted caller tries: a bucket of its own would refuse by then.
+        self._many = figures.capacity + SLACK
 
     async def run(self, people: list[Caller], again: Caller | None) -> None:
         """All of them; those that wait run beside those that do not, each with a caller of its own."""
@@ -329,7 +332,7 @@ class _Work:
         await self._try_users(caller, others, again)
         for request in self._operations():
             name = f"{request.method} {request.path}"
-            await self._try("operations", name, request, caller, count=self._reach)
+            await self._try("operations", name, request, caller, count=self._many)
         for name, request, headers in self._disguises():
             await self._try("variants", name, request, caller, headers=headers)
 
@@ -467,7 +470,7 @@ class _Work:
             if same is not None:
                 self._notes.keep(part, replace(same, name=name))
             else:
-                known.append((request, await self._try(part, name, request, caller, count=self._reach)))
+                known.append((request, await self._try(part, name, request, caller, count=self._many)))
 
     def _exempt_paths(self) -> list[str]:
         return list(dict.fromkeys(path for limit in self._target.limits for path in limit.exempt))

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 
 from readiness.chart import Chart, Line, Tone
 from readiness.facts.http import Exchange
-from readiness.facts.limiter import DeployedLimit, Phase, SharedLimit, SmallLimit, StoreAway, Tried, is_let_through
+from readiness.facts.limiter import (
+    DeployedLimit,
+    Phase,
+    SharedLimit,
+    SmallLimit,
+    StoreAway,
+    Tried,
+    is_let_through,
+    is_served,
+)
 from readiness.target import Role, Target
 from readiness.verdict import Evidence, Inconclusive, NotApplicable
 
@@ -17,6 +27,7 @@ __all__ = [
     "refusal_of",
     "require_deployed",
     "require_refusals",
+    "require_served",
     "require_shared",
     "timeline",
     "words_of",
@@ -74,6 +85,21 @@ def refusal_of(deployed: DeployedLimit) -> Exchange:
     if deployed.refusal is None:
         raise NotApplicable(_NOBODY_REFUSED)
     return deployed.refusal
+
+
+def require_served(phase: Phase, path: str) -> None:
+    """Stop where what the limiter let through was turned away by something else: whether that is counted is untold.
+
+    Raises:
+        Inconclusive: says what the path answers.
+    """
+    # Half of them: one that runs out in the middle, stock for example, has been served all the same.
+    if phase.let_through and 2 * phase.served < phase.let_through:
+        statuses = Counter(s for _, s in phase.shots if is_let_through(s) and not is_served(s))
+        usual, _ = statuses.most_common(1)[0]
+        raise Inconclusive(
+            f"GET {path} answers {usual}; name a GET that is limited, and served", supply="limit: {path: /items}"
+        )
 
 
 def _require_a_limit(phases: Collection[Phase]) -> None:

@@ -15,7 +15,7 @@ from readiness.exceptions import StackError
 from readiness.facts._codec import decode, encode
 from readiness.facts.limiter import DeployedLimit, Figures, SharedLimit, SmallLimit
 from readiness.gather import gatherer_meta, limiter_deployed, limiter_shared, limiter_small, limiter_wide
-from readiness.gather._limiting import figures_of, lowered
+from readiness.gather._limiting import Caller, figures_of, lowered
 from readiness.gather.limiter_shared import SharedPlan, watch
 from readiness.gather.limiter_small import SmallPlan, examine
 from readiness.instruments.client import HttpClient
@@ -248,7 +248,7 @@ def test_a_refusal_without_end_is_watched_for_a_whole_window() -> None:
 def test_a_service_without_a_limiter_is_recorded_as_such() -> None:
     fact = small(Limiter(capacity=10_000))
     assert not fact.has_refused
-    assert fact.not_done["exhausted"] == "no refusal in 10 requests"
+    assert fact.not_done["exhausted"] == "no refusal in 15 requests"
 
 
 def test_a_service_that_refuses_everything_leaves_nothing_to_try() -> None:
@@ -331,6 +331,46 @@ def test_the_deployed_limit_is_met_once_with_an_allowed_origin() -> None:
     assert statuses[:5] == [200] * 5
     assert statuses[5:] == [200] * (len(statuses) - 6) + [429]
     assert "token" not in json.dumps(encode(fact))
+
+
+@dataclass
+class Window(Limiter):
+    """Counts in a window that turns once, before the request of this number."""
+
+    turns_before: int = 0
+    seen: int = 0
+
+    def _limited(self, method: str, path: str, who: str) -> tuple[int, dict[str, str], str]:
+        self.seen += 1
+        if self.seen == self.turns_before:
+            self.buckets.clear()
+        return super()._limited(method, path, who)
+
+
+def test_a_window_that_turns_in_the_burst_is_met_and_another_caller_tells() -> None:
+    limit = replace(LIMIT, requests=100, window_seconds=60.0)
+    fact = deployed(Window(capacity=100, turns_before=86), target(limits=(limit,)))
+    assert fact.phase is not None
+    assert (fact.phase.let_through, fact.phase.refused) == (185, 20)
+    assert fact.again is not None
+    assert (fact.again.let_through, fact.again.refused) == (100, 20)
+
+
+@pytest.mark.parametrize(("window", "again"), [(30.0, 5), (90.0, None)], ids=["waited out", "too long"])
+def test_who_is_alone_meets_the_limit_again_a_window_later(window: float, again: int | None) -> None:
+    limiter = Window(turns_before=4)
+
+    async def sleep(seconds: float) -> None:
+        assert seconds > window
+        limiter.buckets.clear()
+
+    with serving(limiter) as port:
+        figures, caller = replace(FIGURES, window_seconds=window), Caller(name="alone")
+        stack: Any = FakeStack(port, limiter)
+        fact = limiter_deployed.meet(target(), stack, caller, figures, Request(path="/items"), sleep=sleep)
+    assert fact.phase is not None
+    assert fact.phase.let_through == 8
+    assert (fact.again.let_through if fact.again else None) == again
 
 
 def test_a_running_system_is_not_sent_a_burst() -> None:
