@@ -35,7 +35,14 @@ def check_context(error_tracking: ErrorTracking) -> Verdict:
             findings.append(Finding(message="no event has breadcrumbs"))
         elif not findings:
             raise Inconclusive("the one event has no breadcrumbs, and nothing may have happened before its error")
-    user = "" if any(p.as_user for p in error_tracking.provoked) else "; nobody was logged in, so no user was expected"
+    is_somebody = any(p.as_user for p in error_tracking.provoked)
+    if is_somebody and not findings and not any(event.user for _, event in error_tracking.events):
+        # Where a login is not asked for, or the store of the users is away, the service need not know who it is.
+        raise Inconclusive(
+            "no event tells the user, and no request that failed is refused without a login",
+            supply="tracking: {error: /a/path/that/needs/a/login/and/raises}",
+        )
+    user = "" if is_somebody else "; nobody was logged in, so no user was expected"
     _, event = error_tracking.events[0]
     return Verdict(findings=tuple(findings), summary=f"{_shown(event)}{user}")
 
@@ -45,8 +52,8 @@ def _lacks(event: Captured, provoked: Provoked, environment: str) -> Iterator[st
         yield "does not tell the URL"
     if not event.headers:
         yield "does not tell the request's headers"
-    if provoked.as_user and not event.user:
-        yield "does not tell the user, who was logged in"
+    if provoked.as_user and provoked.is_protected and not event.user:
+        yield "does not tell the user, without whose login the request is refused"
     if not event.environment:
         yield "does not tell the environment"
     elif environment and event.environment.lower() != environment.lower():

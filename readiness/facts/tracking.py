@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-__all__ = ["Captured", "ErrorTracking", "Leak", "Provoked", "Sampled", "Waiting"]
+__all__ = ["Captured", "ErrorTracking", "Leak", "Provoked", "Sampled", "Stopped", "Waiting"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +43,14 @@ class Provoked:
         request: method, URL and status of the request that failed.
         status: of its answer.
         as_user: whether it was sent by somebody who is logged in.
+        is_protected: whether it is refused without that login, while every store runs: then the service knew who it was.
     """
 
     name: str
     request: str
     status: int | None
     as_user: bool = False
+    is_protected: bool = False
     events: tuple[Captured, ...] = ()
 
 
@@ -76,17 +78,38 @@ class Sampled:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Stopped:
+    """How the service ended when its engine stopped it: the stop signal, its grace period, SIGKILL.
+
+    Attributes:
+        exit_code: of its main process; None where it is not known.
+    """
+
+    seconds: float
+    exit_code: int | None
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether the grace period was not enough: 128 + 9 of a container, -9 of a process."""
+        return self.exit_code in {137, -9}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Waiting:
     """How long failing requests took while the tracker answered, and while it hung; seconds.
 
     Attributes:
         was_asked: whether the hanging tracker was really called: else nothing was shown.
+        stopped: the stop while the tracker hung, after those requests; None where it was not tried.
+        stopped_answering: a stop while it answered, for comparison; tried only where the other one ended in a kill.
     """
 
     answering: tuple[float, ...]
     hanging: tuple[float, ...]
     hanging_errors: tuple[str, ...] = ()
     was_asked: bool = True
+    stopped: Stopped | None = None
+    stopped_answering: Stopped | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

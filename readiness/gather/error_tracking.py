@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from readiness.check import Impact
 from readiness.declared.tracking import SECRET, Tracking, tracking_of
-from readiness.exceptions import StackError
-from readiness.facts.tracking import Captured, ErrorTracking, Leak, Provoked, Sampled, Waiting
+from readiness.exceptions import StackError, UnsupportedError
+from readiness.facts.tracking import Captured, ErrorTracking, Leak, Provoked, Sampled, Stopped, Waiting
 from readiness.gather import gatherer
 from readiness.gather.own_user import environment_of, own_user
 from readiness.gather.reaching import reaches
@@ -44,6 +44,7 @@ __all__ = ["SUPPLY", "Patience", "error_tracking", "observe"]
 
 SUPPLY = "tracking: {dsn_env: SENTRY_DSN, traces_sample_ratio: 0.1}"
 FAILED = 500
+REFUSED = (401, 403)
 #: Enough that the limiter of the stack under audit is not what is measured.
 NO_LIMIT = "1000000"
 ANSWERED = answer(body=b'{"id":"00000000000000000000000000000000"}')
@@ -116,6 +117,7 @@ def observe(
         patience=patience or Patience(),
         clock=clock,
     )
+    environment = environment_of(target, stack, service).get(declared.environment_env, "")
     watch.become_somebody(stack)
     error = declared.error or target.paths.error
     provoked: list[Provoked] = []
@@ -124,7 +126,9 @@ def observe(
     if error is None:
         watch.not_done["unhandled"] = "not configured: error_path"
     else:
-        provoked.append(watch.provoke("unhandled", [error]))
+        unhandled = watch.provoke("unhandled", [error])
+        is_protected = unhandled.status is not None and watch.is_protected(error)
+        provoked.append(dataclasses.replace(unhandled, is_protected=is_protected))
         if stub.count == 0:
             is_reachable = reaches(stack, service, stub)
     sampled = watch.sample(declared)
@@ -132,12 +136,12 @@ def observe(
     if is_reachable:
         provoked += watch.provoke_outages(stack)
     if error is not None and usual and is_reachable:
-        waiting = watch.hang_with(error, usual)
+        waiting = watch.hang_with(error, usual, stack, service)
     return ErrorTracking(
         is_reachable=is_reachable if stub.count == 0 else True,
         envelopes=len(watch.arrived()),
         unreadable=tuple(sorted(watch.unreadable)),
-        expected_environment=environment_of(target, stack, service).get(declared.environment_env, ""),
+        expected_environment=environment,
         provoked=tuple(p for p in provoked if p.status is not None),
         secrets=tuple(sorted({label for label, _ in watch.sent})),
         leaks=tuple(watch.leaks()),
@@ -227,6 +231,16 @@ class _Watch:
         said = last.label.replace(self.secrets["query"], "***") if last is not None else "nothing was sent"
         self.not_done[name] = f"no request failed: {said}"
         return Provoked(name=name, request="", status=None)
+
+    def is_protected(self, request: Request) -> bool:
+        """Whether a request that fails with this login is refused without one."""
+        if not self.is_somebody:
+            return False
+        try:
+            answer = self.http.send(self.entry, _filled(request, self.secrets["body"]), headers=PLAIN)
+        except StackError:
+            return False
+        return answer.status in REFUSED
 
     def _send(self, request: Request, *, has_query: bool) -> Exchange | None:
         filled = _filled(request, self.secrets["body"])
@@ -361,6 +375,8 @@ class _Watch:
             service = next(iter(self.target.services_of(role)), None)
             if service is None:
                 continue
+            # What earlier errors have still to send is not of this outage.
+            self._let_come()
             try:
                 stack.stop(service)
                 provoked.append(self.provoke(role.value, self._candidates()))
@@ -404,8 +420,8 @@ class _Watch:
             times.append(round(response.seconds, 4))
         return tuple(times)
 
-    def hang_with(self, error: Request, usual: tuple[float, ...]) -> Waiting | None:
-        """The same failing requests while the tracker hangs."""
+    def hang_with(self, error: Request, usual: tuple[float, ...], stack: Stack, service: str) -> Waiting | None:
+        """The same failing requests while the tracker hangs, and the service's stop; nothing comes after it."""
         if "hanging" in self.not_done:
             return None
         times, errors = [], []
@@ -422,14 +438,42 @@ class _Watch:
                 if sum(seconds > self.patience.blocked for seconds in times) > 1:
                     break
             self.stub.wait_until(lambda: self.stub.count > before, seconds=self.patience.event)
+            was_asked = self.stub.count > before
+            stopped = self._stop(stack, service) if was_asked else None
         finally:
             self.stub.play(Script(otherwise=Plan(then=ANSWERED)))
         return Waiting(
             answering=usual,
             hanging=tuple(times),
             hanging_errors=tuple(errors),
-            was_asked=self.stub.count > before,
+            was_asked=was_asked,
+            stopped=stopped,
+            stopped_answering=self._stop_again(error, stack, service) if stopped and stopped.was_killed else None,
         )
+
+    def _stop(self, stack: Stack, service: str) -> Stopped | None:
+        began = self.clock()
+        try:
+            stack.stop(service)
+            seconds = self.clock() - began
+            return Stopped(seconds=round(seconds, 3), exit_code=stack.state(service).exit_code)
+        except (StackError, UnsupportedError) as reason:
+            self.not_done["stopping"] = str(reason)[:300]
+            return None
+
+    def _stop_again(self, error: Request, stack: Stack, service: str) -> Stopped | None:
+        """The same stop after the same requests, with a tracker that answers: some services are always killed."""
+        try:
+            stack.start(service)
+        except StackError as reason:
+            self.not_done["stopping"] = str(reason)[:300]
+            return None
+        if not self._is_back():
+            self.not_done["stopping"] = f"{service} did not come back after it had been stopped"
+            return None
+        for _ in range(self.patience.failing):
+            self._send(error, has_query=False)
+        return self._stop(stack, service)
 
 
 def _filled(request: Request, secret: str) -> Request:

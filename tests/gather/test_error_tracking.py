@@ -19,7 +19,7 @@ from readiness.gather import gatherer_meta
 from readiness.gather.error_tracking import Patience, observe
 from readiness.gather.reaching import PATH, reaches
 from readiness.instruments.stub import Kind, Stub, Stubs
-from readiness.runtime import Completed
+from readiness.runtime import Completed, ServiceState
 from readiness.target import Entry, Limit, Login, Paths, Request, Role, Target
 from readiness.tracking.envelope import MAX_BYTES
 from readiness.verdict import Inconclusive, NotApplicable
@@ -46,6 +46,11 @@ class Shop(FakeStack):
             raise StackError("it does not stop")
         self.stopped.add(service)
 
+    def state(self, service: str) -> ServiceState:
+        is_hanging = self.stub._script.otherwise.then.kind is Kind.HANG
+        code = self.ways.get("stopped_while_hanging" if is_hanging else "stopped_while_answering", 0)
+        return ServiceState(service=service, status="exited", instance="1", started_at="", exit_code=code)
+
     def start(self, service: str) -> None:
         if not self.ways.get("never_back"):
             self.stopped.discard(service)
@@ -58,6 +63,8 @@ class Shop(FakeStack):
                 if self._fails("redis", path, headers, "cache")
                 else (200, {}, '{"access_token": "the-token"}')
             )
+        if plain == "/boom" and self.ways.get("protected") and "authorization" not in headers:
+            return 401, {}, ""
         if plain == "/boom":
             self.send("event", self.event("RuntimeError", path, headers))
             return 500, {}, ""
@@ -79,7 +86,7 @@ class Shop(FakeStack):
         return True
 
     def event(self, kind: str, path: str, headers: Mapping[str, str]) -> dict[str, Any]:
-        frames = [{"function": "boom", "filename": "routes.py", "vars": {"token": headers["authorization"]}}]
+        frames = [{"function": "boom", "filename": "routes.py", "vars": {"token": headers.get("authorization", "")}}]
         shown = {} if self.ways.get("leaks") else {"vars": {}}
         return {
             "environment": "production",
@@ -167,7 +174,7 @@ def test_every_error_has_its_event(stub: Stub) -> None:
     assert (found.is_reachable, found.expected_environment, found.unreadable) == (True, "production", ())
     assert found.provoked[0].events[0].url == "http://api/boom"
     assert set(found.secrets) == {"API key header", "cookie", "login", "query"}
-    assert shop.stopped == set()
+    assert shop.stopped == {"api"}
 
 
 def test_the_fact_survives_a_recording_and_holds_no_secret(stub: Stub) -> None:
@@ -224,6 +231,39 @@ def test_failing_requests_are_timed_with_a_tracker_that_hangs(stub: Stub) -> Non
     waiting = observed(Shop(stub)).waiting
     assert waiting is not None
     assert (len(waiting.answering), len(waiting.hanging), waiting.was_asked) == (3, 3, True)
+
+
+def test_the_stop_is_looked_at_while_the_tracker_hangs(stub: Stub) -> None:
+    shop = Shop(stub)
+    waiting = observed(shop).waiting
+    assert waiting is not None
+    assert waiting.stopped is not None
+    assert (waiting.stopped.exit_code, waiting.stopped.was_killed, waiting.stopped_answering) == (0, False, None)
+    assert shop.stopped == {"api"}
+
+
+@pytest.mark.parametrize(("code", "is_killed_anyway"), [(0, False), (137, True)])
+def test_a_stop_that_ends_in_a_kill_is_compared_with_one_while_the_tracker_answers(
+    stub: Stub, code: int, is_killed_anyway: bool
+) -> None:
+    waiting = observed(Shop(stub, stopped_while_hanging=-9, stopped_while_answering=code)).waiting
+    assert waiting is not None
+    assert waiting.stopped is not None
+    assert waiting.stopped_answering is not None
+    assert (waiting.stopped.was_killed, waiting.stopped_answering.was_killed) == (True, is_killed_anyway)
+
+
+def test_a_service_that_does_not_stop_is_said(stub: Stub) -> None:
+    found = observed(Shop(stub, stop_fails=True), roles={})
+    assert found.waiting is not None
+    assert found.waiting.stopped is None
+    assert found.not_done["stopping"] == "it does not stop"
+
+
+@pytest.mark.parametrize("is_protected", [True, False])
+def test_whether_the_failing_request_needs_a_login_is_tried(stub: Stub, is_protected: bool) -> None:
+    found = observed(Shop(stub, protected=is_protected))
+    assert [p.is_protected for p in found.provoked] == [is_protected, False, False]
 
 
 def test_silence_is_the_services_own_where_the_way_is_open(stub: Stub) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from readiness.facts._codec import encode
-from readiness.facts.tracking import Captured, ErrorTracking, Provoked, Sampled, Waiting
+from readiness.facts.tracking import Captured, ErrorTracking, Provoked, Sampled, Stopped, Waiting
 from readiness.target import Entry, Target
 
 
@@ -34,6 +34,7 @@ def tracking() -> ErrorTracking:
         request="POST http://api:8000/boom: 500",
         status=500,
         as_user=True,
+        is_protected=True,
         events=(event("RuntimeError"),),
     )
     database = Provoked(
@@ -50,7 +51,11 @@ def tracking() -> ErrorTracking:
         provoked=(unhandled, database),
         secrets=("body", "cookie", "login", "query"),
         sampled=Sampled(answered=100, transactions=9, told_ratios=(0.1,)),
-        waiting=Waiting(answering=(0.02, 0.03, 0.02, 0.02, 0.04), hanging=(0.01, 0.03, 0.04, 0.03, 0.02)),
+        waiting=Waiting(
+            answering=(0.02, 0.03, 0.02, 0.02, 0.04),
+            hanging=(0.01, 0.03, 0.04, 0.03, 0.02),
+            stopped=Stopped(seconds=2.2, exit_code=0),
+        ),
     )
 
 
