@@ -12,6 +12,10 @@ from readiness.facts.validation import BodyTrial, InputLimits
 from readiness.inputs.said import LIMITED, TOO_LARGE
 from readiness.target import Target
 
+LENGTH_REQUIRED = 411
+#: How an application refuses a body of which it was given nothing.
+UNREAD = frozenset({400, 415, 422})
+
 
 @dataclass(frozen=True, kw_only=True)
 class BodyLimits:
@@ -70,15 +74,34 @@ def _judged(trials: Iterable[BodyTrial], when: str, limits: BodyLimits, doubts: 
             continue
         if trial.status == LIMITED:
             doubts.append(f"a limiter answered in place of the body limit: {trial.label}")
-        elif trial.status != TOO_LARGE:
+        elif not _is_refusal(trial, limits):
             yield Finding(message=_not_refused(trial) + when, evidence=proof)
-        elif trial.offered_bytes <= (trial.limit_bytes or 0) + limits.read_bytes:
+        elif trial.offered_bytes <= _read_at_most(trial, limits):
             continue  # so little may be on its way in any case
         elif trial.sent_bytes >= trial.offered_bytes:
             yield from _read_whole(trial, when, limits, doubts, proof)
-        elif trial.limit_bytes is not None and trial.sent_bytes > trial.limit_bytes + limits.read_bytes:
+        elif trial.limit_bytes is not None and trial.sent_bytes > _read_at_most(trial, limits):
             message = f"{trial.sent_bytes} bytes of a {trial.kind} body were read before it was refused{when}"
             yield Finding(message=message, evidence=proof)
+
+
+def _read_at_most(trial: BodyTrial, limits: BodyLimits) -> int:
+    """What has to be read before it shows that the body is too large, and what may be on its way by then."""
+    return (trial.limit_bytes or 0) + limits.read_bytes
+
+
+def _is_refusal(trial: BodyTrial, limits: BodyLimits) -> bool:
+    """Whether the body was not taken in.
+
+    The request is a good one but for its size. A server that wants a length says 411 (RFC 9110, 15.5.12); one that
+    reads nothing of a body without a length hands the application an empty one, which is refused as such, at once.
+    """
+    if trial.status == TOO_LARGE:
+        return True
+    if trial.kind != "streamed":
+        return False
+    is_unread = trial.sent_bytes <= _read_at_most(trial, limits)
+    return trial.status == LENGTH_REQUIRED or (trial.status in UNREAD and is_unread)
 
 
 def _not_refused(trial: BodyTrial) -> str:
@@ -93,14 +116,11 @@ def _not_refused(trial: BodyTrial) -> str:
 def _read_whole(
     trial: BodyTrial, when: str, limits: BodyLimits, doubts: list[str], proof: tuple[Evidence, ...]
 ) -> Iterator[Finding]:
-    """Refused, but only at its end: harmless where it was thrown away, and memory tells."""
-    if trial.kind == "announced":
-        yield Finding(message=f"an announced body is read to its end before it is refused{when}", evidence=proof)
-        return
+    """Refused, but only at its end: harmless where it was thrown away or went to disk, and memory tells."""
     before, peak = trial.memory_before_bytes, trial.memory_peak_bytes
     if before is None or peak is None:
         doubts.append(f"{trial.label}: read to its end before it was refused, and memory cannot be looked at")
     elif peak - before > limits.kept_ratio * trial.sent_bytes:
         grown = f"{(peak - before) // 2**20} MiB"
-        message = f"a streamed body is collected in memory before it is refused: {grown} more in use{when}"
+        message = f"the {trial.kind} body is collected in memory before it is refused: {grown} more in use{when}"
         yield Finding(message=message, evidence=proof)

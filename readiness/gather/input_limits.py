@@ -288,12 +288,12 @@ class BodyLab:
         if self.target.service is not None and service != self.target.service:
             own = app_entry(self.target)
             service, port = (own.service, own.port) if own is not None else (service, port)
-        before = memory_of(self.stack, service, port) if kind == "streamed" else None
+        before = memory_of(self.stack, service, port) if kind != "fits" else None
         peak = before
 
         def look() -> None:
             nonlocal peak
-            now = memory_of(self.stack, service, port) if kind == "streamed" else None
+            now = memory_of(self.stack, service, port) if kind != "fits" else None
             if now is not None:
                 peak = max(peak or 0, now)
 
