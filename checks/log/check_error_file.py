@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from readiness import Category, Finding, Inconclusive, Measurement, NotApplicable, Severity, Verdict, check
 from readiness.declared.logs import logs_of
 from readiness.facts.logs import LogFile, RequestLogs
-from readiness.logs.fields import Line, places_of
+from readiness.logs.fields import places_of
+from readiness.logs.levels import level_of, numbering_of
 from readiness.logs.values import Level, level_named
 from readiness.logs.view import MAX_EVIDENCE, Entry
 from readiness.target import Target
@@ -48,30 +49,53 @@ def check_error_file(request_logs: RequestLogs, target: Target) -> Verdict:
     findings = [finding for file in files for finding in _judge(file)]
     others = [f for f in request_logs.files if (f.service, f.path) not in names and not f.problem]
     findings += [finding for file in others for finding in _lacking(file)]
+    doubts = [doubt for file in files for doubt in _doubts(file)]
+    if not findings and doubts:
+        raise Inconclusive("; ".join(doubts))
     measured = tuple(
         Measurement(name=f"lines of {file.path} read", value=sum(file.levels.values()), unit="count") for file in files
     )
     return Verdict(findings=tuple(findings), measured=measured, summary="the error file holds errors alone")
 
 
-def _is_error(level: str) -> bool:
-    named = level_named(int(level)) if level.isdecimal() else level_named(level)
-    return named is not None and named >= Level.ERROR
+class _Levels:
+    """What the levels in a file stand for. A line that names none, as those of a traceback, belongs to the one above."""
+
+    def __init__(self, file: LogFile) -> None:
+        self.entries = [Entry(line) for line in file.lines]
+        self._places = places_of(self.entries, {})
+        self._numbering = numbering_of(self.entries, self._places)
+        self.named = {written: level_named(written, self._numbering) for written in file.levels}
+        self.has_errors = any(level is not None and level >= Level.ERROR for level in self.named.values())
+        self.others = [written for written, level in self.named.items() if level is not None and level < Level.ERROR]
+
+    def quiet(self) -> list[Entry]:
+        """The lines that are known to be no errors."""
+        levels = ((entry, level_of(entry, self._places, self._numbering)) for entry in self.entries)
+        return [entry for entry, level in levels if level is not None and level < Level.ERROR]
 
 
 def _judge(file: LogFile) -> Iterator[Finding]:
-    others = {level: count for level, count in file.levels.items() if not _is_error(level)}
-    if others:
-        lines = [Line(line.text) for line in file.lines]
-        places = places_of(lines, {})
-        quiet = [entry for line in file.lines if not _is_error(str(places.get(entry := Entry(line), "level")))]
-        shown = ", ".join(f"{level}: {count}" for level, count in others.items())
-        proof = tuple(entry.evidence for entry in quiet[:MAX_EVIDENCE])
+    levels = _Levels(file)
+    if levels.others:
+        shown = ", ".join(f"{written}: {file.levels[written]}" for written in levels.others)
+        proof = tuple(entry.evidence for entry in levels.quiet()[:MAX_EVIDENCE])
         yield Finding(message=f"{file.path} also holds lines that are no errors ({shown})", evidence=proof)
-    elif not any(map(_is_error, file.levels)):
+    elif not file.levels and not file.lines:
         yield Finding(message=f"an error was provoked, and {file.path} holds none")
 
 
+def _doubts(file: LogFile) -> Iterator[str]:
+    """Why a file without a finding proves nothing."""
+    levels = _Levels(file)
+    unknown = [written for written, level in levels.named.items() if level is None]
+    if unknown:
+        yield f"nothing tells which levels {', '.join(unknown)} in {file.path} are"
+    elif not levels.has_errors:
+        yield f"no line of {file.path} names a level"
+
+
 def _lacking(file: LogFile) -> Iterator[Finding]:
-    if file.levels and all(map(_is_error, file.levels)):
+    levels = _Levels(file)
+    if levels.has_errors and all(level is not None and level >= Level.ERROR for level in levels.named.values()):
         yield Finding(message=f"{file.path}, which should hold everything, holds errors alone")

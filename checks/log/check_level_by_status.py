@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from readiness import Category, Evidence, Finding, Inconclusive, NotApplicable, Severity, Verdict, check
 from readiness.facts.logs import Asked, RequestLogs
-from readiness.logs.values import Level, level_named
+from readiness.logs.values import Level
 from readiness.logs.view import Entry, view_of
 from readiness.target import Target
 
@@ -34,7 +34,9 @@ def check_level_by_status(request_logs: RequestLogs, target: Target) -> Verdict:
         name, levels = wanted
         same = [e for e in view.by_path(asked) if str(view.get(e, "status")) == str(asked.status)]
         lines = view.access(asked) or same
-        found = [(entry, level) for entry in lines if (level := level_named(view.get(entry, "level"))) is not None]
+        found = [
+            (entry, level) for entry in lines if entry.places is not None and (level := view.level(entry)) is not None
+        ]
         if not found:
             continue
         judged[name] = judged.get(name, 0) + 1

@@ -94,7 +94,7 @@ class RequestLogs:
         services: whose logs were read; ``workers`` are those of them that only work off jobs.
         lines: those that name a marker or an id of ``asked``.
         strange: the first lines that are no JSON object, of the services in ``services``.
-        sample: one other line of each shape.
+        sample: one other line of each shape; of lines that are no JSON object, one of each level.
         counts: service -> kind of line (``json``, ``text``) -> how many there were since the first request.
         levels: level as written -> how many lines had it.
         canaries: what was sent as a secret; ``leaks`` says where it was found again.

@@ -13,7 +13,8 @@ from readiness.declared.logs import LogFileDeclared, logs_of
 from readiness.exceptions import StackError, UnsupportedError
 from readiness.facts.logs import Leak, LogFile, LogLine, RequestLogs
 from readiness.logs.fields import Line, Places, places_of
-from readiness.logs.ids import id_of
+from readiness.logs.ids import id_of, naming
+from readiness.logs.levels import level_written
 from readiness.logs.spellings import spellings
 from readiness.runtime import Stack
 from readiness.target import Role, Target
@@ -54,7 +55,7 @@ def sorted_out(
 
     ``declared`` are the places of fields that the owner names.
     """
-    names = {a.marker for a in fact.asked if a.marker} | {id_of(i) for a in fact.asked for i in a.ids if i}
+    named = naming((*(a.marker for a in fact.asked), *(id_of(i) for a in fact.asked for i in a.ids if i)))
     paths = {a.path: MAX_SAME_PATH for a in fact.asked if not a.marker}
     about: list[LogLine] = []
     strange: list[LogLine] = []
@@ -68,19 +69,21 @@ def sorted_out(
         for line in lines:
             kind = "text" if line.places is None else "json"
             kinds[kind] += 1
-            level = places.get(line, "level")
+            # A line that names no level, as those of a traceback, belongs to the one above it.
+            level = level_written(line, places)
             if level is not None:
                 levels[str(level)[:20]] += 1
             kept = LogLine(service=service, text=shortened(_masked(line.text, secrets)))
-            if kind == "text" and len(strange) < MAX_STRANGE:
+            is_strange = kind == "text" and len(strange) < MAX_STRANGE
+            if is_strange:
                 strange.append(kept)
-            if any(name in line.text for name in names):
+            if named.search(line.text):
                 about.append(kept)
             elif paths.get(path := _path(line, places), 0):
                 # Where lines carry no id: some of those about the same path, by whomever it was asked for.
                 paths[path] -= 1
                 about.append(kept)
-            elif kind == "json":
+            elif kind == "json" or (level is not None and not is_strange):
                 sample.setdefault((service, str(level), *sorted(line.places or ())), kept)
         counts[service] = dict(kinds)
     return dataclasses.replace(
@@ -142,7 +145,7 @@ def _file(declared: LogFileDeclared, stack: Stack) -> LogFile:
         return dataclasses.replace(seen, problem=str(error)[:300])
     lines = [Line(text) for text in _lines(tail.output)]
     places = places_of(lines, {})
-    levels = Counter(str(level)[:20] for line in lines if (level := places.get(line, "level")) is not None)
+    levels = Counter(str(level)[:20] for line in lines if (level := level_written(line, places)) is not None)
     return dataclasses.replace(
         seen,
         size_bytes=sizes.pop(name),

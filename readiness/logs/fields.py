@@ -12,9 +12,9 @@ __all__ = ["USUAL", "Line", "Places", "flat", "parsed", "places_of"]
 
 #: What we call it -> what loggers call it, the surest name first. A dotted name stands for its last steps.
 USUAL: dict[str, tuple[str, ...]] = {
-    "level": ("level", "levelname", "severity", "severity_text", "log.level", "loglevel", "lvl"),
+    "level": ("level", "level.name", "levelname", "severity", "severity_text", "log.level", "loglevel", "lvl"),
     "message": ("message", "msg", "event", "body", "short_message"),
-    "time": ("timestamp", "@timestamp", "time", "ts", "datetime", "asctime", "date", "@t"),
+    "time": ("time.repr", "timestamp", "@timestamp", "time", "ts", "datetime", "asctime", "date", "@t"),
     "request_id": (
         "request_id", "x_request_id", "req_id", "correlation_id", "trace_id", "request.id", "req.id", "traceid", "rid",
     ),
@@ -24,7 +24,7 @@ USUAL: dict[str, tuple[str, ...]] = {
     "seconds": (
         "seconds", "duration", "duration_ms", "duration_s", "duration_seconds", "elapsed", "elapsed_ms", "response_time",
         "response_time_ms", "process_time", "process_time_ms", "latency", "latency_ms", "took", "took_ms", "request_time",
-        "time_ms", "duration_ns", "duration_us", "elapsed_seconds", "latency_seconds",
+        "rt", "time_ms", "duration_ns", "duration_us", "elapsed_seconds", "latency_seconds",
     ),
     "client": (
         "client", "client_ip", "client_addr", "client_host", "remote_addr", "remote_ip", "remote_address", "ip",
@@ -35,6 +35,9 @@ USUAL: dict[str, tuple[str, ...]] = {
         "error.name", "err.name", "exception_class", "exception.class", "error_class", "error_name",
     ),
 }  # fmt: skip
+#: What loguru writes of its own code and process (its documentation, the record dict), by names that elsewhere are those
+#: of a request: the source file, and the time since the process began.
+_OTHERWISE = ("record.file.path", "record.elapsed.seconds")
 MAX_DEPTH, MAX_PLACES = 6, 300
 _SEPARATORS = re.compile(r"[_\-@ ]")
 
@@ -101,7 +104,7 @@ def places_of(lines: Iterable[Line], declared: Mapping[str, str]) -> Places:
 
     A surer name comes first; among places of one name the one that most lines have, then the shallowest.
     """
-    seen = Counter(place for line in lines for place in line.places or ())
+    seen = Counter(place for line in lines for place in line.places or () if not place.endswith(_OTHERWISE))
     return Places(
         {name: (declared[name],) if name in declared else tuple(_learnt(names, seen)) for name, names in USUAL.items()}
     )

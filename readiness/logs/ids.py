@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-__all__ = ["HEADERS", "header_among", "id_of", "is_uuid"]
+__all__ = ["HEADERS", "header_among", "id_of", "is_uuid", "naming"]
 
 #: Headers that name a request, the usual ones first; the last is W3C Trace Context's.
 HEADERS = (
@@ -33,6 +33,19 @@ def id_of(value: str) -> str:
     """What of a header's value a log would repeat."""
     match = _TRACEPARENT.fullmatch(value.strip())
     return match["trace"] if match else value.strip()
+
+
+def naming(names: Iterable[str]) -> re.Pattern[str]:
+    """Finds any of these names where it stands alone: ``req-1`` is not in ``req-14``."""
+    alternatives = (_alone(name) for name in dict.fromkeys(names) if name)
+    return re.compile("|".join(alternatives) or r"(?!)")
+
+
+def _alone(name: str) -> str:
+    """The name with no letter or digit beside it; a hyphen or an underscore may join it to others, as in traces."""
+    before = r"(?<![^\W_])" if name[0].isalnum() else ""
+    after = r"(?![^\W_])" if name[-1].isalnum() else ""
+    return f"{before}{re.escape(name)}{after}"
 
 
 def is_uuid(value: str) -> bool:

@@ -9,7 +9,9 @@ from typing import Any
 from readiness.declared.logs import logs_of
 from readiness.facts.logs import Asked, LogLine, RequestLogs
 from readiness.logs.fields import Line, places_of
-from readiness.logs.ids import id_of
+from readiness.logs.ids import id_of, naming
+from readiness.logs.levels import level_of, numbering_of
+from readiness.logs.values import Level
 from readiness.target import Target
 from readiness.verdict import Evidence, Inconclusive
 
@@ -47,19 +49,25 @@ class View:
         self.about_requests = [Entry(line) for line in fact.lines]
         #: An id that several requests have tells none of them; reqid.header judges that.
         self._owners = Counter(id_of(value) for asked in fact.asked for value in set(asked.ids) if value)
-        # Lines about requests first: of two places that a field may be at, theirs is the one.
-        self.places = places_of(self.about_requests or self.entries, declared.fields)
+        # Lines about requests count twice: of two places that a field may be at, theirs is the one.
+        self.places = places_of((*self.about_requests, *self.entries), declared.fields)
+        self.numbering = numbering_of(self.entries, self.places)
 
     def of(self, asked: Asked) -> list[Entry]:
         """The lines that name the request's marker or its id."""
         names = [asked.marker] if asked.marker else []
         if asked.purpose != "inbound":
             names += [known for value in asked.ids if value and self._owners[known := id_of(value)] == 1]
-        return [entry for entry in self.about_requests if any(name in entry.text for name in names)]
+        named = naming(names)
+        return [entry for entry in self.about_requests if named.search(entry.text)]
 
     def get(self, entry: Entry, field: str) -> Any:
         """What the line says of one of the usual fields, or None."""
         return self.places.get(entry, field)
+
+    def level(self, entry: Entry) -> Level | None:
+        """How loud the line is, where it says so in a way that is known."""
+        return level_of(entry, self.places, self.numbering)
 
     def by_path(self, asked: Asked) -> list[Entry]:
         """Lines of the same path, of whichever request: for answers whose id is missing, or names no request alone."""

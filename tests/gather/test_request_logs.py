@@ -15,7 +15,7 @@ import pytest
 from readiness.declared.logs import LogFileDeclared
 from readiness.exceptions import StackError
 from readiness.facts._codec import decode, encode
-from readiness.facts.logs import RequestLogs
+from readiness.facts.logs import Asked, RequestLogs
 from readiness.gather import log_asking, log_reading, request_logs
 from readiness.gather.log_reading import CUT_BYTES, addresses_of, files_of, shortened, sorted_out
 from readiness.instruments.client import SAFE_METHODS, HttpClient
@@ -358,7 +358,21 @@ def test_lines_that_are_no_json_are_counted_and_shown() -> None:
     fact = sorted_out(RequestLogs(services=("api",)), texts, {}, {})
     assert fact.counts == {"api": {"text": 2, "json": 1}}
     assert [line.text for line in fact.strange] == ["INFO started", "[1, 2]"]
-    assert fact.levels == {"info": 1}
+    assert fact.levels == {"INFO": 1, "info": 1}
+
+
+def test_levels_of_text_are_counted_before_lines_are_left_out_and_one_of_each_is_kept() -> None:
+    texts = {"api": "INFO: x\n" * 40 + "  File x.py\n" + "2026-01-01 12:00:00,123 - app.db - DEBUG - SELECT\n" * 30}
+    fact = sorted_out(RequestLogs(services=("api",)), texts, {}, {})
+    assert fact.levels == {"INFO": 40, "DEBUG": 30}
+    assert [line.text[:7] for line in fact.sample] == ["INFO: x", "2026-01"]
+
+
+def test_an_id_that_begins_another_is_not_found_in_the_other_s_line() -> None:
+    texts = {"api": '{"reqId": "req-1", "n": 1}\n{"reqId": "req-14", "n": 2}\n'}
+    asked = Asked(purpose="ok", entry="direct", method="GET", path="/items", status=200, ids=("req-1",))
+    fact = sorted_out(RequestLogs(asked=(asked,), services=("api",)), texts, {}, {})
+    assert [json.loads(line.text)["n"] for line in fact.lines] == [1]
 
 
 def test_a_line_that_the_engine_cut_is_one_line() -> None:
@@ -391,6 +405,15 @@ def test_a_declared_file_is_read_with_what_it_was_rotated_to() -> None:
     assert (file.size_bytes, file.rotated, file.levels) == (9000, {"api.log.1": 16300}, {"info": 2})
     assert stack.commands[0] == ["ls", "-ln", "/state/logs"]
     assert stack.commands[1][-2:] == ["/state/logs/api.log.1", "/state/logs/api.log"]
+
+
+def test_levels_in_a_file_of_text_are_counted() -> None:
+    listing = "-rw-r--r-- 1 0 0 900 Sep 21 14:13 err.log\n"
+    text = "2026-01-01 12:00:00,123 - app - ERROR - boom\nTraceback (most recent call last):\nValueError: x\n"
+    outputs = [Completed(exit_code=0, output=listing), Completed(exit_code=0, output=text)]
+    stack: Any = FakeStack(0, Service(), outputs=outputs)
+    (file,) = files_of([LogFileDeclared(service="api", path="/logs/err.log")], stack)
+    assert file.levels == {"ERROR": 1}
 
 
 @pytest.mark.parametrize(

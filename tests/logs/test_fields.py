@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from readiness.logs.fields import Line, flat, parsed, places_of
-from readiness.logs.ids import header_among, id_of, is_uuid
+from readiness.logs.ids import header_among, id_of, is_uuid, naming
 from readiness.logs.spellings import spellings
 
 
@@ -68,6 +68,14 @@ def test_lines_of_different_makes_are_each_read_their_own_way() -> None:
     assert [places.get(line, "level") for line in seen] == ["info", "WARNING"]
 
 
+def test_loguru_s_record_is_read_and_its_own_file_and_uptime_are_no_request_s() -> None:
+    record = {"elapsed": {"seconds": 100.1}, "file": {"path": "/app/api.py"}, "level": {"name": "INFO", "no": 20}}
+    record |= {"time": {"repr": "2026-01-01 12:00:00+00:00", "timestamp": 1.5}, "extra": {"path": "/items"}}
+    found = places_of(lines({"record": record}), {})
+    assert (found["level"], found["time"]) == ("record.level.name", "record.time.repr")
+    assert (found["path"], found["seconds"]) == ("record.extra.path", None)
+
+
 def test_a_declared_place_is_the_only_one() -> None:
     (line,) = seen = lines({"request_id": "1", "context": {"id": "2"}})
     assert places_of(seen, {"request_id": "context.id"}).get(line, "request_id") == "2"
@@ -105,6 +113,23 @@ def test_of_a_traceparent_the_trace_is_the_id() -> None:
 )
 def test_uuids_are_told_from_other_ids(value: str, expected: bool) -> None:
     assert is_uuid(value) is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "is_named"),
+    [
+        ("req-1", '{"reqId":"req-1"}', True),
+        ("req-1", '{"reqId":"req-14"}', False),
+        ("req-1", "req-14, req-1", True),
+        ("4bf9", "traceparent=00-4bf9-00f0-01", True),
+        ("b3", "4bf92f3577b34da6", False),
+        ('x"', 'x"y', True),
+        ("a.c", "abc", False),
+        ("", "anything", False),
+    ],
+)
+def test_a_name_is_found_where_it_stands_alone(name: str, text: str, is_named: bool) -> None:
+    assert bool(naming([name]).search(text)) is is_named
 
 
 @pytest.mark.parametrize("before", ["", "u", "us", "user"])
