@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -489,7 +490,7 @@ def test_without_declared_wide_limits_nothing_is_started() -> None:
 
 def test_a_wide_limit_without_a_variable_is_not_looked_for() -> None:
     wide = Limit(path="/items", requests=1000, key="global")
-    fact = gatherer_meta_of(limiter_wide.wide_limit)(target(limits=(LIMIT, wide)), None)
+    fact = gatherer_meta_of(limiter_wide.wide_limit)(target(limits=(replace(LIMIT, requests=100), wide)), None)
     assert "limit.env.requests" in fact.not_done["together"]
 
 
@@ -516,4 +517,43 @@ def test_both_wide_limits_are_looked_for_by_callers_of_their_own() -> None:
     assert (fact.hourly.let_through, fact.hourly.refused) == (20, 2)
     assert fact.retry_after == "2"
     assert fact.together is not None
-    assert (fact.together.let_through, fact.together.refused) == (60, 0)
+    # Nobody was refused: perhaps a window turned, so four more are asked.
+    assert (fact.together.let_through, fact.together.refused) == (128, 0)
+    assert fact.together.used_before == 2 * 5 + 22
+
+
+@dataclass
+class Together(Limiter):
+    """Counts all callers' requests beyond the logins in one."""
+
+    of_all: int = 40
+
+    def _limited(self, method: str, path: str, who: str) -> tuple[int, dict[str, str], str]:
+        if self.of_all < 1:
+            return 429, {"Retry-After": "1"}, "{}"
+        status, headers, text = super()._limited(method, path, who)
+        self.of_all -= status != HTTPStatus.TOO_MANY_REQUESTS
+        return status, headers, text
+
+
+@pytest.mark.parametrize(
+    ("limiter", "passed"),
+    [(Together(capacity=40), [16, 16, 8]), (Limiter(capacity=10), [10, 10, 10, 10])],
+    ids=["counted together", "each by a limit of its own"],
+)
+def test_all_callers_are_asked_until_one_is_refused_before_its_turn(limiter: Limiter, passed: list[int]) -> None:
+    together = Limit(path="/items", requests=6000, key="global", env={"requests": "TOGETHER"})
+    with serving(limiter) as port:
+        stack: Any = FakeStack(port, limiter)
+        fact = limiter_wide.reach(target(limits=(LIMIT, together)), stack, hourly=None, together=together, not_done={})
+    assert fact.together is not None
+    assert [phase.let_through for phase in fact.together.phases] == passed
+
+
+def test_a_shorter_limit_in_the_way_is_said() -> None:
+    hourly = Limit(path="/items", requests=3000, window_seconds=3600.0, key="user", env={"requests": "PER_HOUR"})
+    together = Limit(path="/items", requests=6000, key="global", env={"requests": "TOGETHER"})
+    fact = gatherer_meta_of(limiter_wide.wide_limit)(target(limits=(LIMIT, hourly, together)), None)
+    assert fact.not_done == dict.fromkeys(
+        ("hourly", "together"), "5 in 10 s per user refuse a caller before this limit is met"
+    )

@@ -168,15 +168,16 @@ def shared() -> SharedLimit:
 
 def wide() -> WideLimit:
     hour = Figures(requests=20, window_seconds=3600.0)
-    together = Figures(requests=50, window_seconds=60.0, key="global")
+    together = Figures(requests=60, window_seconds=60.0, key="global")
     return WideLimit(
         hourly=Reached(figures=hour, phases=(phase("beyond an hour's", hour, (20, 200), (2, 429)),)),
         together=Reached(
             figures=together,
             phases=(
-                phase("together", together, (15, 200)),
-                phase("together", together, (15, 200), (1, 429), began=0.2),
+                phase("together", together, (16, 200)),
+                phase("together", together, (12, 200), (1, 429), began=0.2),
             ),
+            used_before=32,
         ),
         retry_after="180",
     )
