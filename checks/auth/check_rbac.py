@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from readiness import Category, Evidence, Finding, Inconclusive, Severity, Verdict, check
-from readiness.auth.operations import Standing, is_admitted, standing_of
+from readiness.auth.operations import Standing, is_admin_admitted, is_admitted, is_raised, standing_of
 from readiness.declared.access import ACCESS_EXAMPLE
-from readiness.facts.auth import AuthTrials, OperationTrial, RoleRaise
+from readiness.facts.auth import AuthTrials, Operations, OperationTrial
 from readiness.target import Target
 
 
@@ -36,25 +36,26 @@ def check_rbac(auth_trials: AuthTrials, target: Target) -> Verdict:
     findings: list[Finding] = []
     doubts = [problem for problem in (operations.user_problem, operations.admin_problem) if problem]
     for trial in guarded:
-        findings += _wrong(trial, doubts)
-    findings += _raised(operations.role_raise, doubts)
+        findings += _wrong(trial, doubts, by_cookie=operations.is_admin_by_cookie)
+    findings += _raised(operations, doubts)
     if not findings and doubts:
-        raise Inconclusive("; ".join(doubts)[:500])
+        raise Inconclusive(
+            "; ".join(doubts)[:500],
+            supply="access:\n  requests:   # one that the administrator is answered with 2xx\n    - {path: /admin/orders/17, as: admin}",
+        )
     return Verdict(
         findings=tuple(findings), summary=f"{len(guarded)} operations admit the administrator and nobody else"
     )
 
 
-def _wrong(trial: OperationTrial, doubts: list[str]) -> Iterator[Finding]:
+def _wrong(trial: OperationTrial, doubts: list[str], *, by_cookie: bool) -> Iterator[Finding]:
     nobody = trial.anonymous.get("none", 0)
     if standing_of(trial, nobody) is Standing.LET_IN:
         proof = Evidence(source=f"{trial.request}: {nobody}", text="without credentials")
         yield Finding(message=f"{trial.operation} admits everybody", evidence=(proof,))
         return
-    as_user, as_admin = is_admitted(trial.user), is_admitted(trial.admin)
-    # Not found may be how a user is refused: then the administrator is answered otherwise.
-    is_hidden = trial.user == 404 and trial.admin is not None and trial.admin != trial.user  # noqa: PLR2004  # RFC 9110
-    if as_user and not is_hidden:
+    as_user, as_admin = is_admitted(trial.user, admin=trial.admin), is_admin_admitted(trial, by_cookie=by_cookie)
+    if as_user:
         proof = Evidence(source=f"{trial.request}: {trial.user}", text="as a user who is no administrator")
         yield Finding(message=f"{trial.operation} admits every user", evidence=(proof,))
     elif as_user is None:
@@ -66,10 +67,11 @@ def _wrong(trial: OperationTrial, doubts: list[str]) -> Iterator[Finding]:
         doubts.append(f"{trial.operation} as the administrator: {trial.admin or 'no answer'}")
 
 
-def _raised(raised: RoleRaise, doubts: list[str]) -> Iterator[Finding]:
+def _raised(operations: Operations, doubts: list[str]) -> Iterator[Finding]:
+    raised = operations.role_raise
     if raised.status is None:
         return
-    admitted = is_admitted(raised.status)
+    admitted = is_raised(raised.status, next((t for t in operations.tried if t.request == raised.request), None))
     if admitted:
         proof = Evidence(source=f"{raised.request}: {raised.status}", text="as a user who registered with role: admin")
         yield Finding(message="whoever registers with role: admin is an administrator", evidence=(proof,))

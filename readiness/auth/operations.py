@@ -7,11 +7,15 @@ import re
 
 from readiness.facts.auth import OperationTrial
 
-__all__ = ["Standing", "is_admitted", "standing_of"]
+__all__ = ["Standing", "is_admin_admitted", "is_admitted", "is_raised", "is_success", "standing_of"]
 
 _LOGIN = re.compile(r"log[-_]?in|sign[-_]?in|auth|sso|session", re.IGNORECASE)
 _UNAUTHORISED = frozenset({401, 403, 407})
-_TOO_MANY, _NOT_FOUND = 429, 404
+_TOO_MANY, _NOT_FOUND, _FORBIDDEN = 429, 404, 403
+#: Methods that ask for no form token, because they change nothing (RFC 9110, 9.2.1).
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+#: Answers about the request itself: not found, gone, a wrong body, a conflict with what there is.
+_PAST_THE_GUARD = frozenset({400, 404, 409, 410, 415, 422})
 #: Overloaded, or too late: a crowded machine gives these as well.
 _BUSY = frozenset({502, 503, 504})
 _FIRST_SUCCESS, _FIRST_REDIRECT, _FIRST_ERROR, _FIRST_SERVER_ERROR = 200, 300, 400, 500
@@ -43,8 +47,46 @@ def standing_of(trial: OperationTrial, status: int) -> Standing:  # one line per
     return Standing.UNTOLD
 
 
-def is_admitted(status: int | None) -> bool | None:
-    """Whether somebody logged in may call an operation, whatever it then says; None where that is not told."""
+def is_admitted(status: int | None, *, admin: int | None = None) -> bool | None:
+    """Whether somebody logged in could call an operation that is ``admin``'s; None where that is not told.
+
+    Only a success is an admission: a wrong body, a record that does not exist and a missing form token may be answered
+    before anybody's role is looked at. Whatever else is answered where the administrator succeeds is a refusal.
+    """
+    if is_success(status):
+        return True
+    if status in _UNAUTHORISED:
+        return False
     if status is None or status == _TOO_MANY or status >= _FIRST_SERVER_ERROR:
         return None
-    return status not in _UNAUTHORISED
+    return False if is_success(admin) else None
+
+
+def is_admin_admitted(trial: OperationTrial, *, by_cookie: bool) -> bool | None:
+    """Whether the administrator was let in; None where that is not told.
+
+    Args:
+        trial: how everybody was answered.
+        by_cookie: the administrator is known by a cookie: what changes something then needs a form token as well, and
+            is answered 403 without one.
+    """
+    status = trial.admin
+    if status in _UNAUTHORISED:
+        is_safe = trial.operation.partition(" ")[0] in _SAFE
+        return None if by_cookie and status == _FORBIDDEN and not is_safe else False
+    # What the administrator asked for does not exist, and a user is not told so: that is past the guard.
+    if trial.user in _UNAUTHORISED and status in _PAST_THE_GUARD:
+        return True
+    return is_success(status) or None
+
+
+def is_raised(status: int | None, trial: OperationTrial | None) -> bool | None:
+    """Whether a user with a raised role could call the operation of ``trial``; None where that is not told."""
+    if trial is not None and trial.user in _UNAUTHORISED and trial.admin in _PAST_THE_GUARD and status == trial.admin:
+        return True  # answered as the administrator is, and not as a user is
+    return is_admitted(status, admin=trial.admin if trial is not None else None)
+
+
+def is_success(status: int | None) -> bool:
+    """Whether the status is one of the 2xx."""
+    return status is not None and _FIRST_SUCCESS <= status < _FIRST_REDIRECT

@@ -152,7 +152,10 @@ class Operations:
     Attributes:
         problem: why nothing was asked; ``undeclared`` names the key that would help.
         source: what said which operations there are; ``left_out`` of them were too many to be asked.
+        unmarked: operations that were not asked, because neither the document nor the declaration says that they need a
+            login: they may be everybody's, or lack the guard from which the document takes its marks.
         user_problem, admin_problem: why nobody was logged in.
+        is_admin_by_cookie: the administrator is known by a cookie alone.
     """
 
     problem: str = ""
@@ -160,8 +163,10 @@ class Operations:
     source: str = ""
     tried: tuple[OperationTrial, ...] = ()
     left_out: int = 0
+    unmarked: tuple[str, ...] = ()
     user_problem: str = ""
     admin_problem: str = ""
+    is_admin_by_cookie: bool = False
     role_raise: RoleRaise = field(default_factory=RoleRaise)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from readiness.auth.operations import is_success
 from readiness.declared.access import Access, access_of
 from readiness.discovery.openapi import Document, Operation, document_of
 from readiness.facts.auth import Operations, OperationTrial, RoleRaise
@@ -39,8 +40,15 @@ UNLIKELY_ID = 2_000_000_011
 _CANDIDATES = (
     str(UNLIKELY_ID), "readiness-no-such-one", "0" * 32, "00000000-0000-4000-8000-000000000000", "0" * 24, "a", "1"
 )  # fmt: skip
+#: Letters, digits and classes one after the other, each perhaps repeated: identifiers are written so.
+_PLAIN_PATTERN = re.compile(
+    r"\^?(?:(?:\[[^\[\]\\]{1,60}\]|\\[dw]|[A-Za-z0-9_-])(?:\{\d{1,3}(?:,\d{0,3})?\}|[+*?])?)*\$?"
+)
+_CHOICE = re.compile(r"[+*?]|\{\d+,\d*\}")
+#: On the texts above, three repetitions of free length after each other are tried within a millisecond.
+MAX_CHOICES = 3
+MAX_PATTERN = 200
 _UNAUTHORISED = frozenset({401, 403})
-_FIRST_SUCCESS, _FIRST_NOT_SUCCESS = 200, 300
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -56,47 +64,63 @@ class _Planned:
 def try_operations(asker: Asker) -> Operations:
     """Ask everything that should need a login."""
     target, access = asker.target, access_of(asker.target)
-    planned, source, problem = _planned(target, access)
+    planned, unmarked, source, problem = _planned(target, access)
     if problem:
         return Operations(
             problem=problem, undeclared="access" if "access" not in target.declined else "", source=source
         )
     user, user_problem = _identity(asker, admin=False)
     admin, admin_problem = _identity(asker, admin=True) if any(p.is_admin for p in planned) else (None, "")
-    tried = tuple(_tried(asker, plan, user, admin) for plan in planned[:MAX_OPERATIONS])
+    tried = [_tried(asker, plan, user, admin) for plan in planned[:MAX_OPERATIONS]]
     return Operations(
         source=source,
-        tried=tried,
+        tried=tuple(tried),
         left_out=max(0, len(planned) - MAX_OPERATIONS),
+        unmarked=unmarked,
         user_problem=user_problem,
         admin_problem=admin_problem,
-        role_raise=_raised(asker, planned),
+        is_admin_by_cookie=admin is not None and {name.lower() for name in admin.headers} == {"cookie"},
+        role_raise=_raised(asker, list(zip(planned, tried, strict=False))),
     )
 
 
-def _planned(target: Target, access: Access) -> tuple[list[_Planned], str, str]:
-    """What to ask, what said so, and why there is nothing."""
+def _planned(target: Target, access: Access) -> tuple[list[_Planned], tuple[str, ...], str, str]:
+    """What to ask, what nothing says anything about, what said so, and why there is nothing to ask."""
     if "access" in target.declined:
-        return [], "", f"access: none, because {target.declined['access']}"
-    document = document_of(target.openapi)
+        return [], (), "", f"access: none, because {target.declined['access']}"
+    document, base = document_of(target.openapi), target.entries[0].base
     given = {(request.method, _bare(request.path)): request for request in access.requests}
     if document is None:
         known = [request for request in (private_request(target), *access.requests) if request is not None]
         planned = [_of_request(request, access) for request in known]
-        return planned, "readiness.yaml", "" if planned else "no OpenAPI document, and no path that needs a login"
+        problem = "" if planned else "no OpenAPI document, and no path that needs a login"
+        return planned, (), "readiness.yaml", problem
     if not access.is_declared and not any(operation.is_protected for operation in document.operations):
-        return [], "the OpenAPI document", "the OpenAPI document names no security, and access is not declared"
+        return [], (), "the OpenAPI document", "the OpenAPI document names no security, and access is not declared"
     bodies = {(o.method, o.path): example_of(o) for o in body_operations(target.openapi)}
-    planned = []
+    planned, unmarked = [], []
     for operation in document.operations:
-        is_public = access.is_public(operation.method, operation.path)
-        if operation.method not in _METHODS or is_public or not (access.is_declared or operation.is_protected):
+        method, name = operation.method, f"{operation.method} {operation.path}"
+        # Owners write paths as the document does, or as they are asked below the entry's base.
+        paths = tuple(dict.fromkeys([operation.path, _below(base, operation.path)]))
+        if method not in _METHODS or any(access.is_public(method, path) for path in paths):
             continue
-        request = _given(given, operation) or _made_up(document, operation, bodies)
-        is_admin = access.is_admin(operation.method, operation.path)
-        planned.append(_Planned(operation=f"{operation.method} {operation.path}", request=request, is_admin=is_admin))
+        if not access.is_declared and not operation.is_protected:
+            unmarked.append(name)
+            continue
+        request = next(filter(None, (_given(given, method, path) for path in paths)), None)
+        if request is None:
+            request = _made_up(document, operation, bodies)
+            request = dataclasses.replace(request, path=_below(base, request.path))
+        is_admin = any(access.is_admin(method, path) for path in paths)
+        planned.append(_Planned(operation=name, request=request, is_admin=is_admin))
     problem = "" if planned else "every operation of the document is declared public"
-    return planned, "the OpenAPI document", problem
+    return planned, tuple(unmarked[:MAX_OPERATIONS]), "the OpenAPI document", problem
+
+
+def _below(base: str, path: str) -> str:
+    """A path of the document as it is asked through an entry, which puts its base before it."""
+    return path.removeprefix(base) if base and path.startswith(f"{base}/") else path
 
 
 def _bare(path: str) -> str:
@@ -108,11 +132,21 @@ def _of_request(request: Request, access: Access) -> _Planned:
     return _Planned(operation=name, request=request, is_admin=access.is_admin(request.method, _bare(request.path)))
 
 
-def _given(given: Mapping[tuple[str, str], Request], operation: Operation) -> Request | None:
-    pattern = re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(operation.path))
-    return next(
-        (r for (method, path), r in given.items() if method == operation.method and re.fullmatch(pattern, path)), None
-    )
+def _given(given: Mapping[tuple[str, str], Request], method: str, path: str) -> Request | None:
+    return next((r for (verb, place), r in given.items() if verb == method and _is_at(place, path)), None)
+
+
+def _is_at(place: str, path: str) -> bool:
+    """Whether a path that can be asked is one of the document's; by its steps, because the document's may be hostile."""
+    steps, wanted = place.split("/"), path.split("/")
+    return len(steps) == len(wanted) and all(map(_is_step, steps, wanted))
+
+
+def _is_step(step: str, wanted: str) -> bool:
+    if "{" not in wanted:
+        return step == wanted
+    begin, end = wanted.partition("{")[0], wanted.rpartition("}")[2]
+    return len(step) > len(begin) + len(end) and step.startswith(begin) and step.endswith(end)
 
 
 def _made_up(document: Document, operation: Operation, bodies: Mapping[tuple[str, str], Any]) -> Request:
@@ -152,12 +186,24 @@ def _value(schema: Mapping[str, Any]) -> str:
     if isinstance(schema.get("enum"), list) and schema["enum"]:
         return urllib.parse.quote(str(schema["enum"][0]), safe="")
     pattern = schema.get("pattern")
-    if isinstance(pattern, str) and len(pattern) < 200:  # noqa: PLR2004  # the target's own, and nothing to be hung by
-        try:
-            return next((text for text in _CANDIDATES if re.search(pattern, text)), _CANDIDATES[1])
-        except re.error:
-            return _CANDIDATES[1]
+    if isinstance(pattern, str) and _is_harmless(pattern):
+        return next((text for text in _CANDIDATES if re.search(pattern, text)), _CANDIDATES[1])
     return _CANDIDATES[1] if schema.get("type") == "string" else _CANDIDATES[0]
+
+
+def _is_harmless(pattern: str) -> bool:
+    """Whether matching a pattern of the target's takes no time: no group in it, and hardly a choice of lengths."""
+    if (
+        len(pattern) > MAX_PATTERN
+        or not _PLAIN_PATTERN.fullmatch(pattern)
+        or len(_CHOICE.findall(pattern)) > MAX_CHOICES
+    ):
+        return False
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError):
+        return False
+    return True
 
 
 def _identity(asker: Asker, *, admin: bool) -> tuple[Identity | None, str]:
@@ -190,19 +236,21 @@ def _tried(asker: Asker, plan: _Planned, user: Identity | None, admin: Identity 
     )
 
 
-def _raised(asker: Asker, planned: list[_Planned]) -> RoleRaise:
+def _raised(asker: Asker, asked: list[tuple[_Planned, OperationTrial]]) -> RoleRaise:
     """Register with fields that nobody should be able to set, and try what only the administrator may."""
     login = asker.target.login
-    wanted = next((p for p in planned if p.is_admin and p.request.method == "GET"), None)
+    reading = [(plan, trial) for plan, trial in asked if plan.is_admin and plan.request.method == "GET"]
     if login is None or login.register is None or not isinstance(login.register.json, dict):
         return RoleRaise(problem="nobody can register with a JSON body")
-    if wanted is None:
+    if not reading:
         return RoleRaise(problem="no reading operation is declared to be the administrator's")
+    # One at which the administrator succeeds tells most.
+    wanted = next((plan for plan, trial in reading if is_success(trial.admin)), reading[0][0])
     user = user_named(login, "auth-raise")
     assert user is not None  # noqa: S101  # there is a register request, so there is a user
     more = dataclasses.replace(login.register, json={**login.register.json, **RAISING})
     registered = asker.send(filled(more, user)).status
-    if registered is None or not _FIRST_SUCCESS <= registered < _FIRST_NOT_SUCCESS:
+    if not is_success(registered):
         return RoleRaise(registered=registered)
     try:
         raised = asker.log_in(user, register=False)

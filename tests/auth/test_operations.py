@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from readiness.auth.answers import Answer, answer_of
-from readiness.auth.operations import Standing, is_admitted, standing_of
+from readiness.auth.operations import Standing, is_admin_admitted, is_admitted, is_raised, standing_of
 from readiness.declared.access import Access, access_of, is_named
 from readiness.facts.auth import OperationTrial
 from readiness.target import Request, Target
@@ -39,11 +39,66 @@ def test_an_answer_to_nobody_is_told_apart_by_what_a_user_gets(
 
 
 @pytest.mark.parametrize(
-    ("status", "expected"),
-    [(200, True), (404, True), (422, True), (401, False), (403, False), (429, None), (500, None), (None, None)],
+    ("status", "admin", "expected"),
+    [
+        (200, None, True),
+        (401, 200, False),
+        (403, 403, False),
+        (404, 404, None),
+        (404, 200, False),
+        (302, 200, False),
+        (302, 302, None),
+        (400, 400, None),
+        (419, 419, None),
+        (422, None, None),
+        (429, 200, None),
+        (500, 200, None),
+        (None, 200, None),
+    ],
 )
-def test_admitted_is_whoever_is_not_refused(status: int | None, expected: bool | None) -> None:
-    assert is_admitted(status) is expected
+def test_only_a_success_is_an_admission(status: int | None, admin: int | None, expected: bool | None) -> None:
+    assert is_admitted(status, admin=admin) is expected
+
+
+@pytest.mark.parametrize(
+    ("operation", "user", "admin", "by_cookie", "expected"),
+    [
+        ("GET /x", 403, 200, False, True),
+        ("GET /x", 403, 403, False, False),
+        ("GET /x", 403, 403, True, False),
+        ("POST /x", 403, 403, True, None),  # perhaps only the form token is missing
+        ("POST /x", 403, 401, True, False),
+        ("POST /x", 403, 403, False, False),
+        ("GET /x", 403, 404, False, True),
+        ("POST /x", 403, 422, False, True),
+        ("GET /x", 404, 404, False, None),
+        ("GET /x", 403, 302, False, None),
+        ("POST /x", 419, 419, True, None),
+        ("GET /x", 403, None, False, None),
+        ("GET /x", 403, 500, False, None),
+    ],
+)
+def test_the_administrator_is_admitted_past_the_guard(
+    operation: str, user: int, admin: int | None, by_cookie: bool, expected: bool | None
+) -> None:
+    asked = OperationTrial(operation=operation, request=operation, is_admin=True, user=user, admin=admin)
+    assert is_admin_admitted(asked, by_cookie=by_cookie) is expected
+
+
+@pytest.mark.parametrize(
+    ("status", "user", "admin", "expected"),
+    [
+        (200, 403, 200, True),
+        (403, 403, 200, False),
+        (404, 404, 200, False),
+        (404, 404, 404, None),
+        (404, 403, 404, True),  # as the administrator, and not as a user
+    ],
+)
+def test_a_raised_user_is_told_from_a_plain_one(status: int, user: int, admin: int, expected: bool | None) -> None:
+    asked = OperationTrial(operation="GET /x", request="GET /x", is_admin=True, user=user, admin=admin)
+    assert is_raised(status, asked) is expected
+    assert is_raised(404, None) is None
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from readiness.exceptions import GatherError, StackError
 from readiness.facts._codec import decode, encode
 from readiness.facts.auth import AuthTrials, Isolation, Tokens, TrialKind
 from readiness.facts.http import Exchange, StatusClass
-from readiness.gather import auth_stores, auth_tokens, gatherer_meta
+from readiness.gather import auth_operations, auth_stores, auth_tokens, gatherer_meta
 from readiness.gather import auth_trials as module
 from readiness.gather.auth_asking import Asker, user_named
 from readiness.gather.auth_operations import try_operations
@@ -37,7 +37,7 @@ KEY = "the-services-own-signing-key-of-forty-ch"
 REGISTER = Request(method="POST", path="/register", json={"name": "{name}", "password": "{password}"})
 LOGIN = Request(method="POST", path="/login", json={"name": "{name}", "password": "{password}"})
 REFRESH = Request(method="POST", path="/refresh", json={"token": "{refresh_token}"})
-DOCUMENT = {
+DOCUMENT: dict[str, Any] = {
     "openapi": "3.1.0",
     "paths": {
         "/me": {"get": {}},
@@ -408,6 +408,90 @@ def test_every_operation_that_is_not_public_is_asked_as_everybody() -> None:
 
 def test_a_role_that_is_taken_from_the_registration_is_seen() -> None:
     assert tried(try_operations, Shop(believes_roles=True)).role_raise.status == 200
+
+
+class Hiding(Shop):
+    """Answers 404 to whoever is no administrator, as if there were nothing."""
+
+    def answer(self, method: str, path: str, authorization: str, body: bytes) -> tuple[int, str]:
+        status, text = super().answer(method, path, authorization, body)
+        return (404, "") if status == 403 else (status, text)
+
+
+def test_a_role_is_raised_where_the_administrator_succeeds() -> None:
+    document = {**DOCUMENT, "paths": {"/admin/orders/{id}": {"get": {}}, **DOCUMENT["paths"]}}
+    found = tried(try_operations, Hiding(), shop_target(openapi=document))
+    assert found.role_raise.request == "GET /admin/users via direct"
+    assert found.role_raise.status == 404
+    assert not found.is_admin_by_cookie
+
+
+def test_without_a_declaration_what_the_document_does_not_mark_is_named() -> None:
+    paths = {"/me": {"get": {"security": [{"bearer": []}]}}, "/open": {"get": {}}, "/login": {"post": {}}}
+    found = tried(try_operations, target=shop_target(openapi={"openapi": "3.1.0", "paths": paths}, extra={}))
+    assert [trial.operation for trial in found.tried] == ["GET /me"]
+    assert found.unmarked == ("GET /open", "POST /login")
+    declared = {"access": {"public": ["POST /login"]}}
+    assert tried(try_operations, target=shop_target(extra=declared)).unmarked == ()
+
+
+@pytest.mark.parametrize("prefix", ["", "/api"])
+def test_operations_are_asked_once_below_the_entry_s_base(prefix: str) -> None:
+    asked: list[str] = []
+
+    class Based(Shop):
+        def answer(self, method: str, path: str, authorization: str, body: bytes) -> tuple[int, str]:
+            asked.append(path)
+            assert path.startswith("/api/")
+            return super().answer(method, path.removeprefix("/api"), authorization, body)
+
+    document = {**DOCUMENT, "servers": [{"url": "/api"}]}
+    access = {
+        "public": [f"POST {prefix}/login"],
+        "admin": [f"{prefix}/admin/*"],
+        "requests": [{"path": "/notes/0", "as": "user"}],
+    }
+    entries = (Entry(name="direct", service="api", port=8000, base="/api"),)
+    found = tried(try_operations, Based(), shop_target(openapi=document, entries=entries, extra={"access": access}))
+    by_name = {trial.operation: trial for trial in found.tried}
+    assert by_name["GET /api/me"].request == "GET /me via direct"
+    assert by_name["GET /api/notes/{id}"].request == "GET /notes/0 via direct"
+    guarded = by_name["GET /api/admin/users"]
+    assert (guarded.is_admin, guarded.user, guarded.admin) == (True, 403, 200)
+    assert "POST /api/login" not in by_name
+    assert not [path for path in asked if path.startswith("/api/api")]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        ("^[0-9a-f]{24}$", "0" * 24),
+        ("^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$", "00000000-0000-4000-8000-000000000000"),
+        ("^[a-z-]+$", "readiness-no-such-one"),
+        # Not tried, because they can take longer than any audit: nested, alternative, or many after each other.
+        ("^(([a-z0-9])+.)+[A-Z]$", "readiness-no-such-one"),
+        ("^(a|a?)+$", "readiness-no-such-one"),
+        ("0*0*0*0*0*0*0*0*0*0*0*0*x", "readiness-no-such-one"),
+        ("[z-a]", "readiness-no-such-one"),
+    ],
+)
+def test_a_value_is_made_up_by_harmless_patterns_only(pattern: str, text: str) -> None:
+    assert auth_operations._value({"type": "string", "pattern": pattern}) == text
+
+
+@pytest.mark.parametrize(
+    ("place", "path", "expected"),
+    [
+        ("/notes/0", "/notes/{id}", True),
+        ("/notes/", "/notes/{id}", False),
+        ("/notes/0/text", "/notes/{id}", False),
+        ("/files/a.json", "/files/{name}.json", True),
+        ("/files/a.xml", "/files/{name}.json", False),
+        ("/" + "0" * 40, "/" + "{a}" * 40 + "x", False),
+    ],
+)
+def test_a_path_is_found_in_the_document_step_by_step(place: str, path: str, expected: bool) -> None:
+    assert auth_operations._is_at(place, path) is expected
 
 
 def test_without_a_document_the_declared_requests_are_asked() -> None:
