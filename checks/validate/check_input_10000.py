@@ -48,4 +48,5 @@ def check_input_10000(input_limits: InputLimits, target: Target) -> Verdict:
             message = f"{what} are refused with {answer.status} where each takes two bytes: bytes are counted"
             findings.append(Finding(message=message, evidence=proof))
     says = f"{tried.limit} characters in {tried.at} at most, says {tried.source}"
+    says += f"; not tried: {tried.untried}" if tried.untried else ""
     return Verdict(findings=tuple(findings), summary=says)

@@ -52,13 +52,15 @@ class SizeTrial:
 
     Attributes:
         kind: ``at`` the limit, ``over`` it by one, ``empty``, or ``multibyte``: at the limit in characters, over it in bytes.
-        returned: the length of the longest list in the answer; None where it cannot be told.
+        returned: the length of the longest list in the answer; None where it cannot be told, or means nothing.
+        distinct: how many different items were sent; 0 for a text.
     """
 
     kind: str
     size: int
     exchange: Exchange
     returned: int | None = None
+    distinct: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,16 +70,19 @@ class SizeTrials:
     Attributes:
         at: dotted place in the body.
         limit: what is allowed at most; ``source`` says who says so.
-        problem: why there are no trials; ``key`` the key of ``readiness.yaml`` that would help, ``is_absent`` that the
-            API's document shows nothing that could be tried.
+        is_made_up: the request is not the owner's but made from the API's document, and so are the items.
+        problem: why there are no trials; ``is_absent``: the API's document shows nothing that could be tried.
+        untried: what was left out of the trials, and why.
     """
 
     at: str = ""
     limit: int | None = None
     source: str = ""
     trials: tuple[SizeTrial, ...] = ()
+    is_made_up: bool = False
     problem: str = ""
     is_absent: bool = False
+    untried: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from readiness.facts.validation import BodyTrial, InputLimits, SizeTrial, SizeTr
 from readiness.gather import gatherer
 from readiness.gather.own_user import own_user
 from readiness.inputs.bad_bodies import place
-from readiness.inputs.documented import BodyOperation, Sized, body_operations, example_of, sized
+from readiness.inputs.documented import BodyOperation, Sized, body_operations, distinct_items, example_of, sized
 from readiness.instruments.client import HttpClient
 from readiness.instruments.identity import MASK, PLAIN, masked
 from readiness.instruments.memory import memory_of
@@ -205,7 +205,7 @@ class _Lab:
                 at=largest.at, problem=f"{largest.operation.name} documents no largest size of {largest.at}"
             )
         request = _request_of(largest.operation, example_of(largest.operation))
-        return self._tried(kind, request, largest.at, largest.at_most, "the API's document")
+        return self._tried(kind, request, largest.at, largest.at_most, "the API's document", found=largest)
 
     def _of_rule(self, kind: str, rule: SizeRule, documented: Sequence[Sized]) -> SizeTrials:
         if rule.at_most is not None:
@@ -218,33 +218,92 @@ class _Lab:
         figure = "items" if kind == "array" else "characters"
         return SizeTrials(at=rule.at, problem=f"neither the owner nor the document says how many {figure} are allowed")
 
-    def _tried(self, kind: str, request: Request, at: str, limit: int, source: str) -> SizeTrials:
+    def _tried(
+        self, kind: str, request: Request, at: str, limit: int, source: str, *, found: Sized | None = None
+    ) -> SizeTrials:
+        """Every size once, after a small one: where that is not accepted either, no refusal is about the size.
+
+        ``found`` is what the request was made up from; None where it is the owner's.
+        """
+        known = SizeTrials(at=at, limit=limit, source=source, is_made_up=found is not None)
+        try:
+            here = _at(request.json, at)
+        except KeyError:
+            return dataclasses.replace(known, problem=f"the request's JSON body has no {at}")
+        small = _repeated("a", here, limit) if kind == "string" else here
+        control = self._sized(request, at, small)
+        if not self.is_accepted(request, control):
+            reason = f"the request that sizes are tried with is not accepted: {control.label}"
+            return dataclasses.replace(known, problem=reason)
+        if kind == "string":
+            return self._texts(known, request, here, limit)
+        made_up = distinct_items(found, limit + 1) if found is not None else None
+        if found is not None and found.is_unique and made_up is None:
+            reason = f"the items of {at} must differ, and the document leaves no freedom to make them up"
+            return dataclasses.replace(known, problem=reason)
+        return self._lists(known, request, made_up or here, limit, found)
+
+    def _texts(self, known: SizeTrials, request: Request, here: object, limit: int) -> SizeTrials:
+        """One alphabet at the limit and beyond it, another one at the limit; the other one is tried in small first."""
+        values = [("at", limit, "a" * limit), ("over", limit + 1, "a" * (limit + 1))]
+        untried = ""
+        small = self._sized(request, known.at, _repeated(MULTIBYTE, here, limit // 2))
+        if self.is_accepted(request, small):
+            values.append(("multibyte", limit, MULTIBYTE * limit))
+        else:
+            untried = f"other alphabets, because a few such characters are not accepted either: {small.label}"
+        trials = tuple(
+            SizeTrial(kind=kind, size=size, exchange=_cut(self._sized(request, known.at, value)))
+            for kind, size, value in values
+        )
+        return dataclasses.replace(known, trials=trials, untried=untried)
+
+    def _lists(self, known: SizeTrials, request: Request, items: object, limit: int, found: Sized | None) -> SizeTrials:
+        """A full list, one item more, and none, where none is forbidden: by the document, or by the owner's rule."""
+        several = items if isinstance(items, list) and items else ["a"]
+        values = [("at", limit), ("over", limit + 1)]
+        if found is None or found.at_least > 0:
+            values.append(("empty", 0))
         trials = []
-        for name, size, value in _values(kind, request.json, at, limit):
-            try:
-                body = place(request.json, at, value)
-            except KeyError:
-                return SizeTrials(at=at, limit=limit, problem=f"the request's JSON body has no {at}")
-            # Not escaped: a body of escapes would be three times as large, and refused for that.
-            content = json.dumps(body, ensure_ascii=False).encode()
-            answer = self.send(with_content(request, content))
-            trials.append(SizeTrial(kind=name, size=size, exchange=_cut(answer), returned=_longest_list(answer)))
-        return SizeTrials(at=at, limit=limit, source=source, trials=tuple(trials))
+        for name, size in values:
+            sent = [several[number % len(several)] for number in range(size)]
+            answer = self._sized(request, known.at, sent)
+            trials.append(
+                SizeTrial(
+                    kind=name,
+                    size=size,
+                    exchange=_cut(answer),
+                    # What an operation answers that nobody declared may be anything.
+                    returned=_longest_list(answer) if found is None else None,
+                    distinct=min(size, len({json.dumps(item) for item in several})),
+                )
+            )
+        return dataclasses.replace(known, trials=tuple(trials))
+
+    def _sized(self, request: Request, at: str, value: object) -> Exchange:
+        # Not escaped: a body of escapes would be three times as large, and refused for that.
+        content = json.dumps(place(request.json, at, value), ensure_ascii=False).encode()
+        return self.send(with_content(request, content))
 
 
-def _values(kind: str, body: Any, at: str, limit: int) -> Iterator[tuple[str, int, Any]]:
-    if kind == "string":
-        yield "at", limit, "a" * limit
-        yield "over", limit + 1, "a" * (limit + 1)
-        yield "multibyte", limit, MULTIBYTE * limit
-        return
-    items: Any = body
+def _repeated(character: str, here: object, at_most: int) -> str:
+    """As long as the text that is there, because a shorter one may not be allowed."""
+    length = len(here) if isinstance(here, str) else 1
+    return character * max(1, min(length, at_most))
+
+
+def _at(body: object, at: str) -> object:
+    """What stands at a dotted place.
+
+    Raises:
+        KeyError: there is no such place.
+    """
+    value = body
     for key in at.split("."):
-        items = items.get(key) if isinstance(items, Mapping) else None
-    one = items[0] if isinstance(items, list) and items else "a"
-    yield "at", limit, [one] * limit
-    yield "over", limit + 1, [one] * (limit + 1)
-    yield "empty", 0, []
+        if not isinstance(value, Mapping) or key not in value:
+            raise KeyError(at)
+        value = value[key]
+    return value
 
 
 def _longest_list(answer: Exchange) -> int | None:

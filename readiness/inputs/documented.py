@@ -8,7 +8,7 @@ from typing import Any
 
 from readiness.discovery.openapi import document_of
 
-__all__ = ["BodyOperation", "Sized", "body_operations", "example_of", "prefix_of", "sized"]
+__all__ = ["BodyOperation", "Sized", "body_operations", "distinct_items", "example_of", "prefix_of", "sized"]
 
 #: References that lead to references are followed this far: a document may refer to itself.
 MAX_DEPTH = 12
@@ -46,11 +46,20 @@ class BodyOperation:
 
 @dataclass(frozen=True, kw_only=True)
 class Sized:
-    """A list or text in a body: where it is, and how large the document lets it be."""
+    """A list or text in a body: where it is, and how large the document lets it be.
+
+    Attributes:
+        schema: of the list or text itself.
+        at_least: 0 where the document says nothing.
+        is_unique: no item may be in the list twice.
+    """
 
     operation: BodyOperation
     at: str
     at_most: int | None
+    schema: Mapping[str, Any] = field(repr=False, compare=False)
+    at_least: int = 0
+    is_unique: bool = False
 
 
 def body_operations(openapi: object) -> tuple[BodyOperation, ...]:
@@ -112,9 +121,39 @@ def sized(operation: BodyOperation, kind: str) -> Iterator[Sized]:
         # A pattern or a format leaves no freedom to make a text longer.
         is_free = not member.keys() & {"pattern", "format", "enum", "const"}
         if member.get("type") == kind and is_free:
-            most = member.get(figure)
-            is_usable = isinstance(most, int) and not isinstance(most, bool) and 0 < most <= MAX_SIZE
-            yield Sized(operation=operation, at=name, at_most=most if is_usable else None)
+            yield Sized(
+                operation=operation,
+                at=name,
+                at_most=_count(member.get(figure)) or None,
+                schema=member,
+                at_least=_count(member.get("minItems" if kind == "array" else "minLength")),
+                is_unique=member.get("uniqueItems") is True,
+            )
+
+
+def distinct_items(found: Sized, count: int) -> list[Any] | None:
+    """So many different items for a list; None where the document leaves no freedom to make them up."""
+    schema = _resolved(found.operation.document, found.schema.get("items"))
+    if schema.keys() & {"pattern", "format", "enum", "const", "anyOf", "oneOf", "allOf", "multipleOf"}:
+        return None
+    match schema.get("type"):
+        case "string":
+            digits = max(len(str(count)), _count(schema.get("minLength")) - 1)
+            most = schema.get("maxLength")
+            is_too_long = isinstance(most, int) and digits + 1 > most
+            return None if is_too_long else [f"a{number:0{digits}}" for number in range(count)]
+        case "integer" | "number":
+            least, most = schema.get("minimum", 1), schema.get("maximum")
+            first = int(least) + 1 if isinstance(least, (int, float)) else 1
+            is_too_much = isinstance(most, (int, float)) and first + count - 1 > most
+            return None if is_too_much else list(range(first, first + count))
+        case _:
+            return None
+
+
+def _count(value: object) -> int:
+    """A figure of the document, where it is one that can be used."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MAX_SIZE else 0
 
 
 def _example(document: Mapping[str, Any], raw: object, depth: int) -> Any:  # noqa: C901, PLR0911, PLR0912  # a table of types

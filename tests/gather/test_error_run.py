@@ -406,6 +406,90 @@ def test_sizes_types_and_bodies_are_tried_at_their_limits() -> None:
     assert decode(InputLimits, json.loads(json.dumps(encode(found)))) == found
 
 
+@pytest.mark.parametrize("runtime", ["fake", "process"])
+def test_memory_is_looked_at_beside_every_large_body_where_it_can_be(runtime: str) -> None:
+    found = limits_of(Service(), a_target(), runtime=runtime)
+    seen = {trial.kind: trial.memory_peak_bytes is not None for trial in found.bodies}
+    assert seen == {"fits": False, "announced": runtime == "process", "streamed": runtime == "process"}
+
+
+def documented(**members: Any) -> Target:
+    """A target of which nobody says anything but that its operation takes these members."""
+    schema = {"type": "object", "required": list(members), "properties": members}
+    body = {"required": True, "content": {"application/json": {"schema": schema}}}
+    return a_target(extra={}, openapi={"openapi": "3.1.0", "paths": {"/notes": {"post": {"requestBody": body}}}})
+
+
+@dataclass
+class Notes(Service):
+    """Takes notes with at most ten tags."""
+
+    is_ascii: bool = False
+    is_strict: bool = True
+    closed_to: str = ""
+
+    def answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, Any]:
+        if path != "/notes":
+            return super().answer(method, path, headers, body)
+        try:
+            note = json.loads(body)
+        except ValueError:
+            return self.error(422, "invalid")
+        tags, text = note.get("tags", []), note.get("text", "a")
+        is_fine = len(tags) <= 10 and 0 < len(text) <= 200 and (text.isascii() or not self.is_ascii)
+        is_repeated = self.is_strict and len({json.dumps(tag) for tag in tags}) < len(tags)
+        if not is_fine or is_repeated or (self.closed_to and text.startswith(self.closed_to)):
+            return self.error(422, "invalid")
+        return 201, {"id": 1, "tags": sorted({json.dumps(tag) for tag in tags})[:1]}
+
+
+TAGS = {"type": "array", "items": {"type": "string", "minLength": 1, "maxLength": 20}, "maxItems": 10}
+TEXT = {"type": "string", "minLength": 1, "maxLength": 200}
+
+
+def test_made_up_items_differ_and_no_items_are_fine_where_no_least_is_documented() -> None:
+    batch = limits_of(Notes(), documented(tags={**TAGS, "uniqueItems": True})).batch
+    assert {trial.kind: trial.exchange.status for trial in batch.trials} == {"at": 201, "over": 422}
+    assert {trial.returned for trial in batch.trials} == {None}
+    assert batch.is_made_up
+
+
+def test_none_is_tried_where_a_least_is_documented() -> None:
+    batch = limits_of(Notes(), documented(tags={**TAGS, "minItems": 1})).batch
+    assert [trial.kind for trial in batch.trials] == ["at", "over", "empty"]
+
+
+def test_items_that_must_differ_and_cannot_be_made_up_are_not_tried() -> None:
+    items = {"type": "string", "enum": ["a", "b"]}
+    batch = limits_of(Notes(), documented(tags={**TAGS, "items": items, "uniqueItems": True})).batch
+    assert batch.trials == ()
+    assert "must differ" in batch.problem
+
+
+def test_no_size_is_tried_where_a_small_one_is_not_accepted() -> None:
+    found = limits_of(Notes(closed_to="a"), documented(tags=TAGS, text=TEXT))
+    assert (found.batch.trials, found.input.trials) == ((), ())
+    assert "sizes are tried with is not accepted" in found.batch.problem
+    assert "sizes are tried with is not accepted" in found.input.problem
+
+
+def test_another_alphabet_is_tried_only_where_a_little_of_it_is_accepted() -> None:
+    ascii_only = limits_of(Notes(is_ascii=True), documented(text=TEXT)).input
+    assert [trial.kind for trial in ascii_only.trials] == ["at", "over"]
+    assert "other alphabets" in ascii_only.untried
+    free = limits_of(Notes(), documented(text=TEXT)).input
+    assert [trial.kind for trial in free.trials] == ["at", "over", "multibyte"]
+
+
+def test_a_declared_batch_is_filled_with_the_owner_s_items() -> None:
+    request = {"method": "POST", "path": "/notes", "json": {"tags": ["x", "y"]}}
+    rule = {"request": request, "at": "tags", "items": 10}
+    target = a_target(extra={"validation": {"batch": rule}})
+    batch = limits_of(Notes(is_strict=False), target).batch
+    shown = [(each.kind, each.exchange.status, each.distinct, each.returned) for each in batch.trials]
+    assert shown == [("at", 201, 2, 1), ("over", 422, 2, 0), ("empty", 201, 0, 0)]
+
+
 def test_without_a_request_there_are_no_trials_and_a_reason() -> None:
     found = limits_of(Service(), a_target(extra={}))
     assert found.bodies == ()

@@ -7,7 +7,7 @@ import pytest
 
 from readiness.facts.http import Exchange, StatusClass
 from readiness.inputs.bad_bodies import bad_bodies, place
-from readiness.inputs.documented import body_operations, example_of, prefix_of, sized
+from readiness.inputs.documented import body_operations, distinct_items, example_of, prefix_of, sized
 from readiness.inputs.said import Said, said_by
 
 DOCUMENT: dict[str, Any] = {
@@ -62,6 +62,30 @@ def test_sizes_are_those_of_free_members() -> None:
     (operation,) = body_operations(DOCUMENT)
     assert [(each.at, each.at_most) for each in sized(operation, "array")] == [("texts", 32)]
     assert [(each.at, each.at_most) for each in sized(operation, "string")] == [("note", 100), ("free", None)]
+
+
+@pytest.mark.parametrize(
+    ("items", "expected"),
+    [
+        ({"type": "string"}, ["a0", "a1", "a2"]),
+        ({"type": "string", "minLength": 4, "maxLength": 4}, ["a000", "a001", "a002"]),
+        ({"type": "string", "maxLength": 1}, None),
+        ({"type": "string", "format": "uuid"}, None),
+        ({"type": "integer", "minimum": 5}, [6, 7, 8]),
+        ({"type": "integer", "minimum": 0, "maximum": 2}, None),
+        ({"type": "object"}, None),
+        ({"$ref": "#/components/schemas/Name"}, ["a0", "a1", "a2"]),
+    ],
+)
+def test_items_that_differ_are_made_up_where_the_document_leaves_freedom(
+    items: dict[str, Any], expected: list[Any] | None
+) -> None:
+    schema = {"type": "object", "properties": {"all": {"type": "array", "items": items}}}
+    body = {"requestBody": {"content": {"application/json": {"schema": schema}}}}
+    components = {"schemas": {"Name": {"type": "string"}}}
+    (operation,) = body_operations({"openapi": "3.1.0", "paths": {"/x": {"post": body}}, "components": components})
+    (found,) = sized(operation, "array")
+    assert distinct_items(found, 3) == expected
 
 
 @pytest.mark.parametrize(

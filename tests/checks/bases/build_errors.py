@@ -78,8 +78,8 @@ def input_limits() -> InputLimits:
             limit=32,
             source="readiness.yaml",
             trials=(
-                SizeTrial(kind="at", size=32, exchange=done, returned=32),
-                SizeTrial(kind="over", size=33, exchange=long),
+                SizeTrial(kind="at", size=32, exchange=done, returned=32, distinct=1),
+                SizeTrial(kind="over", size=33, exchange=long, distinct=1),
                 SizeTrial(kind="empty", size=0, exchange=long),
             ),
         ),
