@@ -362,14 +362,22 @@ class ComposeStack:
             raise StackError(f"{service} could not be recreated: {done.stderr[-1000:] or 'not in time'}")
 
     def logs(self, service: str, *, since: datetime | None = None, tail: int = 1000) -> str:
-        """The last lines of the first replica, both streams, without colours."""
-        container = self._inspect(service)
+        """The last lines of every replica, one replica after the other, both streams, without colours.
+
+        ``tail`` holds for each; the bound of bytes holds for all, in equal shares.
+        """
+        containers = self._all(service)
         options: dict[str, Any] = {"tail": tail}
         if since is not None:
             moment = since if since.tzinfo else since.replace(tzinfo=UTC)
             options["since"] = moment.timestamp()
-        text = self._engine(f"reading the log of {service}", self._client.api.logs, container["Id"], **options)
-        return _ANSI.sub("", bytes(text)[-LOG_BYTES:].decode("utf-8", "replace"))
+        kept = b""
+        for container in containers:
+            written = self._engine(f"reading the log of {service}", self._client.api.logs, container["Id"], **options)
+            kept += bytes(written)[-(LOG_BYTES // len(containers)) :]
+            if kept and not kept.endswith(b"\n"):
+                kept += b"\n"  # one replica's unfinished line is not the begin of another one's
+        return _ANSI.sub("", kept.decode("utf-8", "replace"))
 
     def execute(self, service: str, command: Sequence[str], *, timeout_seconds: float = 30.0) -> Completed:
         """Run a command in the first replica's container.

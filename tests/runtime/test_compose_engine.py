@@ -5,13 +5,14 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
 from readiness.exceptions import StackError
 from readiness.runtime import engine
-from readiness.runtime.compose import _demultiplexed, removal_command
+from readiness.runtime.compose import LOG_BYTES, ComposeStack, _demultiplexed, removal_command
 from readiness.runtime.compose_start import required_services
 from readiness.runtime.engine import Commands, available
 from readiness.runtime.reaper import RUN_VARIABLE
@@ -119,6 +120,36 @@ def test_streams_of_an_execution_are_put_together_in_order() -> None:
     assert _demultiplexed(whole) == b"out err out"
     assert _demultiplexed(whole[:-2]) == b"out err o"
     assert _demultiplexed(b"") == b""
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ({"1": b"first\n"}, "first\n"),
+        ({"1": b"\x1b[32mfirst\x1b[0m\n", "2": b"second\n"}, "first\nsecond\n"),
+        ({"1": b"unfinished", "2": b"second\n"}, "unfinished\nsecond\n"),
+        ({"1": b"", "2": b""}, ""),
+    ],
+)
+def test_the_log_of_a_service_is_that_of_all_its_replicas(
+    written: dict[str, bytes], read: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert replicated(written, monkeypatch).logs("api") == read
+
+
+def test_replicas_share_the_bound_of_a_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = replicated({"1": b"a" * LOG_BYTES, "2": b"b" * LOG_BYTES}, monkeypatch)
+    text = stack.logs("api")
+    assert (text.count("a"), text.count("b")) == (LOG_BYTES // 2, LOG_BYTES // 2)
+
+
+def replicated(written: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> ComposeStack:
+    """A stack whose one service has these containers with these logs."""
+    stack = object.__new__(ComposeStack)
+    monkeypatch.setattr(ComposeStack, "_all", lambda _, service: [{"Id": name} for name in written])
+    api = SimpleNamespace(logs=lambda name, **options: written[name])
+    monkeypatch.setattr(stack, "_client", SimpleNamespace(api=api), raising=False)
+    return stack
 
 
 def test_what_is_asked_and_its_needs_are_required_and_all_where_nothing_is_said() -> None:
