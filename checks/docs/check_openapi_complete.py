@@ -56,5 +56,7 @@ def _problems(found: OpenApi, responses: Responses, target: Target) -> Iterator[
         yield from finding("how to log in", [missing])
     bases = {entry.name: entry.base for entry in target.entries}
     answered = responses.answered
-    yield from finding("operations that answer and are not in the document", undocumented(data, answered, bases))
+    probes = frozenset(probe.path for probe in target.probes.values())
+    left_out = undocumented(data, answered, bases, probes=probes)
+    yield from finding("operations that answer and are not in the document", left_out)
     yield from finding("operations that need a login and do not say so", unprotected(data, answered, bases))

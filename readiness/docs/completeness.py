@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from readiness.discovery.openapi import Operation, document_of
-from readiness.discovery.probe_paths import looks_like_probe
 from readiness.facts.http import Exchange, StatusClass
 
 __all__ = ["undescribed", "undocumented", "unexampled", "unprotected", "without_flow"]
@@ -104,17 +103,25 @@ def _schemes(data: Mapping[str, Any]) -> Mapping[str, Any]:
     return schemes if isinstance(schemes, dict) else {}
 
 
-def undocumented(data: Mapping[str, Any], exchanges: tuple[Exchange, ...], bases: Mapping[str, str]) -> list[str]:
-    """Operations that answered with data and are not in the document."""
+def undocumented(
+    data: Mapping[str, Any],
+    exchanges: tuple[Exchange, ...],
+    bases: Mapping[str, str],
+    *,
+    probes: frozenset[str] = frozenset(),
+) -> list[str]:
+    """Operations that answered with data and are not in the document.
+
+    Frameworks leave ``probes`` (their paths) out on purpose: they are for the platform, not for clients.
+    """
     found = []
     known, prefixes = _known(data), _prefixes(data)
     for exchange in exchanges:
         is_success = exchange.status is not None and _FIRST_SUCCESS <= exchange.status < _FIRST_NO_SUCCESS
         kind = exchange.first("content-type") or ""
         is_spoken_of = is_success and exchange.purpose in _SPOKEN_OF and "json" in kind
-        # Frameworks leave probes out on purpose: they are for the platform, not for clients.
         path = _path(exchange, bases)
-        if is_spoken_of and not looks_like_probe(path) and not _documented(exchange, known, prefixes, bases):
+        if is_spoken_of and path not in probes and not _documented(exchange, known, prefixes, bases):
             found.append(f"{exchange.method} {path}")
     return list(dict.fromkeys(found))
 

@@ -146,7 +146,8 @@ def test_a_login_below_a_prefix_that_is_the_base_is_still_missed() -> None:
 def test_a_probe_need_not_be_documented() -> None:
     data = {"openapi": "3.1.0", "paths": {"/items": {"get": {}}}}
     answers = (exchange("https://web:443/health/live", content_type="application/json"),)
-    assert undocumented(data, answers, {}) == []
+    assert undocumented(data, answers, {}) == ["GET /health/live"]
+    assert undocumented(data, answers, {}, probes=frozenset({"/health/live"})) == []
 
 
 def test_examples_count_wherever_they_lie_and_circles_end() -> None:
