@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from readiness import Category, NotApplicable, Severity, Verdict, check
-from readiness.cors.answers import ORIGINS, accepts, gathered, is_told, require_told
+from readiness.cors.answers import ORIGINS, at_the_edge, gathered, is_told, refuses, require_told, require_written_out
 from readiness.facts.cors import CrossOrigin, CrossOriginAnswer, OriginKind
 from readiness.target import Target
 
@@ -27,8 +27,9 @@ SUCCESS = range(200, 300)  # a preflight needs an ok status (Fetch standard, 4.8
 def check_allowed_origin(cross_origin: CrossOrigin, target: Target) -> Verdict:
     """Judge preflights and requests from each allowed origin through each entry, and what caches are told."""
     target.require("cors", value=True, example="")
-    target.require("origins", cross_origin.settings.origins, example=ORIGINS)
-    answers = cross_origin.of(OriginKind.ALLOWED)
+    target.require("origins", cross_origin.settings.origins or cross_origin.settings.pattern, example=ORIGINS)
+    require_written_out(cross_origin.settings)
+    answers = at_the_edge(cross_origin.of(OriginKind.ALLOWED))
     if not answers and "*" in cross_origin.settings.origins:
         raise NotApplicable("every origin is allowed, so no particular one can be left out")
     messages = [(message, answer) for answer in answers for message in _wrong(answer)]
@@ -53,7 +54,7 @@ def _wrong(answer: CrossOriginAnswer) -> Iterator[str]:
     allowed = answer.all("access-control-allow-origin")
     if len(allowed) > 1:
         yield f"Access-Control-Allow-Origin is sent {len(allowed)} times, so browsers refuse every origin"
-    elif not accepts(answer):
+    elif refuses(answer):
         yield (
             f"{what} to {answer.origin} allows {allowed[0]!r}" if allowed else f"{what} does not allow {answer.origin}"
         )

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from readiness import Category, NotApplicable, Severity, Verdict, check
-from readiness.cors.answers import ORIGINS, STRANGERS, accepts, allows_credentials, gathered, is_told, require_told
+from readiness.cors.answers import (
+    ORIGINS,
+    STRANGERS,
+    accepts,
+    allows_credentials,
+    gathered,
+    is_told,
+    require_told,
+    require_written_out,
+)
 from readiness.declared.cors import cors_of
 from readiness.facts.cors import CrossOrigin, OriginKind
 from readiness.target import Target
@@ -47,7 +56,8 @@ def check_credentials_safe(cross_origin: CrossOrigin, target: Target) -> Verdict
     findings = gathered(messages)
     if not findings:
         require_told((*strangers, *allowed))
-        target.require("origins", cross_origin.settings.origins, example=ORIGINS)
+        target.require("origins", cross_origin.settings.origins or cross_origin.settings.pattern, example=ORIGINS)
+        require_written_out(cross_origin.settings)
         if not any(map(allows_credentials, allowed)):
             raise NotApplicable("no allowed origin may use credentials, so there is nothing to keep to anybody")
     return Verdict(

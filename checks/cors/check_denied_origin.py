@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from readiness import Category, Inconclusive, Severity, Verdict, check
-from readiness.cors.answers import ORIGINS, STRANGERS, allows_credentials, gathered, require_told
+from readiness.cors.answers import ORIGINS, STRANGERS, allows_credentials, gathered, is_list_known, require_told
 from readiness.facts.cors import CrossOrigin, CrossOriginAnswer, OriginKind
 from readiness.headers import cors
 from readiness.target import Target
@@ -36,7 +36,7 @@ def check_denied_origin(cross_origin: CrossOrigin, target: Target) -> Verdict:
     target.require("cors", value=True, example="")
     answers = cross_origin.of(*STRANGERS)
     messages = [(message, answer) for answer in answers for message in _wrong(answer)]
-    is_known = bool(cross_origin.settings.origins) or "origins" in target.declined
+    is_known = is_list_known(cross_origin.settings, target.declined)
     if not is_known:
         # A service for everybody may allow everybody; with credentials nobody may.
         messages = [(message, answer) for message, answer in messages if allows_credentials(answer)]

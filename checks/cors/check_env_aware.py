@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from readiness import Category, Inconclusive, Severity, Verdict, check
-from readiness.cors.answers import accepts, gathered, is_told, require_told, untold
+from readiness.cors.answers import (
+    ORIGINS,
+    accepts,
+    at_the_edge,
+    gathered,
+    is_list_known,
+    is_told,
+    may_be_meant,
+    require_told,
+    untold,
+)
 from readiness.facts.cors import CrossOrigin, OriginKind
 from readiness.facts.development import Development
 from readiness.target import Target
@@ -28,8 +38,11 @@ def check_env_aware(cross_origin: CrossOrigin, development: Development, target:
     target.require("cors", value=True, example="")
     target.require("variants.development", target.variants.get("development"), example=EXAMPLE)
     strict = cross_origin.of(*KINDS)
-    messages = [(f"in production {answer.origin} is allowed", answer) for answer in strict if accepts(answer)]
-    loose = [answer for answer in development.cross_origin if answer.kind in KINDS]
+    is_known = is_list_known(cross_origin.settings, target.declined)
+    welcome_now = [answer for answer in strict if accepts(answer)]
+    wrong = [answer for answer in welcome_now if is_known or not may_be_meant(answer, strict)]
+    messages = [(f"in production {answer.origin} is allowed", answer) for answer in wrong]
+    loose = at_the_edge(answer for answer in development.cross_origin if answer.kind in KINDS)
     entries = dict.fromkeys(answer.entry for answer in loose)
     for entry in entries:
         here = [answer for answer in loose if answer.entry == entry]
@@ -49,6 +62,12 @@ def check_env_aware(cross_origin: CrossOrigin, development: Development, target:
     if not findings:
         if development.reason:
             raise Inconclusive(f"the development variant was not asked: {development.reason}")
+        if welcome_now:
+            raise Inconclusive(
+                "everybody may read in production, and whether that is meant is not known",
+                supply=ORIGINS,
+                undeclared="origins",
+            )
         require_told(strict)
         if not loose or any(untold(loose)):
             raise Inconclusive(f"the development variant did not answer: {(untold(loose) or ['no entry'])[0][:200]}")

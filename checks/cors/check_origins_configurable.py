@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from readiness import Category, Severity, Verdict, check
-from readiness.cors.answers import ORIGINS, accepts, gathered, is_told, require_told
+from readiness.cors.answers import ORIGINS, accepts, at_the_edge, gathered, refuses, require_told, require_written_out
 from readiness.facts.cors import CrossOrigin, OriginKind
 from readiness.target import Target
 
@@ -22,12 +22,14 @@ from readiness.target import Target
 def check_origins_configurable(cross_origin_reset: CrossOrigin, target: Target) -> Verdict:
     """Judge a variant whose list is two invented origins: both are allowed, the former ones are not."""
     target.require("cors", value=True, example="")
-    target.require("origins", cross_origin_reset.settings.origins, example=ORIGINS)
+    target.require(
+        "origins", cross_origin_reset.settings.origins or cross_origin_reset.settings.pattern, example=ORIGINS
+    )
+    require_written_out(cross_origin_reset.settings)
     variable = cross_origin_reset.settings.variable
-    new, former = cross_origin_reset.of(OriginKind.INVENTED), cross_origin_reset.of(OriginKind.FORMER)
-    messages = [
-        (f"with {variable} set to it, {a.origin} is not allowed", a) for a in new if is_told(a) and not accepts(a)
-    ]
+    new = at_the_edge(cross_origin_reset.of(OriginKind.INVENTED))
+    former = cross_origin_reset.of(OriginKind.FORMER)
+    messages = [(f"with {variable} set to it, {a.origin} is not allowed", a) for a in new if refuses(a)]
     messages += [(f"with {variable} set to others, {a.origin} is still allowed", a) for a in former if accepts(a)]
     findings = gathered(messages)
     if not findings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from readiness import Category, Inconclusive, Measurement, Severity, Verdict, check
-from readiness.cors.answers import ORIGINS, accepts, gathered, untold
+from readiness.cors.answers import ORIGINS, accepts, at_the_edge, gathered, require_written_out, untold
 from readiness.facts.cors import CrossOrigin, CrossOriginAnswer, OriginKind
 from readiness.target import Target
 
@@ -33,8 +33,10 @@ class PreflightLimits:
 def check_preflight_cached(cross_origin: CrossOrigin, target: Target, limits: PreflightLimits) -> Verdict:
     """Judge the accepted preflights of allowed origins through each entry."""
     target.require("cors", value=True, example="")
-    target.require("origins", cross_origin.settings.origins, example=ORIGINS)
-    asked = [answer for answer in cross_origin.of(OriginKind.ALLOWED) if answer.is_preflight]
+    target.require("origins", cross_origin.settings.origins or cross_origin.settings.pattern, example=ORIGINS)
+    require_written_out(cross_origin.settings)
+    edge = at_the_edge(cross_origin.of(OriginKind.ALLOWED))
+    asked = [answer for answer in edge if answer.is_preflight]
     accepted = [answer for answer in asked if answer.status in SUCCESS and accepts(answer)]
     ages = [(answer, _age(answer)) for answer in accepted]
     findings = gathered(

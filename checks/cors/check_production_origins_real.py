@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from readiness import Category, Evidence, Finding, Severity, Verdict, check
-from readiness.cors.answers import ORIGINS, accepts, gathered, require_told
+from readiness.cors.answers import (
+    ORIGINS,
+    accepts,
+    gathered,
+    is_list_known,
+    may_be_meant,
+    require_told,
+    require_written_out,
+)
 from readiness.cors.origins import unreal
 from readiness.facts.cors import CrossOrigin, CrossOriginAnswer, OriginKind
 from readiness.target import Target
@@ -25,7 +33,9 @@ def check_production_origins_real(cross_origin: CrossOrigin, target: Target) -> 
     target.require("cors", value=True, example="")
     settings = cross_origin.settings
     tried = cross_origin.of(OriginKind.LOCAL, OriginKind.PLACEHOLDER, OriginKind.FOREIGN)
-    messages = [(f"{answer.origin} is allowed: {_why(answer)}", answer) for answer in tried if accepts(answer)]
+    is_known = is_list_known(settings, target.declined)
+    wrong = [answer for answer in tried if accepts(answer) and (is_known or not may_be_meant(answer, tried))]
+    messages = [(f"{answer.origin} is allowed: {_why(answer)}", answer) for answer in wrong]
     findings = list(gathered(messages))
     for origin in dict.fromkeys((*settings.origins, *settings.effective)):
         if reason := unreal(origin):
@@ -33,7 +43,8 @@ def check_production_origins_real(cross_origin: CrossOrigin, target: Target) -> 
             proof = Evidence(source=where, text=origin)
             findings.append(Finding(message=f"the list holds {origin}: {reason}", evidence=(proof,)))
     if not findings:
-        target.require("origins", settings.origins, example=ORIGINS)
+        target.require("origins", settings.origins or settings.pattern, example=ORIGINS)
+        require_written_out(settings)
         require_told(tried)
     return Verdict(findings=tuple(findings), summary=f"allowed in production: {', '.join(settings.origins)}")
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from http import HTTPStatus
 
-from readiness.facts.cors import CrossOriginAnswer, OriginKind
+from readiness.facts.cors import CrossOriginAnswer, OriginKind, OriginSettings
 from readiness.verdict import Evidence, Finding, Inconclusive
 
 __all__ = [
@@ -13,10 +13,15 @@ __all__ = [
     "STRANGERS",
     "accepts",
     "allows_credentials",
+    "at_the_edge",
     "evidence",
     "gathered",
+    "is_list_known",
     "is_told",
+    "may_be_meant",
+    "refuses",
     "require_told",
+    "require_written_out",
     "untold",
 ]
 
@@ -31,6 +36,8 @@ STRANGERS = (
     OriginKind.SUBDOMAIN,
     OriginKind.DOT,
 )
+#: Origins whose pages shall be able to read.
+_WELCOME = (OriginKind.ALLOWED, OriginKind.INVENTED)
 #: What to add where no allowed origin is known.
 ORIGINS = "origins: [https://app.your-company.com]   # or: none, with why"
 ALLOW_ORIGIN, ALLOW_CREDENTIALS = "access-control-allow-origin", "access-control-allow-credentials"
@@ -60,9 +67,63 @@ def is_told(answer: CrossOriginAnswer) -> bool:
     )
 
 
+def refuses(answer: CrossOriginAnswer) -> bool:
+    """Whether it keeps a page of the asking origin from what it asked for."""
+    return is_told(answer) and not accepts(answer) and not _is_bare_error(answer)
+
+
 def untold(answers: Iterable[CrossOriginAnswer]) -> list[str]:
     """What could not be judged, in words; what an answer allows is believed even where it is an error."""
-    return [answer.label for answer in answers if not is_told(answer) and not accepts(answer)]
+    return [
+        answer.label
+        for answer in answers
+        if not accepts(answer) and (not is_told(answer) or (answer.kind in _WELCOME and _is_bare_error(answer)))
+    ]
+
+
+def _is_bare_error(answer: CrossOriginAnswer) -> bool:
+    """Whether a request, not a preflight, failed: frameworks answer errors outside the layer that knows the origins."""
+    return not answer.is_preflight and answer.status is not None and answer.status >= HTTPStatus.BAD_REQUEST
+
+
+def is_list_known(settings: OriginSettings, declined: Collection[str]) -> bool:
+    """Whether anything says who may read: a list, or the owner's word that nobody may (a key that is ``none``)."""
+    return bool(settings.origins) or "origins" in declined
+
+
+def may_be_meant(answer: CrossOriginAnswer, answers: Iterable[CrossOriginAnswer]) -> bool:
+    """Whether allowing this origin may be by design where no list is known: without credentials, as everybody is.
+
+    Public data is for everybody (Fetch standard, 3.3.5: ``*`` is safe for what anybody can ask for).
+    """
+    everybody = [one for one in answers if one.kind is OriginKind.FOREIGN and one.entry == answer.entry]
+    return not allows_credentials(answer) and any(map(accepts, everybody))
+
+
+def at_the_edge(answers: Iterable[CrossOriginAnswer]) -> tuple[CrossOriginAnswer, ...]:
+    """Without inner entries that never speak of origins, where the first entry does: the proxy does it for them.
+
+    Args:
+        answers: in the order of the entries, of which the first is the one that pages use.
+    """
+    asked = tuple(answers)
+    speaking = {answer.entry for answer in asked if answer.speaks_of_origins or not is_told(answer)}
+    return tuple(answer for answer in asked if asked[0].entry not in speaking or answer.entry in speaking)
+
+
+def require_written_out(settings: OriginSettings) -> None:
+    """Stop a judgement that needs each allowed origin.
+
+    Raises:
+        Inconclusive: a pattern stands in the list.
+    """
+    if settings.pattern:
+        where = f"{settings.variable} of {settings.service}" if settings.variable else "origins"
+        raise Inconclusive(
+            f"{where} holds a pattern, {settings.pattern}: which origins it stands for is not known",
+            supply=ORIGINS,
+            undeclared="origins",
+        )
 
 
 def require_told(answers: Iterable[CrossOriginAnswer]) -> None:

@@ -64,6 +64,11 @@ class CrossOriginAnswer:
     headers: tuple[tuple[str, str], ...] = ()
     error: str | None = None
 
+    @property
+    def speaks_of_origins(self) -> bool:
+        """Whether it says anything to pages of other origins, if only to some."""
+        return any(name.startswith("access-control-") for name, _ in self.headers)
+
     def all(self, name: str) -> tuple[str, ...]:
         """Every value of a header, in order."""
         return tuple(value for key, value in self.headers if key == name.lower())
@@ -86,6 +91,7 @@ class OriginSettings:
         effective: what the variable holds at present; empty where no variable is known.
         service, variable: where it is set; empty where not known.
         form: how the variable writes a list: ``comma``, ``space`` or ``json``.
+        pattern: what stands for origins instead of being one; the list is then not known, and ``origins`` is empty.
     """
 
     origins: tuple[str, ...] = ()
@@ -93,6 +99,7 @@ class OriginSettings:
     service: str = ""
     variable: str = ""
     form: str = "comma"
+    pattern: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

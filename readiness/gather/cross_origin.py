@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from readiness.check import Impact
-from readiness.cors.origins import DEVELOPER, INVENTED, PLACEHOLDERS, STRANGER, look_alikes, settings_of, written
+from readiness.cors.answers import is_told
+from readiness.cors.origins import (
+    DEVELOPER,
+    INVENTED,
+    PLACEHOLDERS,
+    STRANGER,
+    as_sent,
+    is_list_name,
+    look_alikes,
+    settings_of,
+    written,
+)
 from readiness.declared.cors import cors_of
 from readiness.facts.cors import CrossOrigin, CrossOriginAnswer, OriginKind, OriginSettings
 from readiness.gather import gatherer
@@ -33,13 +44,21 @@ def cross_origin(target: Target, stack: Stack, http: HttpClient) -> CrossOrigin:
     settings = _settings(target, stack)
     headers = _headers(target, stack, http)
     request = asked_request(target)
-    if request == Request(path="/") and target.entries:
+    is_guess = request == Request(path="/")
+    if is_guess and target.entries:
         require_an_answer(http, target.entries[0], request, headers)
     asked = _origins(settings)
     if Capability.WRITE not in stack.capabilities:
         # Somebody's running system: dozens of requests as nobody could use up what its limiter leaves to others.
         asked = [pair for pair in asked if pair[0] in WITH_COOKIE]
     answers = tuple(ask(http, target.entries, request, asked, headers=headers, with_cookie=WITH_COOKIE))
+    if is_guess and answers and all(is_told(answer) and not answer.speaks_of_origins for answer in answers):
+        # A page at the root, and an API that says more to other origins beside it, are the usual case.
+        raise Inconclusive(
+            "the root says nothing to pages of other origins, and no other path is known",
+            supply="paths:\n  ok: /a/path/answering/200",
+            undeclared="paths.ok",
+        )
     kept: tuple[CrossOriginAnswer, ...] = ()
     # An answer that caches may keep shows what has to vary; API answers often forbid to be kept.
     if target.paths.static is not None and target.paths.static.method == "GET":
@@ -63,7 +82,7 @@ def cross_origin_reset(target: Target, runtime: Runtime, variants: Variants) -> 
         )
     model = runtime.model().services.get(service)
     if not declared.variable and model is not None:
-        names = [name for name in model.environment if "ORIGIN" in name.upper()]
+        names = [name for name in model.environment if is_list_name(name)]
         if len(names) == 1:
             settings = OriginSettings(origins=target.origins, service=service, variable=names[0])
     if not settings.variable:
@@ -77,7 +96,7 @@ def cross_origin_reset(target: Target, runtime: Runtime, variants: Variants) -> 
     with variants(variant) as stack, HttpClient(stack) as http:
         asked = [
             *((OriginKind.INVENTED, origin) for origin in origins),
-            *((OriginKind.FORMER, origin) for origin in target.origins[:MAX_ALLOWED]),
+            *((OriginKind.FORMER, as_sent(origin)) for origin in target.origins[:MAX_ALLOWED]),
         ]
         headers = _headers(target, stack, http)
         answers = tuple(ask(http, target.entries, asked_request(target), asked, headers=headers))

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from readiness.cors.origins import look_alikes, settings_of, unreal, written
+from readiness.cors.origins import as_sent, is_list_name, look_alikes, settings_of, unreal, written
 from readiness.facts.cors import OriginKind
 
 ALLOWED = "https://app.shop.internal"
@@ -61,6 +61,8 @@ def test_origins_that_are_not_real(origin: str, words: str) -> None:
         "https://192.168.1.5",
         "https://myexample.com",
         "https://contest.org",
+        "capacitor://localhost",
+        "chrome-extension://abcdefghijklmnop",
     ],
 )
 def test_origins_that_are_real(origin: str) -> None:
@@ -75,7 +77,7 @@ def found(
 
 
 def test_the_variable_that_holds_a_declared_origin_is_taken() -> None:
-    environment = {"ORIGIN_SERVER": "https://elsewhere.internal", "ALLOWED_ORIGINS": f"{ALLOWED}, https://b.internal"}
+    environment = {"CORS_ORIGIN": "https://elsewhere.internal", "ALLOWED_ORIGINS": f"{ALLOWED}, https://b.internal"}
     assert found(environment, declared=(ALLOWED,)) == ((ALLOWED,), "ALLOWED_ORIGINS", "comma")
 
 
@@ -100,3 +102,86 @@ def test_lists_are_read_as_they_are_written(text: str, form: str) -> None:
 def test_a_declared_variable_wins() -> None:
     environment = {"CORS_ORIGINS": ALLOWED, "PAGES": "https://b.internal"}
     assert found(environment, variable="PAGES", form="space") == (("https://b.internal",), "PAGES", "space")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "CSRF_TRUSTED_ORIGINS",
+        "DJANGO_CSRF_ALLOWED_ORIGINS",
+        "ORIGIN",
+        "ORIGIN_URL",
+        "WEBAUTHN_ORIGIN",
+        "RP_ALLOWED_ORIGINS",
+        "ACTION_CABLE_ALLOWED_REQUEST_ORIGINS",
+        "WS_ALLOWED_ORIGINS",
+    ],
+)
+def test_other_lists_of_origins_are_not_taken(name: str) -> None:
+    assert found({name: ALLOWED}) == ((), "", "comma")
+    assert not is_list_name(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["CORS_ORIGINS", "BACKEND_CORS_ORIGINS", "CORS_ALLOWED_ORIGINS", "ALLOWED_ORIGINS", "MINIO_API_CORS_ALLOW_ORIGIN"],
+)
+def test_the_usual_names_of_the_list_are_known(name: str) -> None:
+    assert found({name: ALLOWED}) == ((ALLOWED,), name, "comma")
+    assert is_list_name(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["CORS_ALLOW_ALL_ORIGINS", "CORS_ALLOW_CREDENTIALS", "CORS_MAX_AGE", "CORS_ORIGIN_REGEX"]
+)
+def test_settings_beside_the_list_are_not_set_in_its_place(name: str) -> None:
+    assert not is_list_name(name)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"CORS_ALLOWED_ORIGINS": "https://*.acme.io"},
+        {"CORS_ORIGIN_REGEX": r"https://[a-z]+\.acme\.io"},
+        {"CORS_ORIGIN_PATTERN": "https://app.acme.io"},
+        {"ALLOWED_ORIGINS": "https?://app.acme.io"},
+        {"ALLOWED_ORIGINS": "https://${DOMAIN}"},
+        {"CORS_ORIGINS": ALLOWED, "CORS_ORIGIN_REGEXES": r"^https://.*\.acme\.io$"},
+    ],
+)
+def test_a_pattern_makes_the_list_unknown(environment: dict[str, str]) -> None:
+    settings = settings_of((), environment, service="api")
+    assert (settings.origins, bool(settings.pattern)) == ((), True)
+
+
+@pytest.mark.parametrize("variable", ["", "PAGES"])
+def test_a_pattern_in_a_declaration_makes_the_list_unknown_too(variable: str) -> None:
+    declared = settings_of(("https://*.acme.io",), {}, service="api", variable=variable)
+    assert (declared.origins, declared.pattern) == ((), "https://*.acme.io")
+    named = settings_of((), {"PAGES": "https://*.acme.io"}, service="api", variable="PAGES")
+    assert (named.origins, named.pattern) == ((), "https://*.acme.io")
+
+
+def test_a_declared_list_is_the_list_whatever_else_a_pattern_lets_in() -> None:
+    settings = settings_of((ALLOWED,), {"CORS_ORIGIN_REGEX": r"https://.*\.acme\.io"}, service="api")
+    assert (settings.origins, settings.pattern) == ((ALLOWED,), "")
+
+
+def test_every_origin_is_no_pattern() -> None:
+    assert found({"CORS_ORIGINS": "*"}) == (("*",), "CORS_ORIGINS", "comma")
+
+
+@pytest.mark.parametrize(
+    ("written_as", "sent"),
+    [
+        ("https://App.Acme.io/", "https://app.acme.io"),
+        ("https://app.acme.io:443", "https://app.acme.io"),
+        ("http://nas.local:80", "http://nas.local"),
+        ("https://nas.local:8443", "https://nas.local:8443"),
+        ("https://nas.local:80", "https://nas.local:80"),
+        ("app://shop", "app://shop"),
+    ],
+)
+def test_origins_are_asked_from_as_browsers_write_them(written_as: str, sent: str) -> None:
+    assert as_sent(written_as) == sent
+    assert settings_of((written_as,), {}, service="api").origins == (sent,)

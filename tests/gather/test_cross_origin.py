@@ -76,6 +76,17 @@ def test_where_no_path_is_known_and_the_root_is_not_there_nobody_is_accused() ->
     assert told.value.undeclared == "paths.ok"
 
 
+def test_a_root_that_never_speaks_of_origins_tells_nothing_of_the_rest() -> None:
+    def page(entry: str, method: str, path: str, headers: Mapping[str, str]) -> Answer:
+        return 200, {}, "<h1>Shop</h1>"
+
+    with pytest.raises(Inconclusive, match="no other path is known") as told:
+        look(page, target(paths=Paths(), login=None))
+    assert told.value.undeclared == "paths.ok"
+    found, _ = look(strict, target(paths=Paths(), login=None))
+    assert found.answers
+
+
 def test_every_entry_is_asked_from_every_kind_of_origin_by_preflight_and_request() -> None:
     found, _ = look(strict, target())
     kinds = {
@@ -175,6 +186,14 @@ def test_the_variable_is_found_by_its_name_where_there_is_one_such(monkeypatch: 
     model = StackModel(services={"api": ServiceModel(name="api", environment=("ALLOWED_ORIGINS", "PORT"))})
     variants = FakeVariants(FakeStack({"api": {}, "web": {}}))
     assert reset(target(), variants, model, monkeypatch).settings.variable == "ALLOWED_ORIGINS"
+
+
+def test_another_list_of_origins_is_not_set_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = StackModel(services={"api": ServiceModel(name="api", environment=("CSRF_TRUSTED_ORIGINS", "ORIGIN"))})
+    variants = FakeVariants()
+    with pytest.raises(Inconclusive, match="which variable"):
+        reset(target(), variants, model, monkeypatch)
+    assert variants.started == []
 
 
 def test_without_a_variable_no_stack_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
