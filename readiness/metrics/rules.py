@@ -65,8 +65,8 @@ def read_rules(file: str, text: str) -> tuple[tuple[Rule, ...], tuple[RuleFault,
     try:
         document = _loaded(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        words = " ".join(str(error).split())[:200]
-        return (), (RuleFault(file=file, words=f"it is no YAML: {words}"),)
+        said = " ".join(str(error).split())[:200]
+        return (), (RuleFault(file=file, words=f"it is no YAML: {said}"),)
     if isinstance(document, dict) and is_custom_resource(text):
         document = document.get("spec")
     groups = document.get("groups") if isinstance(document, dict) else None
