@@ -371,6 +371,8 @@ def disturb(folder: Path, act: Callable[[psutil.Process], object], *arguments: s
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        # Ctrl-C comes from a terminal; tests that run in a shell's background would hand down that it is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
