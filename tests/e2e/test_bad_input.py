@@ -372,7 +372,7 @@ def disturb(folder: Path, act: Callable[[psutil.Process], object], *arguments: s
         stderr=subprocess.STDOUT,
         text=True,
         # Ctrl-C comes from a terminal; tests that run in a shell's background would hand down that it is ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  # no thread here
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
