@@ -93,6 +93,7 @@ class RequestLogs:
         burst: entry -> ids of the answers to many requests at a time; an empty text for an answer without one.
         services: whose logs were read; ``workers`` are those of them that only work off jobs.
         lines: those that name a marker or an id of ``asked``.
+        proxy_lines: those of the proxies' own logs that name a marker or an id, whatever their form.
         strange: the first lines that are no JSON object, of the services in ``services``.
         sample: one other line of each shape; of lines that are no JSON object, one of each level.
         counts: service -> kind of line (``json``, ``text``) -> how many there were since the first request.
@@ -111,6 +112,7 @@ class RequestLogs:
     services: tuple[str, ...] = ()
     workers: tuple[str, ...] = ()
     lines: tuple[LogLine, ...] = ()
+    proxy_lines: tuple[LogLine, ...] = ()
     strange: tuple[LogLine, ...] = ()
     sample: tuple[LogLine, ...] = ()
     counts: dict[str, dict[str, int]] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import re
 from collections import Counter
@@ -19,7 +20,7 @@ from readiness.logs.spellings import spellings
 from readiness.runtime import Stack
 from readiness.target import Role, Target
 
-__all__ = ["MASK", "addresses_of", "files_of", "leaks_in", "services_of", "sorted_out", "without"]
+__all__ = ["MASK", "addresses_of", "files_of", "leaks_in", "lines_naming", "services_of", "sorted_out", "without"]
 
 MASK = "***"
 MAX_LINE_CHARS = 4000
@@ -55,7 +56,7 @@ def sorted_out(
 
     ``declared`` are the places of fields that the owner names.
     """
-    named = naming((*(a.marker for a in fact.asked), *(id_of(i) for a in fact.asked for i in a.ids if i)))
+    named = _named(fact)
     paths = {a.path: MAX_SAME_PATH for a in fact.asked if not a.marker}
     about: list[LogLine] = []
     strange: list[LogLine] = []
@@ -94,6 +95,19 @@ def sorted_out(
         counts=counts,
         levels=dict(levels.most_common(20)),
     )
+
+
+def lines_naming(fact: RequestLogs, texts: Mapping[str, str], secrets: Mapping[str, str]) -> tuple[LogLine, ...]:
+    """The lines of ``texts`` that name one of the fact's requests."""
+    named = _named(fact)
+    found = ((service, line) for service, text in texts.items() for line in _lines(text) if named.search(line))
+    kept = (LogLine(service=service, text=shortened(_masked(line, secrets))) for service, line in found)
+    return tuple(itertools.islice(kept, MAX_LINES))
+
+
+def _named(fact: RequestLogs) -> re.Pattern[str]:
+    """Finds any request's marker or id."""
+    return naming((*(a.marker for a in fact.asked), *(id_of(i) for a in fact.asked for i in a.ids if i)))
 
 
 def _path(line: Line, places: Places) -> str:

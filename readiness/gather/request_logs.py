@@ -13,7 +13,15 @@ from readiness.exceptions import StackError, UnsupportedError
 from readiness.facts.logs import RequestLogs
 from readiness.gather import gatherer
 from readiness.gather.log_asking import Asking, Canaries
-from readiness.gather.log_reading import addresses_of, files_of, leaks_in, services_of, sorted_out, without
+from readiness.gather.log_reading import (
+    addresses_of,
+    files_of,
+    leaks_in,
+    lines_naming,
+    services_of,
+    sorted_out,
+    without,
+)
 from readiness.gather.own_user import own_user
 from readiness.instruments.client import HttpClient
 from readiness.instruments.identity import Identity
@@ -97,6 +105,7 @@ def _with_lines(fact: RequestLogs, asking: Asking, began: dt.datetime, sleep: Ca
     seen_by = {entry.service for entry in target.entries for a in fact.of("canary") if a.entry == entry.name}
     return dataclasses.replace(
         sorted_out(fact, texts, secrets, logs_of(target).fields),
+        proxy_lines=lines_naming(fact, {name: everywhere[name] for name in proxies if name in everywhere}, secrets),
         files=tuple(without(file, secrets) for file in files),
         leaks=leaks_in(everywhere, files, secrets),
         # Of a proxy through which no secret went, the log proves nothing.

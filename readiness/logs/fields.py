@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-__all__ = ["USUAL", "Line", "Places", "flat", "parsed", "places_of"]
+__all__ = ["USUAL", "Line", "Places", "flat", "is_usual", "parsed", "places_of"]
 
 #: What we call it -> what loggers call it, the surest name first. A dotted name stands for its last steps.
 USUAL: dict[str, tuple[str, ...]] = {
@@ -108,6 +108,11 @@ def places_of(lines: Iterable[Line], declared: Mapping[str, str]) -> Places:
     return Places(
         {name: (declared[name],) if name in declared else tuple(_learnt(names, seen)) for name, names in USUAL.items()}
     )
+
+
+def is_usual(key: str, name: str) -> bool:
+    """Whether a key of a line of text is among the usual names of one of :data:`USUAL`."""
+    return _plain(key) in map(_plain, USUAL[name])
 
 
 def _learnt(names: Iterable[str], seen: Counter[str]) -> Iterator[str]:

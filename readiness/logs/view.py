@@ -49,8 +49,10 @@ class View:
         self.about_requests = [Entry(line) for line in fact.lines]
         #: An id that several requests have tells none of them; reqid.header judges that.
         self._owners = Counter(id_of(value) for asked in fact.asked for value in set(asked.ids) if value)
+        #: What the proxies logged of the requests that went through them; judged only as a part of the whole story.
+        self.of_proxies = [Entry(line) for line in fact.proxy_lines]
         # Lines about requests count twice: of two places that a field may be at, theirs is the one.
-        self.places = places_of((*self.about_requests, *self.entries), declared.fields)
+        self.places = places_of((*self.about_requests, *self.entries, *self.of_proxies), declared.fields)
         self.numbering = numbering_of(self.entries, self.places)
 
     def of(self, asked: Asked) -> list[Entry]:

@@ -263,6 +263,15 @@ def test_a_proxy_is_searched_only_if_a_secret_passed_through_it() -> None:
     assert "web" not in collect(Service(), around, proxy_log="started")[0].searched
 
 
+def test_what_a_proxy_logs_of_the_requests_is_kept_apart() -> None:
+    marker = "readiness-0123456789ab"
+    asked = Asked(purpose="client", entry="proxy", method="GET", path=f"/{marker}", marker=marker, status=404)
+    secrets = {"bearer token": "canary0123456789"}
+    log = f"GET /{marker}?t=canary0123456789 404 0.003\nGET /other 200 0.001\n"
+    (line,) = log_reading.lines_naming(RequestLogs(asked=(asked,)), {"web": log}, secrets)
+    assert (line.service, line.text) == ("web", f"GET /{marker}?t=*** 404 0.003")
+
+
 def test_a_service_that_logs_nothing_is_waited_for_and_then_left() -> None:
     fact, _ = collect(Service(is_silent=True))
     assert fact.counts["api"] == {}
