@@ -30,6 +30,7 @@ FIRST_ERROR = 400
 )
 def check_consistent_format(error_run: ErrorRun, limited_responses: Responses, target: Target) -> Verdict:
     """Compare one answer of each kind, as the application gives it; a proxy's own pages are not the application's."""
+    target.require("errors", value=True, example=EXAMPLE)  # may be none
     run = error_run.provocations
     limited = [answer for answer in limited_responses.exchanges if _is_own(answer, target)]
     errors = [a for a in (*run.others, *run.examples, *limited) if a.status is not None and a.status >= FIRST_ERROR]

@@ -5,9 +5,13 @@ from __future__ import annotations
 from readiness import Category, Evidence, Finding, Inconclusive, Severity, Verdict, check
 from readiness.declared.errors import errors_of
 from readiness.facts.errors import ErrorRun
+from readiness.facts.http import Exchange
+from readiness.failures.raised import ERROR_PATH
 from readiness.failures.shape import ID_NAMES, shape_of, value_at
 from readiness.target import Target
 
+#: A limiter's refusal says nothing.
+LIMITED = 429
 #: An unhandled error is the server's (RFC 9110, 15.6.1).
 INTERNAL = 500
 
@@ -25,23 +29,25 @@ INTERNAL = 500
 )
 def check_structured_500(error_run: ErrorRun, target: Target) -> Verdict:
     """Judge the first provocation through every entry, and whatever else an exception was answered with."""
-    target.require("error_path", target.paths.error, example="error_path: /a/path/that/raises")
+    target.require("error_path", target.paths.error, example=ERROR_PATH)
     answers = error_run.provocations.examples
-    if not answers or answers[0].status == 429:  # noqa: PLR2004  # a limiter's refusal says nothing
+    if not answers or answers[0].status == LIMITED:
         raise Inconclusive("; ".join(error_run.provocations.missing.values()) or "no exception could be provoked")
     declared, findings = errors_of(target).places, []
-    for answer in {(a.entry, a.status): a for a in reversed(answers)}.values():
+    judged = [answer for answer in answers if _is_judged(answer, answers[0])]
+    for answer in {(a.entry, a.status): a for a in reversed(judged)}.values():
         problems = []
         shape = shape_of(answer)
         if answer.status is None:
             problems.append(f"gets no answer: {answer.error}")
         elif answer.status != INTERNAL:
             problems.append(f"is answered with {answer.status}")
+        elif "errors" in target.declined:
+            continue  # one shape of errors is not what the owner wants
         elif shape.problem:
             problems.append(f"has no structured answer: {shape.problem}")
         elif declared:
-            empty = [place for place in declared if value_at(answer, place) in {None, ""}]
-            problems += [f"leaves {place} out" for place in empty]
+            problems += [f"leaves {place} out" for place in declared if _is_empty(value_at(answer, place))]
         elif not {place for place in shape.places if place.lower().replace("_", "") not in ID_NAMES}:
             problems.append("has an answer that says nothing")
         proof = (Evidence(source=answer.label, text=answer.body[:1000]),)
@@ -49,8 +55,19 @@ def check_structured_500(error_run: ErrorRun, target: Target) -> Verdict:
     if answers[0].status is not None and answers[0].status < INTERNAL:
         raise Inconclusive(
             f"error_path raises nothing: {answers[0].label}",
-            supply="error_path: /a/path/that/raises",
+            supply=ERROR_PATH,
             undeclared="error_path",
         )
     said = f"{answers[0].label}: {', '.join(sorted(shape_of(answers[0]).places))}"
     return Verdict(findings=tuple(findings), summary=said)
+
+
+def _is_judged(answer: Exchange, first: Exchange) -> bool:
+    """Whether the exception was raised: an entry that redirects, or hides debug routes, passed nothing on."""
+    if answer.status is None or answer.status >= INTERNAL:
+        return True
+    return answer.entry == first.entry and answer.status != LIMITED
+
+
+def _is_empty(value: object) -> bool:
+    return value is None or value == ""

@@ -10,7 +10,7 @@ from typing import Any
 
 from readiness.facts.http import Exchange
 
-__all__ = ["ID_NAMES", "Shape", "body_id", "common_places", "is_good", "is_json", "shape_of", "value_at"]
+__all__ = ["ID_NAMES", "Shape", "body_ids", "common_places", "is_good", "is_json", "shape_of", "value_at"]
 
 #: Names under which services put a request's id, compared without case, hyphens and underscores.
 ID_NAMES = frozenset(["requestid", "xrequestid", "traceid", "correlationid", "xcorrelationid", "reqid", "errorid"])
@@ -76,13 +76,24 @@ def _collect(data: dict[str, Any], before: str, depth: int, into: list[str]) -> 
 
 
 def common_places(shapes: Sequence[Shape]) -> frozenset[str]:
-    """The places that most statuses share, ids left out; every status has one vote, however often it was seen."""
+    """The places that make the one format, ids left out: those that all share, else those that most statuses share.
+
+    What is in most errors and not in all is a detail, as long as there is something that is in all of them. Every
+    status has one vote, however often it was seen.
+    """
     by_status: dict[int, frozenset[str]] = {}
     for shape in shapes:
         status = shape.exchange.status or 0
         by_status[status] = by_status.get(status, shape.places) & shape.places
     votes = Counter(place for places in by_status.values() for place in places if not _is_id(place))
-    return frozenset(place for place, count in votes.items() if 2 * count > len(by_status))
+    shared = frozenset(place for place, count in votes.items() if count == len(by_status))
+    alike = frozenset(place for place in shared if len({_has_members(shape, place) for shape in shapes}) == 1)
+    return alike or frozenset(place for place, count in votes.items() if 2 * count > len(by_status))
+
+
+def _has_members(shape: Shape, place: str) -> bool:
+    """Whether an object stands there: an error that is a text is not the error that is an object elsewhere."""
+    return any(other.startswith(f"{place}.") for other in shape.places)
 
 
 def value_at(exchange: Exchange, place: str) -> Any:
@@ -93,15 +104,17 @@ def value_at(exchange: Exchange, place: str) -> Any:
     return value
 
 
-def body_id(exchange: Exchange, place: str = "") -> tuple[str, str]:
-    """The request id in the body: its place and its text; both empty where there is none."""
+def body_ids(exchange: Exchange, place: str = "") -> tuple[tuple[str, str], ...]:
+    """Every request id in the body, at ``place`` alone where one is given: places and texts."""
     if place:
         value = value_at(exchange, place)
-        return (place, str(value)) if value not in {None, ""} and not isinstance(value, (dict, list)) else ("", "")
-    for found, value in _leaves(_data(exchange), "", 0):
-        if _is_id(found) and isinstance(value, (str, int)) and value != "":
-            return found, str(value)
-    return "", ""
+        is_told = value is not None and value != "" and not isinstance(value, (dict, list))
+        return ((place, str(value)),) if is_told else ()
+    return tuple(
+        (found, str(value))
+        for found, value in _leaves(_data(exchange), "", 0)
+        if _is_id(found) and isinstance(value, (str, int)) and value != ""
+    )
 
 
 def _leaves(data: Any, before: str, depth: int) -> Iterable[tuple[str, Any]]:

@@ -19,10 +19,11 @@ from readiness.facts.http import Exchange, StatusClass
 from readiness.facts.probe_body import mask
 from readiness.facts.probes import ServiceSnapshot
 from readiness.failures.entries import entries_of, is_error
-from readiness.failures.shape import body_id
+from readiness.failures.shape import body_ids
 from readiness.gather.error_asking import ErrorAsker
 from readiness.gather.input_limits import app_entry, with_content
 from readiness.gather.probe_asking import known_secrets, snapshots
+from readiness.logs.ids import HEADERS, id_of
 from readiness.runtime import Capability
 from readiness.target import Entry, Request, Role, Target
 
@@ -37,6 +38,7 @@ KEPT = 5
 UNKNOWN_METHOD = "PROPFIND"
 UNKNOWN_PATH = "/readiness-no-such-path"
 UNKNOWN_TYPE = "application/x-readiness"
+MIN_ID_CHARS = 8
 #: Larger bodies are tried by another gatherer.
 LARGEST_BODY = 16 * 1024 * 1024
 
@@ -125,8 +127,7 @@ class Provoker:
         stack = self.asker.stack
         if Capability.LOGS not in stack.capabilities:
             return None, f"the {stack.runtime} runtime cannot read logs"
-        header = request_id_of(self.target).header or "X-Request-ID"
-        wanted = logged.first(header) or body_id(logged)[1]
+        wanted = self._names(logged)
         if not wanted:
             return None, "the answer names no request id to look for"
         application = (self.target.service, *self.target.services_of(Role.APP))
@@ -141,11 +142,20 @@ class Provoker:
                     return None, f"the log of {service} cannot be read: {problem}"
                 found += [
                     LogEntry(service=service, text=mask(entry, secrets), is_error=is_error(entry))
-                    for entry in entries_of(text, wanted)
+                    for entry in dict.fromkeys(entry for name in wanted for entry in entries_of(text, name))
                 ]
             if any(entry.is_error for entry in found) or time.monotonic() > deadline:
                 return tuple(found), ""
             self.sleep(0.2)
+
+    def _names(self, logged: Exchange) -> tuple[str, ...]:
+        """What the log may call the request: any id that its answer bears."""
+        header = request_id_of(self.target).header
+        sent = [logged.first(name) or "" for name in ((header,) if header else HEADERS)]
+        told = [value for _, value in body_ids(logged)]
+        # A short one in the body may be the number of a kind of error, and stand in any line.
+        told = [value for value in told if len(value) >= MIN_ID_CHARS or not any(sent)]
+        return tuple(dict.fromkeys(id_of(value) for value in (*sent, *told) if value))
 
     def _others(self, entry: Entry, body_limit: int | None) -> Iterator[Exchange]:
         """One error of each other kind that can be provoked at the application."""

@@ -10,7 +10,7 @@ from readiness.facts.http import Exchange, StatusClass
 from readiness.failures import leaks
 from readiness.failures.entries import entries_of, is_error, told_by
 from readiness.failures.leaks import MAX_CHARS, Inside, leaks_of
-from readiness.failures.shape import body_id, common_places, shape_of, value_at
+from readiness.failures.shape import body_ids, common_places, shape_of, value_at
 
 INSIDE = Inside.of(
     {
@@ -188,18 +188,35 @@ def test_a_shape_has_two_levels_and_problems_have_words() -> None:
     assert shape_of(answer(404, [])).problem
 
 
+def places_of(*answers: Exchange) -> frozenset[str]:
+    return common_places([shape_of(each) for each in answers])
+
+
 def test_the_majority_of_statuses_decides_not_the_number_of_answers() -> None:
-    answers = [answer(401, {"detail": "a"}), answer(404, {"detail": "b"}), *[answer(500, {"x": 1})] * 5]
-    assert common_places([shape_of(each) for each in answers]) == {"detail"}
+    assert places_of(answer(401, {"detail": "a"}), answer(404, {"detail": "b"}), *[answer(500, {"x": 1})] * 5) == {
+        "detail"
+    }
     assert common_places([]) == frozenset()
 
 
-def test_the_id_is_found_at_its_place_or_under_a_usual_name() -> None:
-    body = answer(500, {"error": {"requestId": "r1", "code": "x"}})
-    assert body_id(body) == ("error.requestId", "r1")
-    assert body_id(body, "error.code") == ("error.code", "x")
-    assert body_id(body, "error.nothing") == ("", "")
-    assert body_id(answer(500, {"request_id": None})) == ("", "")
+def test_what_all_errors_have_is_the_format_and_what_most_have_is_a_detail() -> None:
+    bare, detailed = {"code": "a", "message": "b"}, {"code": "a", "message": "b", "details": {"x": 1}}
+    errors = [answer(404, bare), answer(415, detailed), answer(422, detailed)]
+    assert places_of(*errors) == {"code", "message"}
+
+
+def test_a_text_is_not_the_object_of_the_same_name() -> None:
+    whole = {"error": {"code": "a"}}
+    assert places_of(answer(401, whole), answer(404, {"error": "b"}), answer(500, whole)) == {"error", "error.code"}
+
+
+def test_ids_are_found_at_their_place_or_under_usual_names() -> None:
+    body = answer(500, {"traceId": "t1", "error": {"requestId": "r1", "code": "x"}})
+    assert body_ids(body) == (("traceId", "t1"), ("error.requestId", "r1"))
+    assert body_ids(body, "error.code") == (("error.code", "x"),)
+    assert body_ids(body, "error.nothing") == ()
+    assert body_ids(body, "error") == ()
+    assert body_ids(answer(500, {"request_id": None})) == ()
     assert value_at(body, "error.code") == "x"
     assert value_at(answer(500, "no json"), "a") is None
 

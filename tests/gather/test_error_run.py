@@ -53,6 +53,7 @@ class Service:
     log: list[str] = field(default_factory=list)
     booms: int = 0
     seen: list[tuple[str, str]] = field(default_factory=list)
+    id_header: tuple[str, str] = ("X-Request-ID", ID)
 
     def error(self, status: int, code: str) -> tuple[int, dict[str, Any]]:
         return status, {"error": {"code": code, "message": self.leaks or code, "request_id": ID}}
@@ -114,7 +115,7 @@ def serving(service: Service) -> Iterator[int]:
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(text)))
-            self.send_header("X-Request-ID", ID)
+            self.send_header(*service.id_header)
             self.end_headers()
             self.wfile.write(b"" if self.command == "HEAD" else text)
             self.close_connection = True
@@ -259,6 +260,31 @@ def test_a_log_that_cannot_be_read_is_said_to_be() -> None:
         found = Provoker(target, asker, sleep=no_sleep).run()
     assert found.entries is None
     assert "no log" in found.unlogged
+
+
+@pytest.mark.parametrize(
+    "header", [("X-Correlation-ID", ID), ("Traceparent", f"00-{ID}-1111222233334444-01"), ("X-Request-ID", "another")]
+)
+def test_the_log_entry_is_found_by_any_id_of_the_answer(header: tuple[str, str]) -> None:
+    target = a_target()
+    with asking(Service(id_header=header), target) as (asker, _, _):
+        found = Provoker(target, asker, sleep=no_sleep).run()
+    assert found.entries is not None
+    assert found.entries[0].is_error
+
+
+def test_a_number_in_the_body_is_no_name_of_the_request() -> None:
+    target = a_target()
+    with asking(Numbered(id_header=("X-Request-ID", "another")), target) as (asker, _, _):
+        found = Provoker(target, asker, log_seconds=0.0, sleep=no_sleep).run()
+    assert found.entries == ()
+
+
+class Numbered(Service):
+    """Its errors have the number of their kind where others have the request's id."""
+
+    def error(self, status: int, code: str) -> tuple[int, dict[str, Any]]:
+        return status, {"error": {"code": code, "message": code, "error_id": 1}}
 
 
 def test_bad_input_counts_only_when_it_fails_twice() -> None:
