@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from readiness.facts.auth import Passwords, Place, Trial, TrialKind
 from readiness.gather.auth_asking import Asker, shown, user_named
-from readiness.gather.auth_stores import search_database, search_logs, search_redis
+from readiness.gather.auth_stores import is_in_redis, search_database, search_logs, search_redis
 from readiness.gather.auth_tokens import private_request
 from readiness.instruments.identity import filled
 from readiness.target import Login, Request
@@ -44,7 +44,9 @@ def try_passwords(asker: Asker) -> Passwords:
     trials += _long(attempts, login, not_tried)
     missed: dict[str, str] = {}
     found: list[Place] = []
-    places, hashes = search_database(asker, name=user["name"], password=password, missed=missed)
+    places, hashes, is_named = search_database(asker, name=user["name"], password=password, missed=missed)
+    if places and login.register is not None and not is_named and not is_in_redis(asker, user["name"]):
+        missed["the user's own row"] = "no row names the user registered for this look, so it is kept somewhere else"
     if len(password) >= LEAST_CANARY:
         found += (*places, *search_redis(asker, password, missed), *search_logs(asker, password, missed))
     else:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from readiness.auth.hashes import HASH_PATTERN, PASSWORD_COLUMN, digests_of, recognise
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from readiness.gather.auth_asking import Asker
     from readiness.instruments.identity import Identity
 
-__all__ = ["search_database", "search_logs", "search_redis", "store_lifetimes"]
+__all__ = ["is_in_redis", "search_database", "search_logs", "search_redis", "store_lifetimes"]
 
+MAX_DATABASES = 20
 MAX_TABLES = 300
 #: So many tables in one statement: it travels as one argument, and Linux bounds that at 128 KiB.
 TABLES_AT_ONCE = 40
@@ -32,14 +34,19 @@ CLOCK_SECONDS = 1.0
 #: Keys that a Redis of a throw-away copy holds; a script that walks more would hold up the service.
 MAX_KEYS = 20_000
 
+#: Which database is the application's, its URL may not tell: it may be put together from parts.
+_DATABASES = """
+select coalesce(json_agg(datname), '[]')::text from pg_database where datallowconn and not datistemplate
+"""
 _TABLES = """
 select coalesce(json_agg(format('%I.%I', n.nspname, c.relname)), '[]')::text
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p') and n.nspname <> 'information_schema' and n.nspname not like 'pg\\_%'
 """
-#: Every key whose name or value holds the text, with its time to live: one round trip, read only.
+#: Every key of every logical database whose name or value holds the text, with its time to live: one round trip, read only.
+#: ``unread`` counts keys that are longer than what is read of them, or of a module's own type.
 _FIND = f"""
-local cursor, found, seen = '0', {{}}, 0
+local found, seen, unread = {{}}, 0, 0
 local function has(value)
   if type(value) == 'table' then
     for _, part in ipairs(value) do if has(part) then return true end end
@@ -49,22 +56,44 @@ local function has(value)
 end
 local reads = {{string = {{'GET'}}, hash = {{'HGETALL'}}, list = {{'LRANGE', '0', '999'}}, set = {{'SMEMBERS'}},
   zset = {{'ZRANGE', '0', '999'}}, stream = {{'XREVRANGE', '+', '-', 'COUNT', '1000'}}}}
-repeat
-  local page = redis.call('SCAN', cursor, 'COUNT', 500)
-  cursor = page[1]
-  for _, key in ipairs(page[2]) do
-    seen = seen + 1
-    local read = reads[redis.call('TYPE', key)['ok']]
-    local hit = has(key)
-    if not hit and read then
-      hit = has(redis.call(read[1], key, unpack(read, 2)))
+local lengths = {{list = 'LLEN', zset = 'ZCARD', stream = 'XLEN'}}
+for number in string.gmatch(redis.call('INFO', 'keyspace'), 'db(%d+):') do
+  redis.call('SELECT', number)
+  local cursor = '0'
+  repeat
+    local page = redis.call('SCAN', cursor, 'COUNT', 500)
+    cursor = page[1]
+    for _, key in ipairs(page[2]) do
+      seen = seen + 1
+      local kind = redis.call('TYPE', key)['ok']
+      local read, length = reads[kind], lengths[kind]
+      local hit = has(key)
+      if not hit and read then
+        hit = has(redis.call(read[1], key, unpack(read, 2)))
+      end
+      if hit then
+        table.insert(found, redis.call('PTTL', key))
+      elseif not read or (length and redis.call(length, key) > 1000) then
+        unread = unread + 1
+      end
     end
-    if hit then table.insert(found, redis.call('PTTL', key)) end
-  end
-until cursor == '0' or seen > {MAX_KEYS}
+  until cursor == '0' or seen > {MAX_KEYS}
+end
+redis.call('SELECT', '0')
 local now = redis.call('TIME')
-return cjson.encode({{found = found, seen = seen, now = tonumber(now[1]) + tonumber(now[2]) / 1000000}})
+return cjson.encode({{found = found, seen = seen, unread = unread,
+  now = tonumber(now[1]) + tonumber(now[2]) / 1000000}})
 """
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Row:
+    """A row that was picked: its columns' texts, and whether the user or the password is in it, also behind what was cut off."""
+
+    table: str
+    columns: Mapping[str, str]
+    names_user: bool
+    holds_password: bool
 
 
 def _users(asker: Asker) -> list[str]:
@@ -79,42 +108,84 @@ def _stores(asker: Asker, role: Role) -> Iterator[str]:
 
 def search_database(
     asker: Asker, *, name: str, password: str, missed: dict[str, str]
-) -> tuple[tuple[Place, ...], tuple[StoredHash, ...]]:
-    """Every row that names the user, holds the password, or looks like a hash: is the password in it, and how."""
+) -> tuple[tuple[Place, ...], tuple[StoredHash, ...], bool]:
+    """Every row that names the user, holds the password, or looks like a hash: is the password in it, and how.
+
+    The last value is whether any row names the user: where none does, the password was looked for in the wrong place.
+    """
     places: list[Place] = []
     hashes: list[StoredHash] = []
+    is_named = False
     services = tuple(_stores(asker, Role.DB))
     if not services:
         missed["database"] = "no service of the stack is declared or known to be the database (roles.db)"
     for service in services:
         try:
-            rows = _rows(asker, service, name=name, password=password)
+            listed = json.loads(ask_postgres(asker.stack, service, _DATABASES, users=_users(asker)))
         except (ReadinessError, ValueError) as error:
             missed[f"database {service}"] = f"only PostgreSQL can be read, and it could not be: {error}"[:300]
             continue
-        spots = sorted({f"{table}.{column}" for table, row in rows for column, text in row.items() if password in text})
+        rows: list[_Row] = []
+        for database in listed[:MAX_DATABASES] or [""]:
+            try:
+                rows += _rows(asker, service, str(database), name=name, password=password, missed=missed)
+            except (ReadinessError, ValueError) as error:
+                missed[f"database {service}, {database}"] = str(error)[:300]
+        if len(listed) > MAX_DATABASES:
+            missed[f"database {service}"] = f"it has {len(listed)} databases; {MAX_DATABASES} were searched"
+        spots = sorted({spot for row in rows if row.holds_password for spot in _spots(row, password)})
         places.append(Place(where=f"database {service}", is_found=bool(spots), detail=", ".join(spots)[:300]))
-        hashes += _hashes(asker, rows, name=name, password=password)
-    return tuple(places), tuple(_unique(hashes))
+        hashes += _hashes(asker, rows, password=password)
+        is_named = is_named or any(row.names_user for row in rows)
+    return tuple(places), tuple(_unique(hashes)), is_named
 
 
-def _rows(asker: Asker, service: str, *, name: str, password: str) -> list[tuple[str, dict[str, str]]]:
+def _spots(row: _Row, password: str) -> Iterator[str]:
+    """Where in a row the password stands; the table alone where it was cut off, or is written otherwise."""
+    columns = [column for column, text in row.columns.items() if password in text]
+    yield from (f"{row.table}.{column}" for column in columns or ["?"])
+
+
+def _rows(asker: Asker, service: str, database: str, *, name: str, password: str, missed: dict[str, str]) -> list[_Row]:
     users = _users(asker)
-    tables = json.loads(ask_postgres(asker.stack, service, _TABLES, users=users))[:MAX_TABLES]
-    needles = [name, password, password.encode().hex(), *digests_of(password)]
-    holds = " or ".join(f"strpos(t::text, '{_literal(needle)}') > 0" for needle in needles)
-    found: list[tuple[str, dict[str, str]]] = []
-    for start in range(0, len(tables), TABLES_AT_ONCE):
+    tables = json.loads(ask_postgres(asker.stack, service, _TABLES, users=users, database=database))
+    if len(tables) > MAX_TABLES:
+        missed[f"database {service}, {database}"] = f"it has {len(tables)} tables; {MAX_TABLES} were searched"
+    named = f"strpos(lower(t::text), '{_literal(name.lower())}') > 0"
+    held = _any_of(_spellings(password))
+    other = _any_of(digests_of(password))
+    found: list[_Row] = []
+    for start in range(0, len(tables[:MAX_TABLES]), TABLES_AT_ONCE):
+        # Told by the server, because of a long row only the beginning is fetched.
         selects = " union all ".join(
             f"(select '{_literal(table)}' as place, left(row_to_json(t)::text, {MAX_ROW_CHARS}) as line, "  # noqa: S608  # names quoted by the server
-            f"strpos(t::text, '{_literal(name)}') > 0 as own "
-            f"from {table} t where {holds} or t::text ~ '{HASH_PATTERN}' order by own desc limit {MAX_ROWS})"
+            f"{named} as named, {held} as held "
+            f"from {table} t where {named} or {held} or {other} or t::text ~ '{HASH_PATTERN}' "
+            f"order by held desc, named desc limit {MAX_ROWS})"
             for table in tables[start : start + TABLES_AT_ONCE]
         )
-        statement = f"select coalesce(json_agg(json_build_array(place, line)), '[]')::text from ({selects}) s"  # noqa: S608
-        answer = ask_postgres(asker.stack, service, statement, users=users)
-        found += [(str(table), _texts(line)) for table, line in json.loads(answer)]
+        statement = (
+            f"select coalesce(json_agg(json_build_array(place, line, named, held)), '[]')::text from ({selects}) s"  # noqa: S608
+        )
+        answer = ask_postgres(asker.stack, service, statement, users=users, database=database)
+        found += [
+            _Row(table=str(table), columns=_texts(line), names_user=bool(is_named), holds_password=bool(is_held))
+            for table, line, is_named, is_held in json.loads(answer)
+        ]
     return found
+
+
+def _spellings(password: str) -> Iterator[str]:
+    """How a row's text may write a password: as it is, inside JSON, as bytes, and with the row's own quoting."""
+    for text in (password, json.dumps(password)[1:-1]):
+        yield text
+        yield text.replace("\\", "\\\\").replace('"', '""')
+    yield password.encode().hex()
+
+
+def _any_of(needles: Iterable[str]) -> str:
+    conditions = [f"strpos(t::text, '{_literal(needle)}') > 0" for needle in dict.fromkeys(needles)]
+    return f"({' or '.join(conditions)})"
 
 
 def _literal(text: str) -> str:
@@ -130,12 +201,13 @@ def _texts(line: str) -> dict[str, str]:
     return {str(key): value if isinstance(value, str) else json.dumps(value) for key, value in row.items()}
 
 
-def _hashes(asker: Asker, rows: list[tuple[str, dict[str, str]]], *, name: str, password: str) -> Iterator[StoredHash]:
+def _hashes(asker: Asker, rows: list[_Row], *, password: str) -> Iterator[StoredHash]:
     declared = asker.target.login.hash if asker.target.login else {}
     digests = digests_of(password)
-    for table, row in rows:
-        is_own = any(name in text for text in row.values()) or any(d in t for d in digests for t in row.values())
-        for column, text in row.items():
+    for row in rows:
+        table = row.table
+        is_own = row.names_user or any(digest in text for digest in digests for text in row.columns.values())
+        for column, text in row.columns.items():
             is_declared = column == declared.get("column") and table.rpartition(".")[2] == declared.get("table", "")
             plain = next((words for digest, words in digests.items() if digest in text), None)
             found = recognise(text)
@@ -170,11 +242,24 @@ def search_redis(asker: Asker, password: str, missed: dict[str, str]) -> Iterato
     """Whether a key or value of a Redis holds the password."""
     for service in _stores(asker, Role.REDIS):
         try:
-            found = _find_in_redis(asker, service, password).get("found") or []
+            reply = _find_in_redis(asker, service, password)
         except (ReadinessError, ValueError) as error:
             missed[f"Redis {service}"] = str(error)[:300]
             continue
+        found, unread = reply.get("found") or [], int(reply.get("unread") or 0)
+        if int(reply.get("seen") or 0) > MAX_KEYS:
+            missed[f"Redis {service}"] = f"it has more than {MAX_KEYS} keys"
+        elif unread:
+            missed[f"Redis {service}"] = f"{unread} keys are too long, or of a module's own type"
         yield Place(where=f"Redis {service}", is_found=bool(found), detail=f"{len(found)} keys")
+
+
+def is_in_redis(asker: Asker, text: str) -> bool:
+    """Whether a Redis that can be read holds the text."""
+    try:
+        return any(_find_in_redis(asker, service, text).get("found") for service in _stores(asker, Role.REDIS))
+    except (ReadinessError, ValueError):
+        return False
 
 
 def search_logs(asker: Asker, password: str, missed: dict[str, str]) -> Iterator[Place]:
@@ -185,6 +270,8 @@ def search_logs(asker: Asker, password: str, missed: dict[str, str]) -> Iterator
         except ReadinessError as error:
             missed[f"log of {service}"] = str(error)[:300]
             continue
+        if len(lines) >= MAX_LOG_LINES:
+            missed[f"log of {service}"] = f"only its last {MAX_LOG_LINES} lines were searched"
         hit = next((line for line in lines if password in line), None)
         detail = f"{len(lines)} lines" if hit is None else hit.replace(password, "***")[:300]
         yield Place(where=f"log of {service}", is_found=hit is not None, detail=detail)

@@ -8,6 +8,7 @@ which may be the developer's own database.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import re
 import socket
 import urllib.parse
@@ -111,14 +112,21 @@ def ask_redis(stack: Stack, service: str, words: Sequence[str], *, port: int = 6
     )
 
 
-def ask_postgres(stack: Stack, service: str, statement: str, *, port: int = 5432, users: Iterable[str] = ()) -> str:
+def ask_postgres(
+    stack: Stack, service: str, statement: str, *, port: int = 5432, users: Iterable[str] = (), database: str = ""
+) -> str:
     """The one value that a statement gives, as text. Arguments as for :func:`postgres_counter`.
+
+    Without ``database`` it is asked of the one that belongs to whoever is let in, which need not be the application's.
 
     Raises:
         GatherError, StackError: nobody is let in, or the statement fails.
     """
+    logins = _logins(stack, service, users, schemes=("postgres", "postgresql"))
+    if database:
+        logins = tuple(dict.fromkeys(dataclasses.replace(login, database=database) for login in logins))
     return _first_of(
-        _logins(stack, service, users, schemes=("postgres", "postgresql")),
+        logins,
         lambda login: (
             _over_the_wire(stack.endpoint(service, port), login, statement)
             if stack.runtime == "process"

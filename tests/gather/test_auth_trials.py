@@ -673,17 +673,25 @@ def test_records_without_a_declaration_are_not_tried() -> None:
 
 
 class Postgres:
-    """Answers the two statements of a search with prepared rows."""
+    """Answers the statements of a search with prepared rows, of which only the beginning is given."""
 
-    def __init__(self, rows: Callable[[str], list[dict[str, str]]]) -> None:
-        self._rows = rows
-        self.statements: list[str] = []
+    def __init__(self, rows: Callable[[str], list[dict[str, str]]], databases: tuple[str, ...] = ("shop",)) -> None:
+        self._rows, self._databases = rows, databases
+        self.asked: list[str] = []
 
-    def __call__(self, stack: Any, service: str, statement: str, **options: Any) -> str:
-        self.statements.append(statement)
+    def __call__(self, stack: Any, service: str, statement: str, *, database: str = "", **options: Any) -> str:
+        if "pg_database" in statement:
+            return json.dumps(self._databases)
+        self.asked.append(database)
+        if database != self._databases[-1]:
+            return "[]"
         if "pg_class" in statement:
             return json.dumps(["public.users"])
-        return json.dumps([["public.users", json.dumps(row)] for row in self._rows(statement)])
+        secret = f"Qx7-{password_in(statement)}"
+        lines = [json.dumps(row) for row in self._rows(statement)]
+        return json.dumps(
+            [["public.users", line[:4000], "auth-canary-alice" in line, secret in line] for line in lines]
+        )
 
 
 def password_in(statement: str) -> str:
@@ -728,6 +736,53 @@ def test_a_password_in_a_table_and_a_shortened_comparison_are_seen(monkeypatch: 
     accepted = {t.name for t in found.trials if t.status == 200}
     assert "the first eight characters of the password" in accepted
     assert "a password that differs behind its 72nd byte" in accepted
+
+
+def test_every_database_of_the_server_is_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{"name": "auth-canary-alice", "password_hash": "$2b$12$" + "a" * 53}]
+    postgres = Postgres(lambda _: rows, databases=("postgres", "shop"))
+    found = tried(
+        try_passwords, target=with_stores(monkeypatch, postgres, lambda *a, **k: "{}"), services=("api", "db")
+    )
+    assert set(postgres.asked) == {"postgres", "shop"}
+    assert [h.place for h in found.hashes] == ["users.password_hash"]
+    assert found.not_searched == {}
+
+
+def test_a_password_behind_a_long_column_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    postgres = Postgres(lambda said: [{"headers": "x" * 5000, "body": f"auth-canary-alice: Qx7-{password_in(said)}"}])
+    found = tried(
+        try_passwords, target=with_stores(monkeypatch, postgres, lambda *a, **k: "{}"), services=("api", "db")
+    )
+    assert {p.where: p.detail for p in found.searched if p.is_found} == {"database db": "public.users.?"}
+
+
+def test_a_database_without_the_new_user_is_the_wrong_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    postgres = Postgres(lambda _: [{"name": "somebody", "password_hash": "$2b$12$" + "a" * 53}])
+    target = with_stores(monkeypatch, postgres, lambda *a, **k: '{"found": {}, "seen": 3}')
+    found = tried(try_passwords, target=target, services=("api", "db", "cache"))
+    assert set(found.not_searched) == {"the user's own row"}
+    target = with_stores(monkeypatch, postgres, lambda *a, **k: '{"found": [-1], "seen": 3}')
+    assert tried(try_passwords, target=target, services=("api", "db", "cache")).not_searched == {}
+
+
+def test_more_than_can_be_searched_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{"name": "auth-canary-alice"}]
+    many = tuple(f"shop{number}" for number in range(25))
+    target = with_stores(monkeypatch, Postgres(lambda _: rows, many), lambda *a, **k: '{"seen": 20001}')
+    found = tried(try_passwords, target=target, services=("api", "db", "cache"), log="line\n" * 20_000)
+    assert "25 databases" in found.not_searched["database db"]
+    assert "20000 keys" in found.not_searched["Redis cache"]
+    assert "20000 lines" in found.not_searched["log of api"]
+    target = with_stores(monkeypatch, Postgres(lambda _: rows), lambda *a, **k: '{"seen": 2, "unread": 1}')
+    found = tried(try_passwords, target=target, services=("api", "db", "cache"))
+    assert found.not_searched == {"Redis cache": "1 keys are too long, or of a module's own type"}
+
+
+def test_a_password_is_looked_for_in_every_spelling_of_a_row() -> None:
+    assert list(auth_stores._spellings('a"b\\')) == [
+        'a"b\\', 'a""b\\\\', 'a\\"b\\\\', 'a\\\\""b\\\\\\\\', "6122625c",
+    ]  # fmt: skip
 
 
 def test_stores_that_cannot_be_read_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from readiness.exceptions import GatherError, StackError
-from readiness.instruments.stores import postgres_counter, redis_counter
+from readiness.instruments.stores import ask_postgres, postgres_counter, redis_counter
 from readiness.runtime import Completed, Endpoint
 
 STATISTICS = (
@@ -89,6 +89,13 @@ def test_postgres_is_asked_as_its_user_does() -> None:
     stack = FakeStack([done("denied", 2), done("12")], variables={"api": {"DATABASE_URL": url}, "db": {}})
     assert postgres_counter(stack, "db", users=["api"]).read() == 12.0  # type: ignore[arg-type]  # a fake
     assert stack.ran[1][1][4:7] == ("pa:ss", "shop", "orders")
+
+
+def test_another_database_is_asked_as_whoever_is_let_in() -> None:
+    variables = {"db": {"POSTGRES_USER": "root", "POSTGRES_DB": "root"}}
+    stack = FakeStack([done("[]")], variables=variables)
+    assert ask_postgres(stack, "db", "select 1", database="shop") == "[]"  # type: ignore[arg-type]  # a fake
+    assert stack.ran[0][1][5:7] == ("root", "shop")
 
 
 def test_a_refusing_postgres_is_an_error() -> None:
