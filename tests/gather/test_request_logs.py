@@ -305,7 +305,7 @@ def test_a_running_system_that_may_be_written_to_is_still_no_copy() -> None:
 
 def test_so_many_are_sent_that_two_share_an_id_where_they_can(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_asking, "BURST", 400)
-    assert {e: len(ids) for e, ids in collect(Service())[0].burst.items()} == {"proxy": 50, "direct": 400}
+    assert {e: len(ids) for e, ids in collect(Service())[0].burst.items()} == {"proxy": 24, "direct": 400}
     undeclared = collect(Service(), shop(limits=()))[0]
     assert len(undeclared.burst["direct"]) == log_asking.UNDECLARED_BURST
     declined = collect(Service(), shop(limits=(), declined={"limit": "nobody is refused"}))[0]
