@@ -42,7 +42,8 @@ def check_redis_fallback(shared_limit: SharedLimit, target: Target, limits: Fall
     doubts: list[str] = []
     for outage in outages:
         findings += _served(outage, fallback, limits, doubts)
-        findings += _limited(outage, fallback, shared_limit.processes_wanted, doubts)
+        processes = max(shared_limit.processes_wanted, shared_limit.processes_seen)
+        findings += _limited(outage, fallback, processes, doubts)
         if outage.log_problem:
             doubts.append(f"the log could not be read: {outage.log_problem}")
         elif not outage.warnings and _was_in_use(outages, outage):
@@ -95,9 +96,14 @@ def _limited(outage: StoreAway, fallback: str, processes: int, doubts: list[str]
             message = f"with the store {outage.how}, {phase.let_through} requests are let through; declared is fallback: closed"
             yield Finding(message=message, evidence=(evidence_of(phase),))
         return
-    most = processes * phase.figures.most(phase.span_seconds)
+    most = processes * phase.figures.most_at_a_turn(phase.span_seconds)
     if phase.let_through > most:
-        message = f"with the store {outage.how}, {phase.let_through} of {len(phase.shots)} requests are let through; {processes} processes that count in memory allow {most:.0f}"
+        message = f"with the store {outage.how}, {phase.let_through} of {len(phase.shots)} requests are let through; {processes} processes that count in memory allow {most:.0f} at most"
         yield Finding(message=message, evidence=(evidence_of(phase),))
+    elif phase.refused and phase.let_through > processes * phase.figures.most(phase.span_seconds):
+        doubts.append(
+            f"with the store {outage.how}, {phase.let_through} requests were let through before the first refusals: perhaps a "
+            f"window turned in the middle, or {processes} processes do not count as declared"
+        )
     elif phase.refused == 0 and not phase.failed:
         doubts.append(f"with the store {outage.how}, {len(phase.shots)} requests were too few to be limited")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from readiness import Category, Finding, Inconclusive, Measurement, Severity, Verdict, check
 from readiness.facts.limiter import SharedLimit
-from readiness.limiting.judging import chart_of, evidence_of, require_shared
+from readiness.limiting.judging import ASKED, chart_of, evidence_of, require_shared
 
 
 @check(
@@ -33,7 +33,7 @@ def check_redis_shared(shared_limit: SharedLimit) -> Verdict:
     best = min(attempts, key=lambda p: p.let_through - figures.most(p.span_seconds))
     most = figures.most(best.span_seconds)
     charts = (chart_of(f"A burst at {shared_limit.processes_wanted} processes, {figures.words}", [best]),)
-    if best.let_through > most and len(attempts) == 1 and best.let_through <= most + figures.capacity:
+    if best.let_through > most and len(attempts) == 1 and best.let_through <= figures.most_at_a_turn(best.span_seconds):
         raise Inconclusive(
             f"{best.let_through} requests were let through, where one limit of {figures.words} allows {most:.0f}: perhaps its window"
             f" turned in the middle, which a second burst would tell; {figures.window_seconds:g} s are too long to wait",
@@ -45,6 +45,12 @@ def check_redis_shared(shared_limit: SharedLimit) -> Verdict:
     if shared_limit.processes_seen < shared_limit.processes_wanted:
         raise Inconclusive(
             f"one limit held, but the log names {shared_limit.processes_seen} server processes: perhaps there was only one"
+        )
+    if shared_limit.commands_per_request is None or shared_limit.commands_per_request < ASKED:
+        why = shared_limit.not_counted or f"the limiter asks {shared_limit.store} for nothing"
+        raise Inconclusive(
+            f"the processes of one host share a limit; whether replicas do is not shown: {why}",
+            supply="roles:\n  redis: SERVICE",
         )
     measured = Measurement(
         name="let through by two processes", value=best.let_through, unit="count", at_most=round(most, 2)

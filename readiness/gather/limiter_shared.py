@@ -31,8 +31,20 @@ PROCESS = re.compile(r"(?:server process|worker)[^0-9\n]{0,20}(\d+)", re.IGNOREC
 #: What a line about a limiter without its store speaks of, and the levels that somebody reads.
 OF_LIMITER = re.compile(r"rate.?limit|limiter|throttl|fall(?:s|ing|en)?.?back", re.IGNORECASE)
 OF_STORE = re.compile(r"redis|valkey|store|memory|backend|unreachable|unavailable|connect", re.IGNORECASE)
-#: In words, or as the numbers of Node's loggers (pino, bunyan: 40 to 60).
-OF_LEVEL = re.compile(r"warn|error|critical|fatal|\"level\":\s*[456]0\b", re.IGNORECASE)
+#: In words, short (zerolog's console), as glog's first letter, or as the numbers of Node's loggers (pino, bunyan: 40 to 60).
+OF_LEVEL = re.compile(
+    r"warn|error|critical|fatal|\b(?:WRN|ERR|CRT|FTL)\b|^[WEF]\d{4} |\"level\":\s*[456]0\b", re.IGNORECASE
+)
+#: Levels that nobody is woken by.
+OF_LOWER_LEVEL = re.compile(
+    r"\b(?:info|inf|debug|dbg|trace|trc|notice)\b|^I\d{4} |\"level\":\s*[123]0\b", re.IGNORECASE
+)
+#: Of a line without a level, as Python's last-resort handler and ``print`` write it: that something is wrong at all.
+OF_TROUBLE = re.compile(
+    r"fail|fall(?:s|ing|en)?.?back|fell.back|unreachable|unavailable|cannot|could not|unable|\bdown\b|\blost\b|\baway\b"
+    r"|timed?.?out|ECONN|connection refused",
+    re.IGNORECASE,
+)
 MAX_LINES, MAX_LINE = 5, 300
 
 
@@ -43,22 +55,28 @@ class SharedPlan:
     Attributes:
         requests: a small figure, and still above what logging four users in costs an address.
         processes: two tell as much as four.
+        most_processes: for so many a burst is long enough at most; of more, what each counts in memory is not reached.
         at_once: connections while the store is away, because a request may wait for it.
         counted: requests over which the store's commands are counted.
         quiet_seconds: how long the store is watched without them, for what other clients ask.
         recovery_seconds: the ledger's bound.
         poll_seconds: between two looks whether the limiter asks the store again.
         window_seconds: the longest window that is waited out where nobody else can send the second burst.
+        phase_seconds: what is not sent by then would be no burst; with the last one's timeout it is within the bound.
+        unanswered: for each connection; a store whose clients hang shows in these, and in more of them only longer.
     """
 
     requests: int = 20
     processes: int = 2
+    most_processes: int = 8
     at_once: int = 8
     counted: int = 12
     quiet_seconds: float = 0.7
     recovery_seconds: float = 60.0
     poll_seconds: float = 0.5
     window_seconds: float = 60.0
+    phase_seconds: float = 40.0
+    unanswered: int = 2
 
 
 @gatherer(impact=Impact.DISRUPTS, at_most_seconds=220)
@@ -102,15 +120,17 @@ def watch(
     limit = caller_limit(target)
     people = clients(target, stack, limit, "shared", 4)
     bench = _Bench(target, stack, figures, plan, clock=clock, sleep=sleep)
-    attempts = [bench.burst("shared", people[0], processes)]
+    # A service may run several processes without being told to.
+    least = max(processes, _processes_in(stack, target.service or ""))
+    attempts = [bench.burst("shared", people[0], least)]
     if attempts[0].let_through > figures.most(attempts[0].span_seconds):
         # A window may have turned in the middle; not twice.
         if len(people) > 1:
-            attempts.append(bench.burst("shared, again", people[1], processes))
+            attempts.append(bench.burst("shared, again", people[1], least))
         elif figures.window_seconds <= plan.window_seconds:
             # Whoever was refused is forgotten a window later, and the next turn is then as far away as a window is long.
             sleep(figures.window_seconds)
-            attempts.append(bench.burst("shared, a window later", people[0], processes))
+            attempts.append(bench.burst("shared, a window later", people[0], least))
     fact = SharedLimit(
         figures=figures,
         processes_wanted=processes,
@@ -131,13 +151,17 @@ def watch(
     for how, caller in (("stopped", people[2]), ("paused", people[3])):
         needed = Capability.STOP if how == "stopped" else Capability.PAUSE
         if needed in stack.capabilities:
-            outages.append(bench.outage(how, counter, caller, processes, per_request))
+            outages.append(bench.outage(how, counter, caller, max(least, fact.processes_seen), per_request))
     return _with(fact, outages=tuple(outages))
 
 
 def is_warning(line: str) -> bool:
     """Whether a log line tells of a limiter without its store; that somebody was refused is another matter."""
-    return all(pattern.search(line) for pattern in (OF_LIMITER, OF_STORE, OF_LEVEL))
+    if OF_LIMITER.search(line) is None or OF_STORE.search(line) is None:
+        return False
+    if OF_LEVEL.search(line) is not None:
+        return True
+    return OF_LOWER_LEVEL.search(line) is None and OF_TROUBLE.search(line) is not None
 
 
 def _with(fact: SharedLimit, **changes: object) -> SharedLimit:
@@ -174,7 +198,8 @@ class _Bench:
         """Enough for every process to be met beyond its own limit."""
         # One at a time: requests that race each other are another matter. Each comes over a connection of its own, which
         # the processes share out among them.
-        return self._phase(name, caller, count=(processes + 1) * self._figures.capacity, at_once=1)
+        count = (min(processes, self._plan.most_processes) + 1) * self._figures.capacity
+        return self._phase(name, caller, count=count, at_once=1)
 
     def commands_per_request(self, counter: Counter, caller: Caller) -> float:
         """What the store is asked for one request; negative noise is none."""
@@ -191,7 +216,9 @@ class _Bench:
         give = self._stack.start if how == "stopped" else self._stack.unpause
         take(counter.service)
         try:
-            phase = self._phase(how, caller, count=(processes + 1) * self._figures.capacity)
+            # Each process may count in a window of its own, which may turn in the middle.
+            count = (2 * min(processes, self._plan.most_processes) + 1) * self._figures.capacity
+            phase = self._phase(how, caller, count=count)
         finally:
             give(counter.service)
         back = self._clock()
@@ -236,6 +263,8 @@ class _Bench:
                 self._figures,
                 count=count,
                 at_once=at_once or self._plan.at_once,
+                unanswered=self._plan.unanswered * self._plan.at_once,
+                at_most_seconds=self._plan.phase_seconds,
             )
             return phase
 

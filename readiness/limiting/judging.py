@@ -21,6 +21,7 @@ from readiness.target import Role, Target
 from readiness.verdict import Evidence, Inconclusive, NotApplicable
 
 __all__ = [
+    "ASKED",
     "chart_of",
     "evidence_of",
     "judged_outages",
@@ -36,6 +37,8 @@ __all__ = [
 #: A curve of more points looks the same.
 MAX_POINTS = 120
 MAX_SHOWN = 40
+#: Commands of the store for one limited request: less than for every second one is something else's.
+ASKED = 0.5
 
 
 _NOBODY_REFUSED = "premise failed: nothing was refused, which ratelimit.enforced judges"
@@ -164,7 +167,7 @@ def judged_outages(shared: SharedLimit, target: Target) -> tuple[StoreAway, ...]
     require_shared(shared)
     if shared.commands_per_request is None:
         raise Inconclusive(f"whether the limiter uses the store could not be counted: {shared.not_counted}")
-    if shared.commands_per_request < 0.5:  # noqa: PLR2004  # less than every second request: something else's
+    if shared.commands_per_request < ASKED:
         raise NotApplicable(
             f"premise failed: the limiter does not ask {shared.store} "
             f"({shared.commands_per_request:g} commands per limited request)"

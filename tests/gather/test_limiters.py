@@ -15,7 +15,7 @@ import pytest
 from readiness.exceptions import StackError
 from readiness.facts._codec import decode, encode
 from readiness.facts.limiter import DeployedLimit, Figures, SharedLimit, SmallLimit
-from readiness.gather import gatherer_meta, limiter_deployed, limiter_shared, limiter_small, limiter_wide
+from readiness.gather import _limiting, gatherer_meta, limiter_deployed, limiter_shared, limiter_small, limiter_wide
 from readiness.gather._limiting import Caller, figures_of, lowered
 from readiness.gather.limiter_shared import SharedPlan, watch
 from readiness.gather.limiter_small import SmallPlan, examine
@@ -481,6 +481,61 @@ def test_a_request_line_or_a_refusal_in_the_log_is_no_warning() -> None:
     assert not any(limiter_shared.is_warning(line) for line in lines)
     assert limiter_shared.is_warning('{"level":40,"msg":"rate limit store unreachable"}')
     assert limiter_shared.is_warning("WARNING: Redis rate limit check failed. Falling back to in-memory")
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("Redis rate limit check failed. Falling back to in-memory", True),
+        ("12:00:01 WRN rate limiter: redis unreachable, using local counters", True),
+        ("W0102 15:04:05.000000 7 limiter.go:12] rate limit store is away", True),
+        ("Rate limiter: redis down, using in-memory counters [warning]", True),
+        ("INFO rate limiter: redis unreachable, falling back to memory", False),
+        ('{"level":30,"msg":"rate limit store unavailable, using memory"}', False),
+        ("rate limiter connected to redis", False),
+        ("rate limit exceeded for 10.0.0.7", False),
+    ],
+)
+def test_a_warning_without_a_level_word_tells_of_trouble(line: str, expected: bool) -> None:
+    assert limiter_shared.is_warning(line) is expected
+
+
+def test_processes_that_nobody_asked_for_are_met_too() -> None:
+    limiter = Limiter()
+    with serving(limiter) as port:
+        stack: Any = FakeStack(port, limiter)
+        stack.log = "\n".join(f"Booting worker with pid: {pid}" for pid in range(10, 14))
+        stack.on = lambda what: away(stack, what)
+        counter = Counter(service="cache", unit="commands", read=lambda: limiter.commands)
+        plan = SharedPlan(counted=6, recovery_seconds=1.0, quiet_seconds=0.0)
+        fact = watch(target(), stack, FIGURES, counter, processes=1, plan=plan, sleep=lambda _: None)
+    assert (fact.processes_wanted, fact.processes_seen) == (1, 4)
+    assert len(fact.attempts[0].shots) == (4 + 1) * 5
+    assert [len(outage.phase.shots) for outage in fact.outages] == [(2 * 4 + 1) * 5] * 2
+
+
+def test_a_hang_while_the_store_is_paused_ends_the_phase(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hanging(Limiter):
+        def answer(
+            self, method: str, path: str, headers: dict[str, str], body: bytes
+        ) -> tuple[int, dict[str, str], str]:
+            if is_paused.is_set():
+                is_over.wait(5)
+            return super().answer(method, path, headers, body)
+
+    is_paused, is_over = threading.Event(), threading.Event()
+
+    def hang(stack: FakeStack, what: str) -> None:
+        away(stack, what)
+        is_paused.set() if what == "pause" else is_paused.clear()
+        if what == "unpause":
+            is_over.set()
+
+    monkeypatch.setattr(_limiting, "TIMEOUT_SECONDS", 0.2)
+    fact = shared(Hanging(), hang)
+    paused = fact.outages[1].phase
+    assert paused.failed == len(paused.shots)
+    assert 16 <= len(paused.shots) < 25
 
 
 def test_without_declared_wide_limits_nothing_is_started() -> None:
