@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from readiness import Category, Evidence, Finding, Inconclusive, Severity, Verdict, check
-from readiness.declared.alerts import Alerts, alerts_of
+from readiness.declared.alerts import alerts_of
 from readiness.declared.metrics import metrics_of
 from readiness.facts.alerts import AlertRules, RuleFile
 from readiness.facts.metrics import Metering
 from readiness.metrics.exposition import Exposition, read
-from readiness.metrics.promql import Selector, parse
-from readiness.metrics.rules import Rule, jobs_of, read_rules
+from readiness.metrics.known import Known, Lack
+from readiness.metrics.promql import parse
+from readiness.metrics.rules import Rule, read_rules
+from readiness.metrics.scraping import read_scraping
 from readiness.target import Target
 
-#: Series that Prometheus makes itself.
-OWN = frozenset({"up", "ALERTS", "ALERTS_FOR_STATE"})
-OWN_PREFIXES = ("scrape_", "prometheus_", "alertmanager_")
-#: Beginnings of names that exporters beside a stack are known for: their absence from the service tells nothing.
-EXPORTERS = (
-    "node_", "container_", "kube_", "machine_", "probe_", "pg_", "postgres_", "redis_", "mysql_", "mongodb_", "nginx_",
-    "haproxy_", "traefik_", "rabbitmq_", "kafka_", "elasticsearch_", "windows_", "caddy_", "qdrant_", "minio_",
-)  # fmt: skip
-#: Labels that Prometheus adds, or that name another place to look.
-PLACES = frozenset({"job", "instance", "service", "namespace", "pod", "container"})
+OK = 200
+ELSEWHERE = "alerts: {elsewhere: [node_]}   # metrics from outside, by how they begin"
 
 
 @check(
@@ -39,7 +34,7 @@ PLACES = frozenset({"job", "instance", "service", "namespace", "pod", "container
 def check_rules_valid(alert_rules: AlertRules, metering: Metering, target: Target) -> Verdict:
     """Judge the form of every rule, then the names in it against what the service exposes."""
     findings: list[Finding] = []
-    doubts: list[str] = []
+    doubts: list[Lack] = []
     rules: list[Rule] = []
     for file in alert_rules.files:
         if file.problem:
@@ -54,11 +49,10 @@ def check_rules_valid(alert_rules: AlertRules, metering: Metering, target: Targe
             findings += [Finding(message=f"{fault.file}: {fault.words}") for fault in faults]
     if not rules and not findings:
         raise Inconclusive("the files hold no rule")
-    findings += _series(rules, _Known(alert_rules, metering, target, rules), doubts)
+    findings += _series(rules, _known(alert_rules, metering, target, rules), doubts)
     if not findings and doubts:
-        raise Inconclusive(
-            "; ".join(doubts[:5]), supply="alerts: {elsewhere: [node_]}   # metrics from outside, by how they begin"
-        )
+        supply = next((doubt.supply for doubt in doubts if doubt.supply), ELSEWHERE)
+        raise Inconclusive("; ".join(doubt.words for doubt in doubts[:5]), supply=supply)
     names = ", ".join(file.path for file in alert_rules.files)
     tool = alert_rules.tool.partition(" (")[0] or "read without promtool, which this machine does not have"
     return Verdict(findings=tuple(findings), summary=f"{len(rules)} rules in {names}; {tool}")
@@ -71,56 +65,37 @@ def _refused(file: RuleFile, tool: str) -> Finding:
     return Finding(message=f"{file.path} is refused by {tool.partition(' (')[0]}: {words}", evidence=(proof,))
 
 
-class _Known:
-    """What series there are."""
-
-    def __init__(self, alert_rules: AlertRules, metering: Metering, target: Target, rules: list[Rule]) -> None:
-        scrape = metering.last
-        self.exposition = read(scrape.text) if scrape is not None and scrape.status == 200 else Exposition()  # noqa: PLR2004
-        self.url = scrape.url if scrape is not None else "the metrics"
-        self.is_whole = scrape is not None and scrape.is_whole
-        self.is_declared = metrics_of(target).is_path_declared
-        self.declared: Alerts = alerts_of(target)
-        self.names = self.exposition.names | OWN | {rule.record for rule in rules if rule.record}
-        config = alert_rules.scrape_config
-        self.jobs = jobs_of(config.text) if config is not None and config.text else None
-
-    def has(self, selector: Selector) -> bool:
-        """Whether a query can find something under this name, now or under conditions."""
-        return selector.name in self.names or selector.name.startswith((*OWN_PREFIXES, *self.declared.elsewhere))
-
-    def doubt(self, selector: Selector) -> str:
-        """Why a name that was not seen may exist all the same; empty where it does not."""
-        name = selector.name
-        families = {family.partition("_")[0] for family in self.exposition.names}
-        if not self.exposition.series:
-            return f"the metrics could not be read, so {name} was not looked for"
-        if name.startswith(EXPORTERS) and name.partition("_")[0] not in families:
-            return f"{name} is not among the service's metrics; an exporter beside it may have it"
-        if selector.labels & PLACES and (self.jobs is None or len(self.jobs) > 1):
-            return f"{name} is asked of a place that was not looked at"
-        if not self.is_declared or name.partition("_")[0] not in families:
-            return f"{name} is not at {self.url}; another service may expose it"
-        if not self.is_whole or not self.exposition.announces_ahead:
-            return f"{name} is not at {self.url}, and may appear there with its first sample"
-        return ""
+def _known(alert_rules: AlertRules, metering: Metering, target: Target, rules: list[Rule]) -> Known:
+    scrape, config = metering.last, alert_rules.scrape_config
+    is_read = scrape is not None and scrape.status == OK
+    return Known(
+        exposition=read(scrape.text) if scrape is not None and is_read else Exposition(),
+        url=scrape.url if scrape is not None else "the metrics",
+        is_whole=scrape is not None and scrape.is_whole,
+        is_declared=metrics_of(target).is_path_declared,
+        elsewhere=alerts_of(target).elsewhere,
+        recorded=frozenset({rule.record for rule in rules if rule.record}) | set(alert_rules.recorded),
+        scraping=read_scraping(config.text) if config is not None else None,
+    )
 
 
-def _series(rules: list[Rule], known: _Known, doubts: list[str]) -> Iterator[Finding]:
+def _series(rules: list[Rule], known: Known, doubts: list[Lack]) -> Iterator[Finding]:
     for rule in rules:
         expression = parse(rule.expr)
         if isinstance(expression, str):
-            doubts.append(f"{rule.words}: the expression could not be read ({expression})")
+            doubts.append(Lack(words=f"{rule.words}: the expression could not be read ({expression})"))
             continue
         proof = (Evidence(source=rule.words, text=rule.expr),)
-        for selector in expression.lacking(known.has):
-            if doubt := known.doubt(selector):
-                doubts.append(f"{rule.words}: {doubt}")
-            else:
-                message = f"{rule.words} watches {selector.name}, which {known.url} does not expose: it can never fire"
-                yield Finding(message=message, evidence=proof)
-        for selector in expression.selectors():
-            job = selector.equal.get("job")
-            if job and known.jobs is not None and job not in known.jobs:
-                message = f"{rule.words} watches the job {job}, which Prometheus does not scrape: it can never fire"
+        for selector in expression.lacking(lambda selector: known.lack(selector) is None):
+            lack = known.lack(selector)
+            if lack is not None and lack.is_sure:
+                yield Finding(message=f"{rule.words} {lack.words}", evidence=proof)
+            elif lack is not None:
+                doubts.append(replace(lack, words=f"{rule.words}: {lack.words}"))
+        for selector in expression.absences():
+            if known.job_lack(selector) is not None:
+                job = selector.equal["job"]
+                message = (
+                    f"{rule.words} asks whether the job {job} is absent, which Prometheus does not scrape: it always is"
+                )
                 yield Finding(message=message, evidence=proof)

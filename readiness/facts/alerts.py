@@ -34,9 +34,11 @@ class AlertRules:
         is_declared: whether the owner named them.
         scrape_config: Prometheus' own configuration, where declared.
         tool: version of promtool; empty where this machine has none.
+        recorded: names that rules in other files of the target's folder record.
     """
 
     files: tuple[RuleFile, ...] = ()
     is_declared: bool = False
     scrape_config: RuleFile | None = None
     tool: str = ""
+    recorded: tuple[str, ...] = ()

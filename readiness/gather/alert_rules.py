@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from readiness.check import Impact
 from readiness.declared.alerts import alerts_of
 from readiness.facts.alerts import AlertRules, RuleFile
 from readiness.gather import gatherer
-from readiness.metrics.rules import has_alerts, is_custom_resource
+from readiness.metrics.rules import has_alerts, has_records, is_custom_resource, read_rules
 from readiness.target import Target
 from readiness.verdict import Inconclusive
 
@@ -22,6 +22,8 @@ SUPPLY = "alerts:\n  rules: [alerts.yml]\n  thresholds: {HighErrorRate: 0.01}"
 #: Rule files have some hundred lines; a megabyte is none that somebody wrote.
 MAX_BYTES = 1024 * 1024
 MAX_FILES = 50
+#: Names of recordings in files that are not judged.
+MAX_RECORDED = 1000
 #: Where rules are looked for when nobody says where they are.
 MAX_DEPTH, MAX_SEEN = 4, 5000
 #: Folders of others' files.
@@ -46,8 +48,9 @@ def collect(target: Target, *, tool: str, run: Run | None = None) -> AlertRules:
     """
     target.require("alerts", True, example=SUPPLY)
     declared, folder = alerts_of(target), Path(target.folder)
-    paths = list(declared.rules) or [str(path.relative_to(folder)) for path in _found(folder)]
-    if not paths:
+    found = {str(path.relative_to(folder)): text for path, text in _found(folder)}
+    paths = list(declared.rules) or list(found)
+    if not declared.rules and not any(has_alerts(text) for text in found.values()):
         raise Inconclusive(
             "no alert rules were declared, and none found as files", supply=SUPPLY, undeclared="alerts.rules"
         )
@@ -59,22 +62,31 @@ def collect(target: Target, *, tool: str, run: Run | None = None) -> AlertRules:
         is_declared=bool(declared.rules),
         scrape_config=_read(folder, declared.scrape_config, "", ask) if declared.scrape_config else None,
         tool=version,
+        recorded=_recorded({path: text for path, text in found.items() if path not in paths}),
     )
 
 
-def _found(folder: Path) -> Iterator[Path]:
-    """Files that look like alert rules, the topmost first."""
-    seen = 0
+def _recorded(files: Mapping[str, str]) -> tuple[str, ...]:
+    """What the rules of these files record: an alert that uses it is not to be accused for want of its file."""
+    names = {rule.record for path, text in files.items() for rule in read_rules(path, text)[0] if rule.record}
+    return tuple(sorted(names))[:MAX_RECORDED]
+
+
+def _found(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Files that look like rules, the topmost first, with what is in them."""
+    seen = found = 0
     for place, folders, files in os.walk(folder):
         here = Path(place)
         is_deep = len(here.relative_to(folder).parts) >= MAX_DEPTH
         folders[:] = [] if is_deep else sorted(f for f in folders if f not in SKIPPED and not f.startswith("."))
         for name in sorted(files):
             seen += 1
-            if seen > MAX_SEEN:
+            if seen > MAX_SEEN or found >= MAX_FILES:
                 return
-            if name.endswith((".yml", ".yaml")) and has_alerts(_text(here / name)):
-                yield here / name
+            text = _text(here / name) if name.endswith((".yml", ".yaml")) else ""
+            if has_alerts(text) or has_records(text):
+                found += 1
+                yield here / name, text
 
 
 def _text(path: Path) -> str:

@@ -23,6 +23,8 @@ _TYPE = re.compile(r"#\s*TYPE\s+(\S+)\s+(\S+)")
 _HELP = re.compile(r"#\s*HELP\s+(\S+)")
 _ESCAPES = {r"\\": "\\", r"\"": '"', r"\n": "\n"}
 _OPENMETRICS = "application/openmetrics-text"
+#: What its exporters write of themselves.
+_OPENTELEMETRY = frozenset({"target_info", "otel_scope_info"})
 #: What samples of a family may be called beyond its own name.
 SUFFIXES = ("_bucket", "_count", "_sum", "_total", "_created", "_info")
 
@@ -79,6 +81,17 @@ class Exposition:
         return bool(self.announced - with_samples) or any(
             series.name in {"python_info", "nodejs_version_info"} for series in self.series
         )
+
+    def label_sets(self, name: str) -> frozenset[frozenset[str]]:
+        """Which labels the series of a name have."""
+        return frozenset(
+            frozenset(label for label, _ in series.labels) for series in self.series if series.name == name
+        )
+
+    @property
+    def has_labels_on_occasion(self) -> bool:
+        """Whether it is of OpenTelemetry, whose series have some labels only on occasion, such as ``error_type``."""
+        return any(series.name in _OPENTELEMETRY for series in self.series)
 
     def values(self, name: str) -> dict[tuple[tuple[str, str], ...], float]:
         """Labels -> value of every series of a name."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import operator
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +23,7 @@ _CALCULATING: dict[str, Callable[[float, float], float]] = {
     "*": operator.mul,
     "/": operator.truediv,
 }
+_SIGNS = {"MatchOp.Equal": "=", "MatchOp.NotEqual": "!=", "MatchOp.Re": "=~", "MatchOp.NotRe": "!~"}
 #: They ask whether something is missing.
 _ABSENT = frozenset({"absent", "absent_over_time"})
 
@@ -32,11 +35,16 @@ class Selector:
     Attributes:
         equal: label -> the one value it asks for.
         labels: every label that it speaks of.
+        needed: labels that a series must have to be found. PromQL takes a label that is not there for an empty one, so
+            what also asks for the empty value needs none.
+        text: it alone, without range and offset; empty where it has alternatives, which Prometheus does not know.
     """
 
     name: str
     equal: dict[str, str]
     labels: frozenset[str]
+    needed: frozenset[str] = frozenset()
+    text: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +72,12 @@ class Expression:
         missing.
         """
         return tuple(_lacking(self._root, exists))
+
+    def absences(self) -> tuple[Selector, ...]:
+        """The selectors of which it asks whether they find nothing."""
+        calls = (n for n in _nodes(self._root) if isinstance(n, promql_parser.Call) and n.func.name in _ABSENT)
+        inner = (node for call in calls for node in _nodes(call))
+        return tuple(_selector(node) for node in inner if isinstance(node, promql_parser.VectorSelector))
 
     def comparisons(self) -> tuple[Comparison, ...]:
         """Every comparison with a figure."""
@@ -107,7 +121,32 @@ def _selector(node: Any) -> Selector:
     matchers = [m for group in (node.matchers.matchers, *(node.matchers.or_matchers or [])) for m in group]
     equal = {m.name: m.value for m in matchers if m.op == promql_parser.MatchOp.Equal}
     name = node.name or equal.pop("__name__", "")
-    return Selector(name=name, equal=equal, labels=frozenset(m.name for m in matchers) - {"__name__"})
+    has_alternatives = bool(node.matchers.or_matchers)
+    needed = frozenset(m.name for m in matchers if not has_alternatives and not _takes_empty(m))
+    return Selector(
+        name=name,
+        equal=equal,
+        labels=frozenset(m.name for m in matchers) - {"__name__"},
+        needed=needed - {"__name__"},
+        text="" if has_alternatives else f"{node.name or ''}{{{','.join(_written(m) for m in matchers)}}}",
+    )
+
+
+def _takes_empty(matcher: Any) -> bool:
+    """Whether it lets an empty value through; so does one whose expression cannot be read here."""
+    sign = _SIGNS[str(matcher.op)]
+    if sign in {"=", "!="}:
+        return bool(matcher.value == "") == (sign == "=")
+    try:
+        found = re.fullmatch(matcher.value, "") is not None
+    except (re.error, RecursionError, OverflowError):
+        return True
+    return found == (sign == "=~")
+
+
+def _written(matcher: Any) -> str:
+    # The parser's own text leaves quotes as they are.
+    return f"{matcher.name}{_SIGNS[str(matcher.op)]}{json.dumps(matcher.value, ensure_ascii=False)}"
 
 
 def _lacking(node: Any, exists: Callable[[Selector], bool]) -> Iterator[Selector]:

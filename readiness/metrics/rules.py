@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-__all__ = ["Rule", "RuleFault", "has_alerts", "is_custom_resource", "jobs_of", "read_rules"]
+__all__ = ["Rule", "RuleFault", "has_alerts", "has_records", "is_custom_resource", "loaded", "read_rules"]
 
 MAX_RULES = 2000
 MAX_FAULTS = 20
@@ -24,6 +24,7 @@ _OF_ALERTS = frozenset({"alert", "expr", "for", "keep_firing_for", "labels", "an
 _OF_RECORDS = frozenset({"record", "expr", "labels"})
 _CUSTOM_RESOURCE = re.compile(r"^kind:\s*[\"']?PrometheusRule\b", re.MULTILINE)
 _ALERT_LINE = re.compile(r"^\s*-?\s*alert\s*:", re.MULTILINE)
+_RECORD_LINE = re.compile(r"^\s*-?\s*record\s*:", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +56,11 @@ def has_alerts(text: str) -> bool:
     return "groups:" in text and _ALERT_LINE.search(text) is not None
 
 
+def has_records(text: str) -> bool:
+    """Whether a file may hold recording rules, at a glance."""
+    return "groups:" in text and _RECORD_LINE.search(text) is not None
+
+
 def is_custom_resource(text: str) -> bool:
     """Whether it is the Prometheus operator's form: the same groups, one level deeper, which promtool does not read."""
     return _CUSTOM_RESOURCE.search(text) is not None
@@ -63,7 +69,7 @@ def is_custom_resource(text: str) -> bool:
 def read_rules(file: str, text: str) -> tuple[tuple[Rule, ...], tuple[RuleFault, ...]]:
     """The rules of a file, and what is wrong with its form; expressions are not read."""
     try:
-        document = _loaded(text)
+        document = loaded(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         said = " ".join(str(error).split())[:200]
         return (), (RuleFault(file=file, words=f"it is no YAML: {said}"),)
@@ -101,8 +107,8 @@ def _members(groups: list[Any], faults: list[str]) -> Iterator[tuple[str, Any]]:
         yield from ((name, raw) for raw in (members if isinstance(members, list) else []))
 
 
-def _loaded(text: str) -> Any:
-    """The document, unless its aliases make more of it than a person writes (the "billion laughs").
+def loaded(text: str) -> Any:
+    """What a YAML file of Prometheus' holds, unless its aliases make more of it than a person writes (the "billion laughs").
 
     Raises:
         yaml.YAMLError, ValueError: it is no YAML, or too much of it.
@@ -161,19 +167,3 @@ def _faults(raw: Any) -> Iterator[str]:
             yield f"{name}: {key} is {_scalar(raw[key])[:40]!r}, which is no duration"
     if "record" in raw and not _NAME.fullmatch(name):
         yield f"{name[:60]!r} is no name for a metric"
-
-
-def jobs_of(text: str) -> frozenset[str] | None:
-    """The jobs of a Prometheus configuration; None where they cannot be told from this file alone."""
-    try:
-        document = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError):
-        return None
-    if not isinstance(document, dict) or document.get("scrape_config_files"):
-        return None
-    configs = document.get("scrape_configs")
-    if not isinstance(configs, list):
-        return None
-    if any(isinstance(c, dict) and (c.get("relabel_configs") or c.get("metric_relabel_configs")) for c in configs):
-        return None  # a job's name can be anything after that
-    return frozenset(str(c["job_name"]) for c in configs if isinstance(c, dict) and c.get("job_name"))

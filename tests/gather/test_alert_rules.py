@@ -58,6 +58,28 @@ def test_undeclared_files_are_found(tmp_path: Path) -> None:
     assert (found.is_declared, found.tool, found.files[0].tool_code) == (False, "", None)
 
 
+RECORDING = "groups:\n- name: r\n  rules:\n  - record: shop:errors:ratio\n    expr: a / b\n"
+
+
+def test_files_that_record_are_found_beside_those_that_alert(tmp_path: Path) -> None:
+    (tmp_path / "alerts.yml").write_text(RULES)
+    (tmp_path / "records.yml").write_text(RECORDING)
+    assert [file.path for file in collect(target(tmp_path), tool="").files] == ["alerts.yml", "records.yml"]
+
+
+def test_what_other_files_record_is_known_where_rules_are_declared(tmp_path: Path) -> None:
+    (tmp_path / "alerts.yml").write_text(RULES)
+    (tmp_path / "records.yml").write_text(RECORDING)
+    found = collect(target(tmp_path, rules=["alerts.yml"]), tool="")
+    assert ([file.path for file in found.files], found.recorded) == (["alerts.yml"], ("shop:errors:ratio",))
+
+
+def test_recordings_alone_alert_nobody(tmp_path: Path) -> None:
+    (tmp_path / "records.yml").write_text(RECORDING)
+    with pytest.raises(Inconclusive, match="none found as files"):
+        collect(target(tmp_path), tool="")
+
+
 def test_without_rules_it_says_what_to_declare(tmp_path: Path) -> None:
     with pytest.raises(Inconclusive, match="none found as files") as caught:
         collect(target(tmp_path), tool="")

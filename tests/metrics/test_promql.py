@@ -37,6 +37,40 @@ def test_a_selectors_labels() -> None:
 
 
 @pytest.mark.parametrize(
+    ("matcher", "is_needed"),
+    [
+        ('b="x"', True),
+        ('b=""', False),
+        ('b!="x"', False),
+        ('b!=""', True),
+        ('b=~"5.."', True),
+        ('b=~".+"', True),
+        ('b=~".*"', False),
+        ('b=~"x|"', False),
+        ('b!~".*"', True),
+        ('b!~"x"', False),
+        ('b=~"(?P=nothing)"', False),
+        ('b="x" or c="y"', False),
+    ],
+)
+def test_a_label_is_needed_where_an_empty_value_is_not_let_through(matcher: str, is_needed: bool) -> None:
+    found = parse(f"a{{{matcher}}}")
+    if isinstance(found, Expression):  # the parser may refuse an expression that is none
+        assert [bool(selector.needed) for selector in found.selectors()] == [is_needed]
+
+
+def test_a_selector_is_written_without_range_and_offset() -> None:
+    (selector,) = parsed('rate(a{b="c\\"d\\\\",e=~"5.."}[5m] offset 1d)').selectors()
+    assert selector.text == 'a{b="c\\"d\\\\",e=~"5.."}'
+    assert parsed(selector.text).selectors() == (selector,)
+
+
+def test_what_is_asked_to_be_absent_is_told() -> None:
+    found = parsed('absent(up{job="a"}) or absent_over_time(b[5m]) or c > 1').absences()
+    assert [selector.name for selector in found] == ["up", "b"]
+
+
+@pytest.mark.parametrize(
     ("text", "lacking"),
     [
         ("a > 1", []),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from readiness.metrics.rules import MAX_FAULTS, MAX_RULES, has_alerts, jobs_of, read_rules
+from readiness.metrics.rules import MAX_FAULTS, MAX_RULES, has_alerts, has_records, read_rules
 
 GROUPS = "groups:\n- name: a\n  rules:\n  - {alert: X, expr: up == 0, for: 1h30m}\n  - {record: 'a:b', expr: sum(a)}\n"
 
@@ -95,11 +95,4 @@ def test_faults_are_bounded() -> None:
 def test_rule_files_are_recognised_at_a_glance() -> None:
     assert has_alerts("groups:\n- name: a\n  rules:\n  - alert: X\n")
     assert not has_alerts("groups:\n- name: a\n  rules:\n  - record: X\n")
-
-
-def test_jobs_are_told_only_where_the_file_tells_them_all() -> None:
-    assert jobs_of("scrape_configs: [{job_name: a}, {job_name: b}]") == {"a", "b"}
-    assert jobs_of("scrape_configs: [{job_name: a, relabel_configs: [{}]}]") is None
-    assert jobs_of("scrape_configs: [{job_name: a}]\nscrape_config_files: ['x/*.yml']") is None
-    assert jobs_of("a: [") is None
-    assert jobs_of("[]") is None
+    assert has_records("groups:\n- name: a\n  rules:\n  - record: X\n")
