@@ -20,9 +20,12 @@ SECONDS_OF_A_DAY = 86400
 
 @dataclass(frozen=True, kw_only=True)
 class CertificateLimits:
-    """How much time must be left."""
+    """How much time must be left: ``days``, or of a short-lived certificate ``lifetime_ratio`` of its whole lifetime."""
 
-    days: float = 14  # Let's Encrypt renews 30 days ahead, so 14 days left mean that renewal has failed for two weeks
+    days: float = 14  # of 90 days renewed 30 ahead: 14 days left mean that renewal has failed for two weeks
+    # ACME clients renew with a third of the lifetime left (Let's Encrypt, Integration Guide, "When to renew"; Caddy's
+    # renewal_window_ratio). Half of that third is to them what the 14 of 30 days are above.
+    lifetime_ratio: float = 1 / 6
 
 
 @check(
@@ -63,6 +66,8 @@ def check_certificate(tls_entry: TlsEntry, target: Target, limits: CertificateLi
             )
         if tls_entry.ca_problem:
             raise Inconclusive(f"the declared authority was not read: {tls_entry.ca_problem}", supply=TRUST)
+        if tls_entry.chain_not_seen:
+            raise Inconclusive(f"the chain was not seen, a second connection failed: {tls_entry.chain_not_seen}")
         if tls_entry.chain_problem:
             kind = "signed by itself" if certificate.is_self_signed else f"issued by {certificate.issuer}"
             raise Inconclusive(
@@ -83,12 +88,16 @@ def _seen(entry: TlsEntry) -> dt.datetime:
 
 
 def _dates(entry: TlsEntry, certificate: Certificate, left: float, limits: CertificateLimits) -> Iterator[str]:
-    if dt.datetime.fromisoformat(certificate.not_before) > _seen(entry):
+    begin, end = map(dt.datetime.fromisoformat, (certificate.not_before, certificate.not_after))
+    short = (end - begin).total_seconds() * limits.lifetime_ratio
+    if begin > _seen(entry):
         yield f"it is not valid before {certificate.not_before}"
     if left <= 0:
         yield f"it expired at {certificate.not_after}"
-    elif left <= limits.days * SECONDS_OF_A_DAY:
-        yield f"it expires within {limits.days:g} days, at {certificate.not_after}"
+    elif left <= min(short, limits.days * SECONDS_OF_A_DAY):
+        is_short = short < limits.days * SECONDS_OF_A_DAY
+        within = f"the last {limits.lifetime_ratio:.0%} of its lifetime" if is_short else f"{limits.days:g} days"
+        yield f"it expires within {within}, at {certificate.not_after}"
 
 
 def _name(entry: TlsEntry, certificate: Certificate) -> Iterator[str]:

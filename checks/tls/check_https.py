@@ -10,7 +10,9 @@ from readiness.facts.tls import TlsEntry
 from readiness.target import Target
 
 EXAMPLE = "entry: {service: web, port: 443, https: true}   # or tls: none, with why, where TLS ends outside the stack"
-FIRST_SUCCESS, FIRST_ERROR, FIRST_SERVER_ERROR, TOO_MANY_REQUESTS = 200, 400, 500, 429
+NAME = "tls:\n  server_name: shop.your-company.com"
+FIRST_ERROR, FIRST_SERVER_ERROR, TOO_MANY_REQUESTS = 400, 500, 429
+LOGIN_WANTED = (401, 403)  # whom the entry does not know was answered over https all the same
 
 
 @check(
@@ -34,6 +36,12 @@ def check_https(tls_entry: TlsEntry, target: Target) -> Verdict:
             undeclared="entry.https",
         )
     if tls_entry.problem:
+        if tls_entry.may_want_name:
+            raise Inconclusive(
+                f"{tls_entry.label} refuses a client that asks for no name: {tls_entry.problem}",
+                supply=NAME,
+                undeclared="tls.server_name",
+            )
         if not tls_entry.is_refusal:
             raise Inconclusive(f"{tls_entry.label} was not reached: {tls_entry.problem}")
         proof = Evidence(source=tls_entry.label, text=tls_entry.problem)
@@ -51,6 +59,10 @@ def _is_told(answer: Exchange) -> bool:
     return answer.status is not None and answer.status != TOO_MANY_REQUESTS and answer.status < FIRST_SERVER_ERROR
 
 
+def _is_missing(status: int) -> bool:
+    return status >= FIRST_ERROR and status not in LOGIN_WANTED
+
+
 def _wrong(answer: Exchange) -> Iterator[Finding]:
     if not _is_told(answer):
         return
@@ -58,7 +70,7 @@ def _wrong(answer: Exchange) -> Iterator[Finding]:
     if location.lower().startswith("http://"):
         proof = Evidence(source=answer.label, text=f"location: {location[:200]}")
         yield Finding(message=f"{answer.url} leads from https to plain http", evidence=(proof,))
-    elif answer.purpose is StatusClass.PROBE and (answer.status or 0) >= FIRST_ERROR:
+    elif answer.purpose is StatusClass.PROBE and _is_missing(answer.status or 0):
         proof = Evidence(source=answer.label, text=answer.body[:200])
         yield Finding(
             message=f"the entry's health is not answered over https, but with {answer.status}", evidence=(proof,)

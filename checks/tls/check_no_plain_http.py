@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote, urlsplit
+
 from readiness import Category, Evidence, Finding, Inconclusive, Severity, Verdict, check
 from readiness.facts.tls import PlainAnswer, TlsEntry
 from readiness.target import Target
+from readiness.tls.names import is_for
 
 EXAMPLE = "entry: {service: web, port: 443, https: true}   # or tls: none, with why"
 FIRST_REDIRECT, FIRST_ERROR, FIRST_SERVER_ERROR = 300, 400, 500
 UNAUTHORIZED, TOO_MANY_REQUESTS = 401, 429
+FOR_GOOD = (301, 308)  # claims ledger; RFC 6797, 7.2 asks for a permanent redirect too
 
 
 @check(
@@ -17,7 +21,7 @@ UNAUTHORIZED, TOO_MANY_REQUESTS = 401, 429
     severity=Severity.HIGH,
     title="Plain HTTP leads to HTTPS or is not served at the public entry",
     why="A client that comes without TLS sends its token in clear, and if that works nobody ever notices.",
-    source="RFC 9325, 3.2; RFC 6797, 7.2",
+    source="RFC 9325, 3.2; RFC 6797, 7.2; claims ledger, tls.no_plain_http",
     remediation="Answer plain HTTP with 301 or 308 to the same path on https, and with nothing else.",
     seeds=("brain",),
     defects=("plain-http-served",),
@@ -27,13 +31,16 @@ def check_no_plain_http(tls_entry: TlsEntry, target: Target) -> Verdict:
     target.require("tls", value=True, example="")
     if not tls_entry.is_tls:
         raise Inconclusive("no entry is declared to speak TLS", supply=EXAMPLE, undeclared="entry.https")
-    findings = []
+    findings: list[Finding] = []
     for port in dict.fromkeys(answer.port for answer in tls_entry.plain):
         here = [answer for answer in tls_entry.plain if answer.port == port]
-        wrong = [(answer, words) for answer in here if (words := _wrong(answer))]
-        if wrong:
-            proofs = tuple(Evidence(source=answer.label, text=_shown(answer)) for answer, _ in wrong)
-            findings.append(Finding(message=f"port {port} {wrong[0][1]}", evidence=proofs))
+        by_words: dict[str, list[Evidence]] = {}
+        for answer in here:
+            if words := _wrong(answer, tls_entry):
+                by_words.setdefault(words, []).append(Evidence(source=answer.label, text=_shown(answer)))
+        findings += [
+            Finding(message=f"port {port} {words}", evidence=tuple(found)) for words, found in by_words.items()
+        ]
     if not findings:
         if not tls_entry.plain:
             raise Inconclusive(f"nothing was asked in clear: {tls_entry.problem or 'no port is known'}")
@@ -49,16 +56,45 @@ def _is_untold(answer: PlainAnswer) -> bool:
     return answer.status == TOO_MANY_REQUESTS or (answer.status or 0) >= FIRST_SERVER_ERROR
 
 
-def _wrong(answer: PlainAnswer) -> str:
+def _wrong(answer: PlainAnswer, entry: TlsEntry) -> str:
     """What is given away, in words, or nothing."""
     status = answer.status
     if status is None or _is_untold(answer):
         return ""
     if FIRST_REDIRECT <= status < FIRST_ERROR:
-        return "" if answer.location.lower().startswith("https://") else "leads on in clear"
+        return _astray(answer, entry)
     if status < FIRST_REDIRECT:
         return "answers requests in clear"
     return "asks for a login in clear" if status == UNAUTHORIZED else ""
+
+
+def _astray(answer: PlainAnswer, entry: TlsEntry) -> str:
+    """Why a redirect is not the one to the same place on https, for good; the port is the deployment's own."""
+    if not answer.location.lower().startswith("https://"):
+        return "leads on in clear"
+    try:
+        place = urlsplit(answer.location)
+    except ValueError:
+        return "leads to an address that no client can read"
+    if not _is_here(place.hostname or "", entry):
+        return f"leads to another host than {entry.server_name}"
+    if _plain_path(place.path) != _plain_path(answer.path.partition("?")[0]):
+        return "leads to https and loses the path"
+    return "" if answer.status in FOR_GOOD else f"leads to https with {answer.status}, not for good (301 or 308)"
+
+
+def _is_here(host: str, entry: TlsEntry) -> bool:
+    """Whether a host is the entry itself: by its name, with or without ``www.``, or by its certificate."""
+    if not entry.server_name:
+        return True
+    name = entry.server_name.lower().rstrip(".").removeprefix("www.")
+    is_certified = entry.certificate is not None and is_for(entry.certificate, host)
+    return host.lower().rstrip(".").removeprefix("www.") == name or is_certified
+
+
+def _plain_path(path: str) -> str:
+    """A path as servers compare it: without escapes, and with or without the slash at its end."""
+    return unquote(path).rstrip("/")
 
 
 def _shown(answer: PlainAnswer) -> str:

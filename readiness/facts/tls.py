@@ -62,11 +62,13 @@ class TlsEntry:
         is_tls: whether it is declared to speak TLS.
         problem: why there was no handshake; empty where there was one.
         is_refusal: the other side spoke, but no TLS that a client of today accepts.
+        may_want_name: it refused a client that asked for no name, as servers with a certificate for each name do.
         version, cipher: agreed.
         server_name: what was asked for by SNI; empty where no name is known.
         certificate: None where none was shown or it could not be read.
         chain_problem: why the chain leads to nobody who is trusted, its dates left aside; empty where it does.
         trusted: whom the chain was held against.
+        chain_not_seen: why the chain could not be looked at; empty where it was.
         ca_problem: why the declared authority could not be read.
         alpn: the protocol agreed for HTTP; empty where none.
         http2_status: of one request over HTTP/2; ``http2_problem`` where it failed.
@@ -81,11 +83,13 @@ class TlsEntry:
     is_tls: bool = False
     problem: str = ""
     is_refusal: bool = False
+    may_want_name: bool = False
     version: str = ""
     cipher: str = ""
     server_name: str = ""
     certificate: Certificate | None = None
     chain_problem: str = ""
+    chain_not_seen: str = ""
     trusted: str = ""
     ca_problem: str = ""
     alpn: str = ""

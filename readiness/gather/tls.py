@@ -15,7 +15,7 @@ from readiness.facts.tls import PlainAnswer, TlsEntry, TlsScan
 from readiness.gather import gatherer
 from readiness.instruments.client import HttpClient
 from readiness.instruments.identity import PLAIN
-from readiness.instruments.tls import chain_problem, read_certificate, request_http2, scan, shake_hands
+from readiness.instruments.tls import certificates_in, chain_of, read_certificate, request_http2, scan, shake_hands
 from readiness.runtime import Capability, Runtime, Stack
 from readiness.target import Entry, ProbeKind, Request, Target
 
@@ -24,7 +24,8 @@ __all__ = ["tls_entry", "tls_scan"]
 #: Probes in the order in which the entry is asked for its health: those that need no dependency first.
 _HEALTH = (ProbeKind.LEGACY, ProbeKind.HEALTH, ProbeKind.LIVE, ProbeKind.BASIC, ProbeKind.READY)
 MAX_PLAIN_PORTS = 5
-KEPT_BODY_CHARS, MAX_AUTHORITY_BYTES = 500, 100_000
+#: A machine's whole bundle of public authorities takes a quarter of the second.
+KEPT_BODY_CHARS, MAX_AUTHORITY_BYTES = 500, 1_000_000
 
 
 @gatherer(impact=Impact.OBSERVES, at_most_seconds=90)
@@ -47,9 +48,16 @@ def tls_entry(target: Target, runtime: Runtime, stack: Stack, http: HttpClient) 
     handshake = shake_hands(where, name)
     plain = tuple(_plain(target, runtime.model(), entry, http))
     if handshake.problem:
-        return _with(nothing, problem=handshake.problem, is_refusal=handshake.is_refusal, plain=plain)
+        return _with(
+            nothing,
+            problem=handshake.problem,
+            is_refusal=handshake.is_refusal,
+            may_want_name=handshake.is_alert and not name,
+            plain=plain,
+        )
     authority, ca_problem = _authority(target, stack)
     trusted = "the public authorities" + (" and the declared one" if authority is not None else "")
+    chain = chain_of(where, name, authority=authority)
     http2_status, http2_problem = None, ""
     if handshake.alpn == "h2":
         http2_status, http2_problem = request_http2(where, name, f"{entry.base}{_health(target).path}")
@@ -58,7 +66,8 @@ def tls_entry(target: Target, runtime: Runtime, stack: Stack, http: HttpClient) 
         version=handshake.version,
         cipher=handshake.cipher,
         certificate=read_certificate(handshake.certificate) if handshake.certificate else None,
-        chain_problem=chain_problem(where, name, authority=authority),
+        chain_problem=chain.problem,
+        chain_not_seen=chain.not_seen,
         trusted=trusted,
         ca_problem=ca_problem,
         alpn=handshake.alpn,
@@ -100,8 +109,9 @@ def _health(target: Target) -> Request:
 
 def _answers(target: Target, entry: Entry, http: HttpClient) -> Iterator[Exchange]:
     health = _health(target)
-    # The root, where nothing is known to be there, may well answer 404.
-    is_known = health != Request(path="/")
+    # The root, where nothing is known to be there, may well answer 404; and so may an entry beside the first one, through
+    # which alone paths were declared or found.
+    is_known = health != Request(path="/") and entry.name == target.entries[0].name
     asked = [(StatusClass.PROBE if is_known else StatusClass.OK, health), (StatusClass.REDIRECT, target.paths.redirect)]
     for purpose, request in asked:
         if request is not None and request.method == "GET":
@@ -154,14 +164,23 @@ def _other_ports(target: Target, model: StackModel, entry: Entry) -> list[int]:
     return [int(port) for port in dict.fromkeys(published) if port.isdecimal() and int(port) not in secure]
 
 
-def _authority(target: Target, stack: Stack) -> tuple[bytes | None, str]:
-    """The declared authority's certificate, or why it could not be read."""
+def _authority(target: Target, stack: Stack) -> tuple[str | None, str]:
+    """The declared authority's certificates, or why they could not be read."""
     declared = tls_of(target)
+    data, problem = None, ""
     if declared.ca_file:
-        return _from_folder(target, declared.ca_file)
-    if declared.ca_place:
-        return _from_service(stack, declared.ca_place["service"], declared.ca_place["file_env"])
-    return None, ""
+        data, problem = _from_folder(target, declared.ca_file)
+    elif declared.ca_place:
+        data, problem = _from_service(stack, declared.ca_place["service"], declared.ca_place["file_env"])
+    if data is None:
+        return None, problem
+    place = declared.ca_file or f"{declared.ca_place['file_env']} of {declared.ca_place['service']}"
+    if len(data) > MAX_AUTHORITY_BYTES:
+        return None, f"{place} is larger than {MAX_AUTHORITY_BYTES} bytes"
+    try:
+        return certificates_in(data), ""
+    except ValueError as error:
+        return None, f"{place}: {error}"[:300]
 
 
 def _from_folder(target: Target, name: str) -> tuple[bytes | None, str]:
@@ -170,7 +189,8 @@ def _from_folder(target: Target, name: str) -> tuple[bytes | None, str]:
     if not place.is_relative_to(folder):
         return None, f"{name} lies outside the folder of readiness.yaml"
     try:
-        return place.read_bytes()[:MAX_AUTHORITY_BYTES], ""
+        with place.open("rb") as file:
+            return file.read(MAX_AUTHORITY_BYTES + 1), ""
     except OSError as error:
         return None, f"{name}: {error.strerror or error}"
 
@@ -185,4 +205,4 @@ def _from_service(stack: Stack, service: str, variable: str) -> tuple[bytes | No
         return None, str(error)[:300]
     if done.exit_code != 0:
         return None, f"{path} of {service} cannot be read: {done.output.strip()[:200]}"
-    return done.output.encode()[:MAX_AUTHORITY_BYTES], ""
+    return done.output.encode(), ""

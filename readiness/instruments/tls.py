@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import json
+import re
 import socket
 import ssl
 import subprocess
@@ -23,7 +24,16 @@ from readiness.facts.tls import Certificate, TlsScan
 if TYPE_CHECKING:
     from readiness.runtime import Endpoint
 
-__all__ = ["Handshake", "chain_problem", "read_certificate", "request_http2", "scan", "shake_hands"]
+__all__ = [
+    "Chain",
+    "Handshake",
+    "certificates_in",
+    "chain_of",
+    "read_certificate",
+    "request_http2",
+    "scan",
+    "shake_hands",
+]
 
 #: One handshake on the same machine takes milliseconds; a loaded machine is given time.
 HANDSHAKE_SECONDS = 10.0
@@ -45,12 +55,35 @@ _VERSIONS = {
 _COMMANDS = ("--sslv2", "--sslv3", "--tlsv1", "--tlsv1_1", "--tlsv1_2", "--tlsv1_3")
 
 
+#: What OpenSSL calls a refusal by TLS itself: a received alert (RFC 8446, 6.2); the names of some lack the word.
+_ALERT = re.compile(r"ALERT|UNRECOGNIZED_NAME")
+_VERSION_ALERT = "PROTOCOL_VERSION"
+#: RFC 7468, 3; what stands around it is a comment (5.2).
+_PEM_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----[\sA-Za-z0-9+/=]+-----END CERTIFICATE-----")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chain:
+    """Why a chain leads to nobody who is trusted, or why it could not be looked at; both empty where it is trusted."""
+
+    problem: str = ""
+    not_seen: str = ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Handshake:
-    """How one handshake went; ``problem`` is empty where it succeeded, ``is_refusal`` where the other side spoke at all."""
+    """How one handshake went.
+
+    Attributes:
+        problem: empty where it succeeded.
+        is_refusal: the other side spoke at all. Who hangs up without a word does not: an engine's port forwarder does so
+            while nothing listens behind it.
+        is_alert: the other side spoke TLS, and gave another reason than the version of the protocol.
+    """
 
     problem: str = ""
     is_refusal: bool = False
+    is_alert: bool = False
     version: str = ""
     cipher: str = ""
     alpn: str = ""
@@ -70,33 +103,51 @@ def shake_hands(where: Endpoint, server_name: str) -> Handshake:
                 alpn=wrapped.selected_alpn_protocol() or "",
                 certificate=wrapped.getpeercert(binary_form=True) or b"",
             )
+    except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
+        return Handshake(problem=str(error)[:300])
     except ssl.SSLError as error:
-        return Handshake(problem=str(error)[:300], is_refusal=True)
+        reason = error.reason or ""
+        is_alert = bool(_ALERT.search(reason)) and _VERSION_ALERT not in reason
+        return Handshake(problem=str(error)[:300], is_refusal=True, is_alert=is_alert)
     except OSError as error:
         return Handshake(problem=f"{type(error).__name__}: {error}"[:300])
 
 
-def chain_problem(where: Endpoint, server_name: str, *, authority: bytes | None) -> str:
-    """Why the chain is not trusted by who trusts the public authorities and ``authority`` (PEM); empty where it is.
+def certificates_in(data: bytes) -> str:
+    """The certificates of a PEM file, without its comments, which may be in any encoding, and without its keys.
+
+    Raises:
+        ValueError: there is none, or one that cannot be read.
+    """
+    found = "\n".join(block.decode("ascii") for block in _PEM_CERTIFICATE.findall(data))
+    if not found:
+        raise ValueError("it holds no certificate in PEM (-----BEGIN CERTIFICATE-----)")
+    try:
+        _client().load_verify_locations(cadata=found)
+    except ssl.SSLError as error:
+        raise ValueError(f"its certificate cannot be read: {error.reason or error}") from error
+    return found
+
+
+def chain_of(where: Endpoint, server_name: str, *, authority: str | None) -> Chain:
+    """Whether the chain is trusted by who trusts the public authorities and ``authority`` (of :func:`certificates_in`).
 
     Dates and names are left aside: they are judged apart, so that one fault does not hide another.
     """
     context = _client()
     context.verify_mode = ssl.CERT_REQUIRED
-    context.verify_flags |= ssl.VerifyFlags(_NO_CHECK_TIME)
+    # A declared authority is trusted even where it is no root, as by Python 3.13 and by Go.
+    context.verify_flags |= ssl.VerifyFlags(_NO_CHECK_TIME) | ssl.VERIFY_X509_PARTIAL_CHAIN
     context.load_verify_locations(certifi.where())
     if authority is not None:
-        try:
-            context.load_verify_locations(cadata=authority.decode("ascii"))
-        except (ssl.SSLError, ValueError) as error:
-            return f"the declared authority is no certificate in PEM: {error}"[:300]
+        context.load_verify_locations(cadata=authority)
     try:
         with _connected(where, context, server_name):
-            return ""
+            return Chain()
     except ssl.SSLCertVerificationError as error:
-        return (error.verify_message or str(error))[:300]
+        return Chain(problem=(error.verify_message or str(error))[:300])
     except OSError as error:
-        return f"{type(error).__name__}: {error}"[:300]
+        return Chain(not_seen=f"{type(error).__name__}: {error}"[:300])
 
 
 def read_certificate(data: bytes) -> Certificate | None:

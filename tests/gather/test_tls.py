@@ -13,7 +13,7 @@ from readiness.facts.model import ServiceModel, StackModel
 from readiness.facts.tls import Certificate, TlsEntry, TlsScan
 from readiness.gather import gatherer_meta
 from readiness.gather import tls as module
-from readiness.instruments.tls import Handshake
+from readiness.instruments.tls import Chain, Handshake
 from readiness.runtime import Capability, Completed
 from readiness.target import Entry, Paths, Probe, ProbeKind, Request, Target
 from tests.gather.asked import Answer, FakeHttp, FakeStack
@@ -45,14 +45,20 @@ def serve(entry: str, method: str, path: str, headers: Mapping[str, str]) -> Ans
 @pytest.fixture
 def network(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the instruments say, to be changed by a test; and what they were asked."""
-    said: dict[str, Any] = {"handshake": SOUND, "chain": "", "asked": []}
+    said: dict[str, Any] = {"handshake": SOUND, "chain": "", "not_seen": "", "asked": []}
 
-    def chain(where: object, name: str, *, authority: bytes | None) -> str:
+    def chain(where: object, name: str, *, authority: str | None) -> Chain:
         said["asked"].append((name, authority))
-        return str(said["chain"])
+        return Chain(problem=said["chain"], not_seen=said["not_seen"])
+
+    def certificates(data: bytes) -> str:
+        if not data.startswith(b"PEM"):
+            raise ValueError("it holds no certificate in PEM")
+        return data.decode()
 
     monkeypatch.setattr(module, "shake_hands", lambda where, name: said["handshake"])
-    monkeypatch.setattr(module, "chain_problem", chain)
+    monkeypatch.setattr(module, "chain_of", chain)
+    monkeypatch.setattr(module, "certificates_in", certificates)
     monkeypatch.setattr(module, "read_certificate", lambda data: Certificate(subject="CN=x", issuer="CN=y"))
     monkeypatch.setattr(
         module, "request_http2", lambda where, name, path: (200, "") if path == "/live" else (None, path)
@@ -97,7 +103,42 @@ def test_declared_plain_ports_replace_the_published_ones(network: dict[str, Any]
 def test_an_authority_of_the_owners_folder_is_read(network: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "ca.crt").write_bytes(b"PEM")
     look(target(folder=str(tmp_path), extra={"tls": {"ca": "ca.crt"}}))
-    assert network["asked"] == [("", b"PEM")]
+    assert network["asked"] == [("", "PEM")]
+
+
+def test_a_file_without_a_certificate_is_no_authority(network: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "ca.crt").write_bytes(b"hello")
+    found = look(target(folder=str(tmp_path), extra={"tls": {"ca": "ca.crt"}}))
+    assert found.ca_problem == "ca.crt: it holds no certificate in PEM"
+    assert network["asked"] == [("", None)]
+
+
+def test_a_file_that_is_too_large_is_not_read_in_part(
+    network: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_AUTHORITY_BYTES", 4)
+    (tmp_path / "ca.crt").write_bytes(b"PEM and more")
+    assert "larger than 4 bytes" in look(target(folder=str(tmp_path), extra={"tls": {"ca": "ca.crt"}})).ca_problem
+
+
+def test_a_second_connection_that_fails_is_told_apart_from_a_chain_that_nobody_trusts(network: dict[str, Any]) -> None:
+    network["not_seen"] = "ConnectionRefusedError"
+    found = look(target())
+    assert (found.chain_problem, found.chain_not_seen) == ("", "ConnectionRefusedError")
+
+
+@pytest.mark.parametrize(("name", "may_want_name"), [("", True), ("shop.internal", False)])
+def test_an_alert_to_a_client_without_a_name_may_be_about_the_name(
+    network: dict[str, Any], name: str, may_want_name: bool
+) -> None:
+    network["handshake"] = Handshake(problem="unrecognized name", is_refusal=True, is_alert=True)
+    found = look(target(extra={"tls": {"server_name": name} if name else {}}))
+    assert (found.is_refusal, found.may_want_name) == (True, may_want_name)
+
+
+def test_an_entry_beside_the_first_need_not_have_its_health(network: dict[str, Any]) -> None:
+    answers = look(target(entries=(Entry(name="direct", service="api", port=8000), ENTRY))).answers
+    assert [answer.purpose.value for answer in answers] == ["ok", "redirect"]
 
 
 @pytest.mark.parametrize(("name", "words"), [("gone.crt", "No such file"), ("../ca.crt", "outside the folder")])
@@ -116,7 +157,7 @@ def test_an_authority_is_read_where_a_service_keeps_it(network: dict[str, Any]) 
         return Completed(exit_code=0, output="PEM")
 
     look(target(extra=PLACE), stack=FakeStack({"web": {"CA_FILE": "/data/ca.crt"}}, run=run))
-    assert network["asked"] == [("", b"PEM")]
+    assert network["asked"] == [("", "PEM")]
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,12 @@ def serving(folder: Path, authority: tuple[ec.EllipticCurvePrivateKey, bytes], *
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "chain.pem")
     context.set_alpn_protocols(["h2"])
+    context.maximum_version = more.get("newest", ssl.TLSVersion.MAXIMUM_SUPPORTED)
+    if "only" in more:
+        # As nginx with ssl_reject_handshake, HAProxy with strict-sni, and Caddy.
+        context.sni_callback = lambda _socket, name, _context: (
+            None if name == more["only"] else ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+        )
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
@@ -100,16 +106,93 @@ def test_a_chain_is_trusted_by_who_trusts_its_authority_alone(
     tmp_path: Path, authority: tuple[ec.EllipticCurvePrivateKey, bytes]
 ) -> None:
     with serving(tmp_path, authority) as where:
-        assert tls.chain_problem(where, "another.name", authority=authority[1]) == ""
-        assert "issuer" in tls.chain_problem(where, NAME, authority=None)
-        assert "no certificate in PEM" in tls.chain_problem(where, NAME, authority=b"hello")
+        trusted = tls.certificates_in(authority[1])
+        assert tls.chain_of(where, "another.name", authority=trusted) == tls.Chain()
+        assert "issuer" in tls.chain_of(where, NAME, authority=None).problem
+
+
+def test_a_declared_authority_is_trusted_where_it_is_no_root(
+    tmp_path: Path, authority: tuple[ec.EllipticCurvePrivateKey, bytes]
+) -> None:
+    root = ec.generate_private_key(ec.SECP256R1())
+    between = pem(signed("authority", "root", authority[0], root, is_authority=True))
+    with serving(tmp_path, authority) as where:
+        assert tls.chain_of(where, NAME, authority=tls.certificates_in(between)) == tls.Chain()
+
+
+def test_a_connection_that_fails_says_nothing_of_the_chain() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    found = tls.chain_of(Endpoint(host="127.0.0.1", port=port), NAME, authority=None)
+    assert found.problem == ""
+    assert "refused" in found.not_seen
+
+
+@pytest.mark.parametrize(
+    "comment", [b"# Trust of the shop\n", "# T\u00dcRKTRUST\n".encode(), "# Z\u00fcrich\n".encode("latin-1")]
+)
+def test_comments_around_certificates_are_passed_over(
+    authority: tuple[ec.EllipticCurvePrivateKey, bytes], comment: bytes
+) -> None:
+    found = tls.certificates_in(comment + authority[1] + b"\r\n" + comment + authority[1])
+    assert found.count("BEGIN CERTIFICATE") == 2
+    assert "#" not in found
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"hello", "no certificate in PEM"),
+        (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "cannot be read"),
+    ],
+)
+def test_an_authority_without_a_certificate_says_so(data: bytes, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        tls.certificates_in(data)
+
+
+def test_a_server_that_refuses_who_names_nobody_is_told_from_one_that_refuses_everybody(
+    tmp_path: Path, authority: tuple[ec.EllipticCurvePrivateKey, bytes]
+) -> None:
+    with serving(tmp_path, authority, only=NAME) as where:
+        nameless, named = tls.shake_hands(where, ""), tls.shake_hands(where, NAME)
+    assert (nameless.is_refusal, nameless.is_alert) == (True, True)
+    assert named.problem == ""
+
+
+def test_old_versions_alone_are_a_refusal_of_everybody(
+    tmp_path: Path, authority: tuple[ec.EllipticCurvePrivateKey, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    newest.check_hostname, newest.verify_mode = False, ssl.CERT_NONE
+    newest.minimum_version = ssl.TLSVersion.TLSv1_3
+    monkeypatch.setattr(tls, "_client", lambda: newest)
+    with serving(tmp_path, authority, newest=ssl.TLSVersion.TLSv1_2) as where:
+        found = tls.shake_hands(where, "")
+    assert (found.is_refusal, found.is_alert) == (True, False)
+
+
+def test_who_hangs_up_without_a_word_refuses_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def hang_up() -> None:
+            accepted, _ = listener.accept()
+            with accepted:
+                accepted.recv(10_000)
+
+        thread = threading.Thread(target=hang_up, daemon=True)
+        thread.start()
+        found = tls.shake_hands(Endpoint(host="127.0.0.1", port=listener.getsockname()[1]), NAME)
+        thread.join(5)
+    assert found.problem
+    assert not found.is_refusal
 
 
 def test_an_expired_certificate_has_no_chain_problem(
     tmp_path: Path, authority: tuple[ec.EllipticCurvePrivateKey, bytes]
 ) -> None:
     with serving(tmp_path, authority, left=-dt.timedelta(days=1)) as where:
-        assert tls.chain_problem(where, NAME, authority=authority[1]) == ""
+        assert tls.chain_of(where, NAME, authority=tls.certificates_in(authority[1])) == tls.Chain()
 
 
 def test_a_port_that_speaks_no_tls_is_a_refusal_and_a_closed_one_is_not() -> None:
