@@ -42,7 +42,8 @@ def require_server_error(error_run: ErrorRun, outages: Iterable[Outage], target:
         NotApplicable: there was none, and the owner says that nothing raises.
         Inconclusive: there was none.
     """
-    statuses = [answer.status for answer in error_run.provocations.examples]
+    run = error_run.provocations
+    statuses = [answer.status for answer in (*run.examples, *run.others)]
     statuses += [int(status) for status in error_run.bad_inputs.statuses if status.isdecimal()]
     statuses += [each.exchange.status for outage in outages for each in outage.needing]
     if any(_is_server_error(status) for status in statuses):
