@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from readiness import Category, Severity, Verdict, check
-from readiness.auth.answers import judged, premise
+from readiness import Category, NotApplicable, Severity, Verdict, check
+from readiness.auth.answers import judged, of_kind, premise
 from readiness.facts.auth import AuthTrials, TrialKind
 
 
@@ -20,5 +20,12 @@ from readiness.facts.auth import AuthTrials, TrialKind
 )
 def check_default_key_rejected(auth_trials: AuthTrials) -> Verdict:
     """Judge tokens signed with tutorials' keys and with those in the owner's own example files."""
-    premise(auth_trials.tokens)
-    return judged(auth_trials.tokens, TrialKind.DEFAULT_KEY, summary="well-known keys are refused")
+    tokens = auth_trials.tokens
+    premise(tokens)
+    kind = TrialKind.DEFAULT_KEY
+    is_tried = bool(of_kind(tokens.trials, kind)) or kind in tokens.not_tried
+    if not is_tried and not tokens.algorithm.startswith("HS"):
+        raise NotApplicable(
+            f"premise failed: a private key signs ({tokens.algorithm}), and no example file and no default holds one"
+        )
+    return judged(tokens, kind, summary="well-known keys are refused")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 from readiness.exceptions import StackError
 from readiness.facts.auth import Lifetime, Tokens, Trial, TrialKind
 from readiness.gather.auth_asking import Asker, shown, user_named
+from readiness.gather.auth_keys import default_keys
 from readiness.gather.auth_stores import store_lifetimes
 from readiness.instruments import forgery
 from readiness.instruments.forgery import Forged, Token, read_token
@@ -23,16 +23,10 @@ from readiness.verdict import Inconclusive
 if TYPE_CHECKING:
     from readiness.target import Login, Target
 
-__all__ = ["default_keys", "private_request", "try_tokens"]
+__all__ = ["private_request", "try_tokens"]
 
-#: Where examples of settings lie, in the owner's folder.
-EXAMPLE_FILES = (".env.example", ".env.sample", ".env.template", ".env.dist", "env.example", "example.env")
+#: A key is no longer than this.
 MAX_FILE_BYTES = 256 * 1024
-#: More tokens than this prove nothing that these do not.
-MAX_DEFAULT_KEYS = 120
-_KEY_NAME = re.compile(r"SECRET|KEY|TOKEN|JWT|SIGN", re.IGNORECASE)
-_ASSIGNED = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*$", re.MULTILINE)
-_DEFAULTED = re.compile(r"\$\{([A-Za-z_]\w*):?-([^}$]*)\}")
 
 
 def private_request(target: Target) -> Request | None:
@@ -69,13 +63,17 @@ def try_tokens(asker: Asker, *, now: Callable[[], float] = time.time) -> Tokens:
     # Before it is used for anything else: some sessions are prolonged by being used.
     own = tuple(_by_claims("access", token, issued) if token else store_lifetimes(asker, "access", text, alice))
     not_tried: dict[str, str] = {}
-    key, problem = _key(asker, login)
-    if token is not None and key is not None:
-        problem = _key_problem(sent, token, key)
+    declared, problem = _key(asker, login)
+    known: bytes | None = None
+    if token is not None and declared is not None:
+        known, problem = _key_in_use(sent, token, declared)
     trials = [sent.trial(each) for each in forgery.tampered(text, token, _other(asker, login))]
     if token is not None:
-        known = key if not problem else None
-        trials += map(sent.trial, _forged(asker, token, known, problem, not_tried=not_tried, now=now))
+        trials += map(sent.trial, _forged(token, known, problem, not_tried=not_tried, now=now))
+        keys, left_out = default_keys(target, in_force=declared)
+        if left_out:
+            not_tried[TrialKind.DEFAULT_KEY.value] = left_out
+        trials += map(sent.trial, forgery.guessed(token, keys))
     trials += sent.malformed()
     refresh = _Refresh(asker, login, sent)
     trials += refresh.trials()
@@ -162,16 +160,19 @@ def _key(asker: Asker, login: Login) -> tuple[bytes | None, str]:
     return None, "login.key is not declared"
 
 
-def _key_problem(sent: _Sent, token: Token, key: bytes) -> str:
-    """Why a refusal of a token signed with this key would show nothing, or an empty text."""
-    try:
-        text = forgery.resigned(token, key)
-    except ValueError as error:
-        return f"login.key cannot sign with {token.algorithm}: {type(error).__name__}"
-    status = sent.status(text)
-    if not _is_success(status):
-        return f"a token signed with login.key is answered with {status}: it is not the key in use"
-    return ""
+def _key_in_use(sent: _Sent, token: Token, declared: bytes) -> tuple[bytes | None, str]:
+    """The form of the declared key that the service verifies with; else why a refusal of what it signs would show nothing."""
+    problem = ""
+    for form in forgery.forms_of(declared):
+        try:
+            status = sent.status(forgery.resigned(token, form))
+        except ValueError as error:
+            problem = problem or f"login.key cannot sign with {token.algorithm}: {error}"[:200]
+            continue
+        if _is_success(status):
+            return form, ""
+        problem = f"a token signed with login.key is answered with {status}: it is not the key in use"
+    return None, problem
 
 
 def _other(asker: Asker, login: Login) -> Token | None:
@@ -186,7 +187,6 @@ def _other(asker: Asker, login: Login) -> Token | None:
 
 
 def _forged(
-    asker: Asker,
     token: Token,
     key: bytes | None,
     problem: str,
@@ -203,38 +203,6 @@ def _forged(
     else:
         yield from forgery.expired(token, key, now=int(now()))
         yield from forgery.foreign(token, key)
-    keys, left_out = default_keys(asker.target, in_force=key)
-    if left_out:
-        not_tried[TrialKind.DEFAULT_KEY.value] = left_out
-    yield from forgery.guessed(token, keys)
-
-
-def default_keys(target: Target, *, in_force: bytes | None) -> tuple[dict[str, str], str]:
-    """Keys that everybody can know -> where they are from; and which one this audit itself put in force, if any."""
-    keys = dict.fromkeys(forgery.WELL_KNOWN_KEYS, "the list of well-known ones")
-    folder = Path(target.folder)
-    for name in EXAMPLE_FILES:
-        keys |= dict.fromkeys(_values(folder / name, _ASSIGNED), name)
-    for name in target.compose.files if target.compose else ():
-        keys |= dict.fromkeys(_values(folder / name, _DEFAULTED), f"the defaults in {name}")
-    declared = (*target.environment.values(), *(process.env for process in target.processes.values()))
-    own = {text for variables in declared for text in variables.values()}
-    left_out = ""
-    secret = in_force.decode("utf-8", "replace") if in_force is not None else None
-    env_file = target.compose.env_file if target.compose else None
-    if secret in keys and (secret in own or keys[secret] == env_file):
-        left_out = f"the key in force is one from {keys.pop(secret)}, but the declaration of this audit put it there"
-    return dict(list(keys.items())[:MAX_DEFAULT_KEYS]), left_out
-
-
-def _values(path: Path, pattern: re.Pattern[str]) -> Iterator[str]:
-    """Values of variables that are named like a key."""
-    if not path.is_file() or path.stat().st_size > MAX_FILE_BYTES:
-        return
-    for name, value in pattern.findall(path.read_text(encoding="utf-8", errors="replace")):
-        text = value.strip().strip("'\"")
-        if _KEY_NAME.search(name) and text:
-            yield text
 
 
 def _by_claims(which: str, token: Token, now: float) -> Iterator[Lifetime]:

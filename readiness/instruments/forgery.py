@@ -6,8 +6,10 @@ PyJWT's algorithms sign; heads and claims are put together here, because a libra
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +23,7 @@ __all__ = [
     "confused",
     "expired",
     "foreign",
+    "forms_of",
     "guessed",
     "malformed",
     "read_token",
@@ -42,6 +45,7 @@ WELL_KNOWN_KEYS = (
     "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",  # the FastAPI tutorial's
     "django-insecure", "shhhhh", "keyboard cat", "qwertyuiopasdfghjklzxcvbnm123456",
 )  # fmt: skip
+_PEM, _PRIVATE = b"-----BEGIN", b"PRIVATE KEY-----"
 _HOUR = 3600
 _DAY = 24 * _HOUR
 #: A service may bound a header at 4 to 64 KiB; this is beyond all of them.
@@ -161,9 +165,12 @@ def tampered(text: str, token: Token | None, other: Token | None) -> Iterator[Fo
     kind = TrialKind.TAMPERED
     if token is None:
         middle = len(text) // 2
-        letter = "A" if text[middle] != "A" else "B"
-        yield Forged(kind=kind, name="changed in one character", text=text[:middle] + letter + text[middle + 1 :])
-        yield Forged(kind=kind, name="cut off by one character", text=text[:-1])
+        at = next((index for index in range(middle, len(text)) if text[index].isalnum()), middle)
+        # Another letter, not the other case of the same: hexadecimal digits are read in either.
+        letter = "A" if text[at] not in "aA" else "B"
+        yield Forged(kind=kind, name="changed in one character", text=text[:at] + letter + text[at + 1 :])
+        # Behind the padding of base64, which many decoders do not ask for.
+        yield Forged(kind=kind, name="cut off by one character", text=text.rstrip("=")[:-1])
         return
     head, _, tail = text.split(".")
     claims = dict(token.claims)
@@ -207,13 +214,41 @@ def foreign(token: Token, key: bytes) -> Iterator[Forged]:
             yield Forged(kind=TrialKind.ISSUER, name=words, text=resigned(token, key, claims={claim: stranger}))
 
 
-def guessed(token: Token, keys: Mapping[str, str]) -> Iterator[Forged]:
-    """Tokens signed with keys that everybody can know: key -> where it is from."""
-    algorithm = token.algorithm if token.algorithm in HMACS else "HS256"
+def guessed(token: Token, keys: Mapping[bytes, str]) -> Iterator[Forged]:
+    """Tokens signed with keys that everybody can know: key -> where it is from.
+
+    Where a private key signs, only a private key can be the service's. A word proves nothing of it: what a word signs is a
+    token of another algorithm.
+    """
+    is_shared = token.algorithm in HMACS
     for key, origin in keys.items():
+        if not is_shared and _PRIVATE in key:
+            with contextlib.suppress(ValueError):  # of another kind, behind a password, or only the place for a key
+                text = resigned(token, key)
+                yield Forged(
+                    kind=TrialKind.DEFAULT_KEY, name=f"signed with {token.algorithm} by a key from {origin}", text=text
+                )
+            continue
+        algorithm = token.algorithm if is_shared else "HS256"
         name = "signed with the empty key" if not key else f"signed with a key from {origin}"
-        text = resigned(token, key.encode(), algorithm=algorithm)
-        yield Forged(kind=TrialKind.DEFAULT_KEY, name=name, text=text)
+        kind = TrialKind.DEFAULT_KEY if is_shared else TrialKind.CONFUSION
+        name = name if is_shared else f"{name}, with HS256 instead of {token.algorithm}"
+        yield Forged(kind=kind, name=name, text=resigned(token, key, algorithm=algorithm))
+
+
+def forms_of(key: bytes) -> Iterator[bytes]:
+    """What a service may make of a key in its settings: the text itself, with its line ends, or the bytes it encodes."""
+    yield key
+    if _PEM in key:
+        if b"\\n" in key:
+            yield key.replace(b"\\n", b"\n")
+        return
+    if len(key) % 2 == 0 and re.fullmatch(rb"(?:[0-9a-fA-F]{2})+", key):
+        yield bytes.fromhex(key.decode())
+    bare = key.rstrip(b"=").translate(bytes.maketrans(b"-_", b"+/"))
+    # One character more than groups of four carries no whole byte.
+    if len(bare) % 4 != 1 and re.fullmatch(rb"[A-Za-z0-9+/]+", bare):
+        yield base64.b64decode(bare + b"=" * (-len(bare) % 4))
 
 
 def malformed() -> Iterator[Forged]:
@@ -243,7 +278,8 @@ def malformed() -> Iterator[Forged]:
 
 
 def _signed(header: Mapping[str, Any], claims: Mapping[str, Any], key: Any, algorithm: str) -> str:
-    from jwt.algorithms import get_default_algorithms  # noqa: PLC0415  # only who forges pays for loading it
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415  # only who forges pays for loading it
+    from jwt.algorithms import get_default_algorithms  # noqa: PLC0415
     from jwt.exceptions import InvalidKeyError  # noqa: PLC0415
 
     text, signer = f"{_part(header)}.{_part(claims)}", get_default_algorithms().get(algorithm)
@@ -252,9 +288,10 @@ def _signed(header: Mapping[str, Any], claims: Mapping[str, Any], key: Any, algo
     # An HMAC key is taken as it is: the library refuses the very ones that a service may be fooled with.
     try:
         secret = signer.prepare_key(key) if isinstance(key, bytes) and algorithm not in HMACS else key
-    except InvalidKeyError as error:
+        return f"{text}.{_text(signer.sign(text.encode(), secret))}"
+    except (InvalidKeyError, UnsupportedAlgorithm, TypeError, AttributeError) as error:
+        # Of another kind; behind a password (TypeError); or a public one, which has no method to sign (AttributeError).
         raise ValueError(f"the key is none for {algorithm}") from error
-    return f"{text}.{_text(signer.sign(text.encode(), secret))}"
 
 
 def _part(value: Mapping[str, Any]) -> str:

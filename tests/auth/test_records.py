@@ -38,15 +38,15 @@ def answer(data: Any) -> dict[str, str]:
 def test_an_answer_holds_a_record_where_it_tells_its_id_or_its_content(
     theirs: Any, own: Any, nothing: Any, expected: bool
 ) -> None:
-    asked = {"ids": ("7", "8"), "id_name": "id", "sent": ["water the plants"]}
+    asked: dict[str, Any] = {"ids": ("7", "8"), "id_name": "id", "sent": ["water the plants"]}
     assert holds(answer(theirs), answer(own), answer(nothing) if nothing is not None else {}, **asked) is expected
 
 
 def test_a_page_is_known_by_the_texts_that_were_sent() -> None:
     own = values_of("<h1>water the plants</h1>", ["water the plants"])
-    ids = {"ids": ("7", "8"), "id_name": "id", "sent": ["water the plants"]}
-    assert holds(own, own, {}, **ids)  # type: ignore[arg-type]  # three keywords
-    assert not holds(values_of("<h1>7: not yours</h1>", ["water the plants"]), own, {}, **ids)  # type: ignore[arg-type]  # three keywords
+    ids: dict[str, Any] = {"ids": ("7", "8"), "id_name": "id", "sent": ["water the plants"]}
+    assert holds(own, own, {}, **ids)
+    assert not holds(values_of("<h1>7: not yours</h1>", ["water the plants"]), own, {}, **ids)
 
 
 def test_what_differs_twice_in_a_row_is_left_out() -> None:

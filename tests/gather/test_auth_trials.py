@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import base64
 import contextlib
+import functools
 import http.server
 import json
 import threading
@@ -13,6 +15,8 @@ from typing import Any, cast
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from readiness.exceptions import GatherError, StackError
 from readiness.facts._codec import decode, encode
@@ -21,11 +25,12 @@ from readiness.facts.http import Exchange, StatusClass
 from readiness.gather import auth_operations, auth_stores, auth_tokens, gatherer_meta
 from readiness.gather import auth_trials as module
 from readiness.gather.auth_asking import Asker, user_named
+from readiness.gather.auth_keys import default_keys
 from readiness.gather.auth_operations import try_operations
 from readiness.gather.auth_passwords import try_passwords
 from readiness.gather.auth_records import try_records
 from readiness.gather.auth_stores import store_lifetimes
-from readiness.gather.auth_tokens import default_keys, try_tokens
+from readiness.gather.auth_tokens import try_tokens
 from readiness.gather.auth_trials import unlimited
 from readiness.instruments.client import HttpClient
 from readiness.instruments.identity import Identity
@@ -555,7 +560,7 @@ class RowLevel(Shop):
         if method == "POST":
             self.notes.append((who, "note"))
             return 201, json.dumps({"id": len(self.notes) - 1})
-        rows = [
+        rows: list[dict[str, Any]] = [
             {"id": number, "text": text}
             for number, (owner, text) in enumerate(self.notes)
             if text and (owner == who or not self.is_filtered) and path.endswith(f"=eq.{number}")
@@ -831,19 +836,141 @@ def test_example_files_and_compose_defaults_are_keys_to_try(tmp_path: Path) -> N
     (tmp_path / "compose.yaml").write_text("x: ${SECRET_KEY:-from-compose} ${HOST:-localhost} ${A_TOKEN-plain}\n")
     target = shop_target(folder=str(tmp_path), compose=Compose(files=("compose.yaml",), env_file=".env.example"))
     keys, left_out = default_keys(target, in_force=KEY.encode())
-    assert keys["from-example"] == ".env.example"
-    assert keys["from-compose"] == keys["plain"] == "the defaults in compose.yaml"
-    assert "localhost" not in keys
+    assert keys[b"from-example"] == ".env.example"
+    assert keys[b"from-compose"] == keys[b"plain"] == "the defaults in compose.yaml"
+    assert b"localhost" not in keys
     assert left_out == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ("JWT_SECRET=dev-1f0c9a77 # change me", "dev-1f0c9a77"),
+        ("JWT_SECRET=dev#1f0c9a77", "dev#1f0c9a77"),
+        ('JWT_SECRET="dev # 1f0c9a77"  # change me', "dev # 1f0c9a77"),
+        ("export JWT_SECRET = 'dev-1f0c9a77'", "dev-1f0c9a77"),
+        ('JWT_KEY="-----BEGIN X-----\\nAAAA\\n"', "-----BEGIN X-----\nAAAA\n"),
+        ("JWT_KEY='-----BEGIN X-----\nAAAA\n'", "-----BEGIN X-----\nAAAA\n"),
+        ("JWT_SECRET=${JWT_SECRET:-dev-1f0c9a77}", "dev-1f0c9a77"),
+        ("JWT_KEY_B64=cmVhbGx5LXNlY3JldA==", "really-secret"),
+    ],
+)
+def test_example_files_are_read_as_dotenv_reads_them(tmp_path: Path, line: str, key: str) -> None:
+    (tmp_path / ".env.example").write_text(f"A=1\n{line}\nB=2\n")
+    keys, _ = default_keys(shop_target(folder=str(tmp_path)), in_force=None)
+    assert keys[key.encode()] == ".env.example"
+    assert next(iter(keys.values())) == ".env.example", "the owner's own are tried first"
+
+
+def test_a_comment_alone_is_no_key(tmp_path: Path) -> None:
+    (tmp_path / ".env.example").write_text("JWT_SECRET= # openssl rand -hex 32\nAPI_KEY=#none\n")
+    keys, _ = default_keys(shop_target(folder=str(tmp_path)), in_force=None)
+    assert ".env.example" not in keys.values()
+
+
+def test_more_example_keys_than_are_tried_are_said(tmp_path: Path) -> None:
+    (tmp_path / ".env.example").write_text("\n".join(f"KEY_{number}=key-number-{number}" for number in range(300)))
+    keys, left_out = default_keys(shop_target(folder=str(tmp_path)), in_force=None)
+    assert len(keys) == 200
+    assert "300 keys" in left_out
+
+
+def test_a_key_from_the_env_file_of_the_audit_is_the_audits(tmp_path: Path) -> None:
+    (tmp_path / ".env.example").write_text("JWT_SECRET=from-example\nOTHER_KEY=other-example\n")
+    target = shop_target(folder=str(tmp_path), compose=Compose(files=(), env_file=".env.example"))
+    keys, left_out = default_keys(target, in_force=b"from-example")
+    assert b"from-example" not in keys
+    assert b"other-example" in keys
+    assert "is one from .env.example" in left_out
+    keys, left_out = default_keys(target, in_force=None)
+    assert not {b"from-example", b"other-example"} & set(keys)
+    assert "may be one from .env.example" in left_out
+
+
+class Signing(Shop):
+    """Signs and verifies with a pair of keys, or with the bytes that a setting encodes."""
+
+    def __init__(self, algorithm: str, key: bytes, public: bytes) -> None:
+        super().__init__()
+        self.algorithm, self.key, self.public = algorithm, key, public
+
+    def token(self, name: str) -> str:
+        now = int(time.time())
+        return jwt.encode({"iss": "shop", "sub": name, "iat": now, "exp": now + 900}, self.key, self.algorithm)
+
+    def who(self, authorization: str) -> str | None:
+        text = authorization.partition(" ")[2]
+        try:
+            return str(jwt.decode(text, self.public, algorithms=[self.algorithm], issuer="shop")["sub"])
+        except (jwt.InvalidTokenError, ValueError):
+            return None
+
+
+@functools.cache
+def pair_of_keys() -> tuple[bytes, bytes, bytes]:
+    """A private key, the same one behind a password, and its public half."""
+    pair = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem, kind = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    private = pair.private_bytes(pem, kind, serialization.NoEncryption())
+    locked = pair.private_bytes(pem, kind, serialization.BestAvailableEncryption(b"x"))
+    return private, locked, pair.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def test_an_example_key_that_is_in_force_is_seen_in_every_form(tmp_path: Path) -> None:
+    target = shop_target(folder=str(tmp_path), login={"key": {}, "refresh": None})
+    private, _, public = pair_of_keys()
+    one_line = private.decode().strip().replace("\n", "\\n")
+    text = "cmVhbGx5LXNlY3JldC1rZXktb2YtdGhlLWV4YW1wbGU="
+    for line, shop in (
+        (f'JWT_PRIVATE_KEY="{one_line}"', Signing("RS256", private, public)),
+        (f"JWT_PRIVATE_KEY={one_line}", Signing("RS256", private, public)),
+        (f"JWT_SECRET={text}", Signing("HS256", base64.b64decode(text), base64.b64decode(text))),
+        (
+            "JWT_SECRET=a-key-of-an-example-that-is-long # change me",
+            Signing("HS256", *[b"a-key-of-an-example-that-is-long"] * 2),
+        ),
+    ):
+        (tmp_path / ".env.example").write_text(line + "\n")
+        tokens = tried(try_tokens, shop, target)
+        accepted = {trial.name for trial in tokens.trials if trial.status == 200}
+        assert len(accepted) == 1, line
+        assert all(".env.example" in name for name in accepted)
+
+
+def test_words_prove_nothing_of_a_service_that_signs_with_a_private_key() -> None:
+    private, _, public = pair_of_keys()
+    tokens = tried(try_tokens, Signing("RS256", private, public), shop_target(login={"key": {}}))
+    assert statuses(tokens, TrialKind.DEFAULT_KEY) == set()
+    assert statuses(tokens, TrialKind.CONFUSION) == {401}
+    assert "default_key" not in tokens.not_tried
+
+
+@pytest.mark.parametrize("which", [1, 2], ids=["locked", "public"])
+def test_a_key_that_cannot_sign_leaves_untold_what_needs_it(monkeypatch: pytest.MonkeyPatch, which: int) -> None:
+    keys = pair_of_keys()
+    monkeypatch.setattr(FakeStack, "environment", lambda self, service: {"JWT_SECRET": keys[which].decode()})
+    tokens = tried(try_tokens, Signing("RS256", keys[0], keys[2]))
+    assert set(tokens.not_tried) == {"confusion", "expired", "issuer"}
+    assert "cannot sign with RS256" in tokens.not_tried["expired"]
+    assert statuses(tokens, TrialKind.TAMPERED) == {401}
+
+
+def test_a_key_in_the_settings_may_be_written_in_base64(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        FakeStack, "environment", lambda self, service: {"JWT_SECRET": base64.b64encode(KEY.encode()).decode()}
+    )
+    tokens = tried(try_tokens)
+    assert tokens.not_tried == {}
+    assert statuses(tokens, TrialKind.EXPIRED) == {401}
 
 
 def test_a_default_key_that_the_audit_itself_put_in_force_is_not_held_against_the_service(tmp_path: Path) -> None:
     process = ProcessSpec(command=("x",), env={"JWT_SECRET": "changeme"})
     keys, left_out = default_keys(shop_target(processes={"api": process}), in_force=b"changeme")
-    assert "changeme" not in keys
+    assert b"changeme" not in keys
     assert "put it there" in left_out
     keys, left_out = default_keys(shop_target(), in_force=b"changeme")
-    assert "changeme" in keys
+    assert b"changeme" in keys
     assert left_out == ""
 
 

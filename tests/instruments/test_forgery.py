@@ -82,6 +82,50 @@ def test_a_public_key_signs_where_the_service_verifies_with_it() -> None:
     assert base64.urlsafe_b64decode(signature + "=") == expected
 
 
+def pems() -> tuple[bytes, bytes, bytes]:
+    """A private key, the same one behind a password, and its public half."""
+    pair = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    kind = serialization.PrivateFormat.PKCS8
+    private = pair.private_bytes(serialization.Encoding.PEM, kind, serialization.NoEncryption())
+    locked = pair.private_bytes(serialization.Encoding.PEM, kind, serialization.BestAvailableEncryption(b"x"))
+    public = pair.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return private, locked, public
+
+
+def test_a_public_and_a_locked_key_cannot_sign_and_a_private_one_of_an_example_can() -> None:
+    private, locked, public = pems()
+    token = read_token(jwt.encode(CLAIMS, private, algorithm="RS256"))
+    assert token is not None
+    for key in (locked, public):
+        with pytest.raises(ValueError, match="none for RS256"):
+            forgery.resigned(token, key)
+    keys = {private: ".env.example", locked: "x", b"-----BEGIN PRIVATE KEY-----\n...": "x", b"changeme": "the list"}
+    forged = list(forgery.guessed(token, keys))
+    assert [(f.kind, f.name) for f in forged] == [
+        (TrialKind.DEFAULT_KEY, "signed with RS256 by a key from .env.example"),
+        (TrialKind.CONFUSION, "signed with a key from the list, with HS256 instead of RS256"),
+    ]
+    assert verified(forged[0].text, public, "RS256") == CLAIMS
+    assert verified(forged[1].text, b"changeme") == CLAIMS
+
+
+@pytest.mark.parametrize(
+    ("key", "forms"),
+    [
+        (b"changeme", [b"changeme", base64.b64decode("changeme")]),
+        (b"a-b_", [b"a-b_", base64.urlsafe_b64decode("a-b_")]),
+        (b"c2VjcmV0LWtleQ==", [b"c2VjcmV0LWtleQ==", b"secret-key"]),
+        (b"00ff", [b"00ff", b"\x00\xff", base64.b64decode("00ff")]),
+        (b"five5", [b"five5"]),
+        (b"with a space", [b"with a space"]),
+        (b"", [b""]),
+        (b"-----BEGIN PRIVATE KEY-----\\nx", [b"-----BEGIN PRIVATE KEY-----\\nx", b"-----BEGIN PRIVATE KEY-----\nx"]),
+    ],
+)
+def test_a_key_is_tried_in_the_forms_in_which_settings_write_it(key: bytes, forms: list[bytes]) -> None:
+    assert list(forgery.forms_of(key)) == forms
+
+
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "XX9", "none"])
 def test_a_key_that_cannot_sign_is_refused(algorithm: str) -> None:
     token = Token(text="", header={"alg": algorithm}, claims={})
@@ -119,6 +163,20 @@ def test_an_opaque_token_is_changed_in_its_text() -> None:
     assert forged == ["abcAef", "abcde"]
 
 
+@pytest.mark.parametrize("pair", [b"admin:s3cret-value", b"admin:s3cret-valu", b"admin:s3cret-val"])
+def test_damaged_base64_is_another_value_also_where_padding_is_not_asked_for(pair: bytes) -> None:
+    for forged in forgery.tampered(base64.b64encode(pair).decode(), None, None):
+        bare = forged.text.rstrip("=")
+        assert len(bare) % 4 == 1 or base64.b64decode(bare + "=" * (-len(bare) % 4)) != pair
+
+
+@pytest.mark.parametrize("text", ["0a1b0a1b", "deadAAbeef", "550e8400-e29b-41d4-a716-446655440000"])
+def test_a_changed_character_is_not_the_other_case_of_the_same(text: str) -> None:
+    changed = next(iter(forgery.tampered(text, None, None))).text
+    assert changed.lower() != text.lower()
+    assert changed.replace("-", "").lower() != text.replace("-", "").lower()
+
+
 def test_an_expired_token_ended_an_hour_ago_and_began_before() -> None:
     (forged,) = forgery.expired(token_of(), KEY, now=100_000)
     assert verified(forged.text) == {**CLAIMS, "exp": 96_400, "iat": 92_800}
@@ -132,7 +190,7 @@ def test_foreign_tokens_change_what_the_service_names() -> None:
 
 
 def test_guessed_keys_sign_and_are_not_told() -> None:
-    forged = list(forgery.guessed(token_of(), {"": "the list", "changeme": ".env.example"}))
+    forged = list(forgery.guessed(token_of(), {b"": "the list", b"changeme": ".env.example"}))
     assert [f.name for f in forged] == ["signed with the empty key", "signed with a key from .env.example"]
     assert verified(forged[1].text, b"changeme") == CLAIMS
     assert "changeme" not in repr(forged)
