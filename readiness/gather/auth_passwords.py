@@ -39,8 +39,10 @@ def try_passwords(asker: Asker) -> Passwords:
         return Passwords(problem=reason.reason)
     private = private_request(asker.target)
     attempts = _Attempts(asker, login.request, private)
-    trials = list(attempts.wrong(user, dict(_variants(password))))
-    not_tried: list[str] = []
+    variants = dict(_variants(password))
+    # A short password is its own beginning, and one of digits has no other case: these are right, and no trial.
+    not_tried = [f"{words}: that is the password itself" for words, text in variants.items() if text == password]
+    trials = list(attempts.wrong(user, {words: text for words, text in variants.items() if text != password}))
     trials += _long(attempts, login, not_tried)
     missed: dict[str, str] = {}
     found: list[Place] = []
@@ -57,12 +59,16 @@ def try_passwords(asker: Asker) -> Passwords:
 
 
 def _variants(password: str) -> Iterator[tuple[str, str]]:
-    yield "another password", "Wrong-" + password[::-1]
+    yield "another password", _another(password)
     yield "the empty password", ""
     yield "the password without its last character", password[:-1]
     yield "the first eight characters of the password", password[:8]
     yield "the password with a character more", password + "x"
     yield "the password in other case", password.swapcase()
+
+
+def _another(password: str) -> str:
+    return f"Wrong-{password[::-1]}"
 
 
 class _Attempts:
@@ -75,10 +81,29 @@ class _Attempts:
 
     def wrong(self, user: Mapping[str, str], variants: Mapping[str, str]) -> Iterator[Trial]:
         """Before each a right one: it takes back what the service may count, and shows that nobody is locked out."""
+        is_told = self._is_told(user)
         for words, password in variants.items():
             before = self._status(user)
             status = self._status({**user, "password": password})
-            yield Trial(kind=TrialKind.PASSWORD, name=words, request=self._shown, status=status, before=before)
+            error = ""
+            if not is_told and status == HTTPStatus.OK:
+                status, error = (
+                    None,
+                    "every password is answered with a cookie; paths.private would tell whom it lets in",
+                )
+            yield Trial(
+                kind=TrialKind.PASSWORD, name=words, request=self._shown, status=status, before=before, error=error
+            )
+
+    def _is_told(self, user: Mapping[str, str]) -> bool:
+        """Whether a login that lets in can be told from one that does not.
+
+        Many services give a cookie also to those whom they refuse, to show them the reason on the next page.
+        """
+        if self._private is not None:
+            return True
+        _, identity = self.asker.sent_login({**user, "password": _another(user["password"])})
+        return identity is None or bool(identity.token)
 
     def _status(self, user: Mapping[str, str]) -> int | None:
         """200 where the login lets in: what it gives opens what only users may ask. Else how it was refused."""

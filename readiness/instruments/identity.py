@@ -281,4 +281,10 @@ def _signed(key: str, claims: dict[str, Any], *, algorithm: str) -> str:
     with warnings.catch_warnings():
         # Whether the target's key is long enough is for the checks to say.
         warnings.simplefilter("ignore")
-        return jwt.encode({"iat": now, "exp": now + _TOKEN_SECONDS, **claims}, key, algorithm=algorithm)
+        try:
+            return jwt.encode({"iat": now, "exp": now + _TOKEN_SECONDS, **claims}, key, algorithm=algorithm)
+        except (jwt.PyJWTError, NotImplementedError, ValueError, TypeError, AttributeError) as error:
+            # No such algorithm; or a key of another kind, behind a password, or a public one.
+            raise Inconclusive(
+                f"the secret of login.jwt cannot sign with {algorithm}", supply="login:\n  jwt: {algorithm: HS256}"
+            ) from error

@@ -22,7 +22,7 @@ from readiness.exceptions import GatherError, StackError
 from readiness.facts._codec import decode, encode
 from readiness.facts.auth import AuthTrials, Isolation, Tokens, TrialKind
 from readiness.facts.http import Exchange, StatusClass
-from readiness.gather import auth_operations, auth_stores, auth_tokens, gatherer_meta
+from readiness.gather import auth_operations, auth_passwords, auth_stores, auth_tokens, gatherer_meta
 from readiness.gather import auth_trials as module
 from readiness.gather.auth_asking import Asker, user_named
 from readiness.gather.auth_keys import default_keys
@@ -365,6 +365,51 @@ def test_what_identifies_is_found_for_every_kind_of_login(who: Identity, credent
 def test_a_form_that_is_shown_again_is_a_refusal() -> None:
     found = tried(try_passwords, CookieShop())
     assert {(t.before, t.status) for t in found.trials} == {(200, 401)}
+
+
+@pytest.mark.parametrize(
+    ("password", "left_out"),
+    [
+        ("alice123", ["the first eight characters of the password"]),
+        ("1234567890", ["the password in other case"]),
+        ("alice-long-password", []),
+    ],
+)
+def test_a_variant_that_is_the_password_is_no_wrong_one(password: str, left_out: list[str]) -> None:
+    target = shop_target(login={"register": None, "users": ({"name": "alice", "password": password},)})
+    found = tried(try_passwords, Shop(passwords={"alice": password}), target)
+    assert {(trial.before, trial.status) for trial in found.trials} == {(200, 401)}
+    assert len(found.trials) == 6 - len(left_out)
+    told = [words for words in found.not_tried if "72nd byte" not in words]
+    assert told == [f"{words}: that is the password itself" for words in left_out]
+
+
+@pytest.mark.parametrize("everybody_gets_one", [True, False])
+def test_a_cookie_that_everybody_gets_tells_nothing_of_a_password(everybody_gets_one: bool) -> None:
+    form = Request(method="POST", path="/login", form={"u": "{name}", "p": "{password}"}, expect=(302,))
+    login = Login(request=form, users=({"name": "alice", "password": "alice-long-password"},))
+    target = Target(name="x", folder=".", entries=(Entry(name="d", service="api", port=1),), login=login)
+
+    class Fake:
+        entry = target.entries[0]
+        sent_login = Asker.sent_login
+
+        def __init__(self) -> None:
+            self.target = target
+
+        def send(self, request: Request, headers: Mapping[str, str] | None = None) -> Exchange:
+            # Compares eight characters only.
+            is_right = str((request.form or {})["p"]).startswith("alice-lo")
+            gets = is_right or everybody_gets_one
+            cookie = (("set-cookie", "connect.sid=abc; Path=/"),) if gets else ()
+            return Exchange(entry="d", purpose=StatusClass.OK, method="POST", url="u", status=302, headers=cookie)
+
+    asker: Any = Fake()
+    attempts = auth_passwords._Attempts(asker, form, None)
+    trials = list(attempts.wrong(login.users[0], {"another password": "no", "the first eight": "alice-lo"}))
+    assert [trial.before for trial in trials] == [200, 200]
+    assert [trial.status for trial in trials] == ([None, None] if everybody_gets_one else [401, 200])
+    assert all(("paths.private" in trial.error) is everybody_gets_one for trial in trials)
 
 
 def test_a_limiter_is_waited_for_as_long_as_it_says_and_not_for_ever() -> None:

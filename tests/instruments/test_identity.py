@@ -151,6 +151,13 @@ def test_token_is_signed_with_the_configured_key_and_algorithm(algorithm: str) -
     assert decoded["exp"] > decoded["iat"]
 
 
+@pytest.mark.parametrize("algorithm", ["RS256", "XX9"])
+def test_a_secret_that_cannot_sign_is_inconclusive(algorithm: str) -> None:
+    login = Login(static={"jwt": {"secret_env": "KEY", "algorithm": algorithm}})
+    with pytest.raises(Inconclusive, match=f"cannot sign with {algorithm}"):
+        identity_of(login, environment={"KEY": "signing-key"})
+
+
 @pytest.mark.parametrize(
     "static", [{"bearer_env": "GONE"}, {"jwt": {"secret_env": "GONE"}}, {"api_key": {}}, {"unknown": 1}]
 )
