@@ -33,10 +33,17 @@ MIB = 1024 * 1024
 BEYOND_BYTES = 16 * MIB
 #: Where nobody knows the limit this is offered: no API takes a JSON body of this size on purpose.
 UNKNOWN_BYTES = 32 * MIB
+#: What is offered once more where a body was read to its end and memory grew. Node keeps up to some 30 MiB of what it has
+#: thrown away until its next collection (measured with 16 and 64 MiB): a body has to be a multiple of that to tell.
+TELLING_BYTES = 96 * MIB
+#: So often memory is looked at: a look takes a tenth of a second in a container, and the sender waits for it.
+LOOKS = 16
 #: Below the limit by so much a body must fit; a service may count its request line too.
 MARGIN_BYTES = 1024
 #: A longer answer says nothing more.
 KEPT_CHARS = 2000
+#: Too large, or without a length (RFC 9110, 15.5.14 and 15.5.12).
+REFUSED = frozenset({413, 411})
 UPLOAD_SECONDS = 20.0
 #: What a service must refuse where it takes JSON: scripts' own types, and those that parsers were broken with.
 UNSAFE_TYPES = ("text/html", "application/xml", "application/x-java-serialized-object", "text/plain")
@@ -48,7 +55,8 @@ MULTIBYTE = "é"
 def input_limits(target: Target, stack: Stack, http: HttpClient, progress: Progress) -> InputLimits:
     """What is refused at which size and under which content type, asked as a user of its own.
 
-    Some 25 requests, and up to 32 MiB of bodies that are meant to be refused: a service that keeps them may not live.
+    Some 30 requests, and bodies that are meant to be refused, up to 32 MiB each, 96 where a service reads what it
+    refuses: one that keeps them may not live.
     """
     require_write(stack)
     good, problem = good_request(target)
@@ -339,8 +347,16 @@ class BodyLab:
             yield self._sent(entry, "fits", limit, limit - MARGIN_BYTES, content)
         if size is None:
             size = UNKNOWN_BYTES if limit is None else limit + BEYOND_BYTES
-        yield self._sent(entry, "announced", limit, size, content)
-        yield self._sent(entry, "streamed", limit, size, content)
+        for kind in ("announced", "streamed"):
+            trial = self._sent(entry, kind, limit, size, content)
+            yield self._larger(entry, trial, content) if _may_be_kept(trial) else trial
+
+    def _larger(self, entry: Entry, first: BodyTrial, content: bytes) -> BodyTrial:
+        """The same with so much more that garbage cannot be taken for a body that was kept."""
+        size = (first.limit_bytes or 0) + TELLING_BYTES
+        trial = self._sent(entry, first.kind, first.limit_bytes, size, content)
+        # Without an answer in time it tells nothing of memory.
+        return trial if trial.status is not None else dataclasses.replace(first, memory_peak_bytes=None)
 
     def _sent(self, entry: Entry, kind: str, limit: int | None, size: int, content: bytes) -> BodyTrial:
         service, port = entry.service, entry.port
@@ -350,11 +366,19 @@ class BodyLab:
         before = memory_of(self.stack, service, port) if kind != "fits" else None
         peak = before
 
+        passed = 0
+
         def look() -> None:
             nonlocal peak
             now = memory_of(self.stack, service, port) if kind != "fits" else None
             if now is not None:
                 peak = max(peak or 0, now)
+
+        def pass_by() -> None:
+            nonlocal passed
+            passed += 1
+            if passed % max(1, size // MIB // LOOKS) == 0:
+                look()
 
         shown = {"Content-Type": "application/json", **PLAIN, **self.request.headers, **self.headers}
         done = upload(
@@ -369,7 +393,7 @@ class BodyLab:
             pauses=_pauses(kind, limit, size),
             pause_seconds=1.0 if limit is not None else 0.15,
             timeout_seconds=UPLOAD_SECONDS,
-            at_pause=look,
+            at_pause=pass_by,
         )
         look()
         body = done.body
@@ -388,6 +412,13 @@ class BodyLab:
             memory_before_bytes=before,
             memory_peak_bytes=peak,
         )
+
+
+def _may_be_kept(trial: BodyTrial) -> bool:
+    """Whether it was refused after its last byte, and memory grew meanwhile by more than a part of it."""
+    before, peak = trial.memory_before_bytes, trial.memory_peak_bytes
+    is_read = trial.status in REFUSED and trial.sent_bytes >= trial.offered_bytes >= BEYOND_BYTES
+    return is_read and before is not None and peak is not None and peak - before > trial.offered_bytes // 4
 
 
 def _pauses(kind: str, limit: int | None, size: int) -> tuple[int, ...]:
