@@ -43,6 +43,8 @@ def check_operations(small_limit: SmallLimit, target: Target) -> Verdict:
             f"none of {untold} operations could be asked as documented: {words_of(small_limit.operations[0])}"
         )
     more = f"; {untold} could not be told" if untold else ""
+    left_out = small_limit.not_done.get("operations")
+    more += f"; {left_out}" if left_out else ""
     return Verdict(
         findings=findings,
         summary=f"{len(limited)} of {len(small_limit.operations)} operations refuse an exhausted caller{more}",

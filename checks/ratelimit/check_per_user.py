@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from readiness import Category, Evidence, Finding, Inconclusive, Severity, Verdict, check
-from readiness.facts.limiter import TOO_MANY, SmallLimit, is_let_through
+from readiness.facts.limiter import TOO_MANY, SmallLimit, Tried, is_let_through
 from readiness.limiting.declared import limit_by
 from readiness.limiting.judging import require_refusals, words_of
 from readiness.target import Target
+
+#: Who is not logged in may be turned away before anything is counted.
+BEFORE_THE_LIMITER = frozenset({401, 403})
 
 
 @check(
@@ -29,7 +32,7 @@ def check_per_user(small_limit: SmallLimit, target: Target) -> Verdict:
     for tried in told:
         is_same = tried.name.startswith("the same")
         status = tried.statuses[0]
-        is_wrong = tried.has_evaded if is_same else status == TOO_MANY
+        is_wrong = tried.has_evaded if is_same else status == TOO_MANY and not _is_of_address(tried, target)
         if is_wrong:
             what = (
                 "another login gives an exhausted user a new allowance"
@@ -42,6 +45,12 @@ def check_per_user(small_limit: SmallLimit, target: Target) -> Verdict:
             findings.append(Finding(message=what, evidence=(proof,)))
         elif tried.is_settled if is_same else is_let_through(status):
             seen.append(words_of(tried))
+    shared = next((t for t in told if TOO_MANY in t.statuses and _is_of_address(t, target)), None)
+    if not findings and shared is not None:
+        raise Inconclusive(
+            f"another user is refused, and a stranger at the same address gets {shared.stranger or 'no answer'}: perhaps it is "
+            "the address that is exhausted, which has a limit too"
+        )
     if not findings and not any(text.startswith("another user") for text in seen):
         reason = small_limit.not_done.get("another user") or small_limit.not_done.get("exhausted")
         raise Inconclusive(
@@ -52,3 +61,10 @@ def check_per_user(small_limit: SmallLimit, target: Target) -> Verdict:
     if not findings and unsettled:
         raise Inconclusive(f"while one user was refused, it could not be told of everybody: {unsettled}")
     return Verdict(findings=tuple(findings), summary=f"while one user is refused: {'; '.join(seen)}")
+
+
+def _is_of_address(tried: Tried, target: Target) -> bool:
+    """Whether another user's refusal may be the address's, which both have: only a stranger who is served there tells."""
+    is_counted = any(limit.key == "address" for limit in target.limits)
+    is_open = tried.stranger is not None and is_let_through(tried.stranger) and tried.stranger not in BEFORE_THE_LIMITER
+    return not tried.name.startswith("the same") and is_counted and not is_open

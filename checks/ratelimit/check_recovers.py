@@ -29,6 +29,12 @@ def check_recovers(small_limit: SmallLimit) -> Verdict:
     for seconds, status in ((seen.later_seconds, seen.later_status), (seen.last_seconds, seen.last_status)):
         if seconds is not None and status is not None and is_let_through(status):
             return Verdict(summary=f"served again after {seconds:.1f} s in silence")
+    is_waited_out = seen.later_seconds is not None or seen.announced_seconds is None
+    if not is_waited_out and seen.last_seconds is not None and seen.last_status == TOO_MANY:
+        raise Inconclusive(
+            f"Retry-After: {seen.raw} is longer than an audit waits; whether that is true, ratelimit.retry_after judges",
+            supply="limit:\n  env: {requests: RATE_LIMIT_PER_MINUTE, window_seconds: RATE_LIMIT_WINDOW_SECONDS}",
+        )
     if seen.last_status == TOO_MANY and seen.last_seconds is not None:
         figures = small_limit.figures
         message = f"still refused after {seen.last_seconds:.0f} s in silence; {figures.words} are forgotten in {figures.capacity * figures.interval_seconds:g} s"

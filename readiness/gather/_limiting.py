@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -42,6 +43,8 @@ LOGIN_PAUSE_SECONDS = 2.0
 KEPT_HEADERS = ("retry-after", "ratelimit", "x-ratelimit-", "x-rate-limit-", "cache-control", "access-control-")
 #: Loopback addresses beside the usual one; the whole block is this machine's (RFC 1122, 3.2.1.3).
 LOOPBACK_SOURCES = "127.0.77."
+#: A wider limit beside the one that is exhausted is left so many times as wide: what exhausts the one is several bursts.
+SEVERAL = 10
 #: A burst of more is a load test: twice the largest figure that is met (a window may turn in the middle), and some beyond.
 MAX_PHASE = 2100
 
@@ -68,11 +71,16 @@ ANONYMOUS = Caller(name="nobody in particular")
 
 @dataclass(frozen=True, kw_only=True)
 class Lowered:
-    """The figures of a variant, and the variables that set them."""
+    """The figures of a variant, and the variables that set them.
+
+    Attributes:
+        strangers: the figures of whoever is not logged in; those of ``figures`` where no limit per address is declared.
+    """
 
     figures: Figures
     environment: dict[str, str]
     is_lowered: bool
+    strangers: Figures
 
 
 def figures_of(limit: Limit) -> Figures:
@@ -94,10 +102,38 @@ def lowered(target: Target, limit: Limit, *, requests: int, window_seconds: floa
     for other in target.limits:
         # Anonymous requests and users often have a limit each, and both are to be small.
         if is_lowered and other.window_seconds == limit.window_seconds and other.key in {"user", "address"}:
-            same = other.env.get("requests")
-            if same is not None and other.requests > requests:
-                environment.setdefault(same, str(requests))
-    return Lowered(figures=figures, environment=environment, is_lowered=is_lowered)
+            same, figure = other.env.get("requests"), _beside(limit, other, requests)
+            if same is not None and other.requests > figure:
+                environment.setdefault(same, str(figure))
+    return Lowered(
+        figures=figures,
+        environment=environment,
+        is_lowered=is_lowered,
+        strangers=_of_strangers(target, limit, figures, environment),
+    )
+
+
+def _beside(limit: Limit, other: Limit, requests: int) -> int:
+    """The small figure of another limit, where that of ``limit`` is ``requests``.
+
+    A wider limit of another key may hold at the same time, 1000 per address beside 100 per user: as small as the
+    other one, a single exhausted user would use it up, and have all others refused.
+    """
+    if other.key == limit.key or other.requests <= limit.requests:
+        return requests
+    return max(math.ceil(requests * other.requests / limit.requests), SEVERAL * requests)
+
+
+def _of_strangers(target: Target, limit: Limit, figures: Figures, environment: Mapping[str, str]) -> Figures:
+    found = [
+        other for other in target.limits if other.key == "address" and other.window_seconds == limit.window_seconds
+    ]
+    if limit.key == "address" or not found:
+        return figures
+    other = min(found, key=lambda each: each.requests)
+    requests = int(environment.get(other.env.get("requests", ""), other.requests))
+    window = float(environment.get(other.env.get("window_seconds", ""), other.window_seconds))
+    return replace(figures_of(other), requests=requests, window_seconds=window)
 
 
 def public_entry(target: Target) -> Entry:
@@ -218,15 +254,18 @@ class Exchanges:
         figures: Figures,
         count: int = 1,
         as_whom: Caller | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Callable[[], Mapping[str, str]] = dict,
     ) -> Tried:
-        """Ask something as an exhausted caller, the limited path before and after it; until refused, or ``count`` times."""
+        """Ask something as an exhausted caller, the limited path before and after it; ``count`` times at most.
+
+        Ends with the first refusal, and with the first request without an answer: a stream would cost its timeout each time.
+        """
         before = await self.exhausted(entry, limited, caller, at_most=3)
         began = self._clock()
         statuses: list[int] = []
         for _ in range(count):
-            statuses.append((await self.send(entry, tried, as_whom or caller, headers)).status or UNANSWERED)
-            if statuses[-1] == HTTPStatus.TOO_MANY_REQUESTS:
+            statuses.append((await self.send(entry, tried, as_whom or caller, headers())).status or UNANSWERED)
+            if statuses[-1] in {HTTPStatus.TOO_MANY_REQUESTS, UNANSWERED}:
                 break
         refilled = (self._clock() - began) / figures.interval_seconds
         # So many allowances may have come back meanwhile, and one that had nearly come; no more.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
+from functools import partial
 from http import HTTPStatus
 
 from readiness.check import Impact
@@ -22,6 +24,7 @@ from readiness.facts.limiter import (
     Reopened,
     SmallLimit,
     Tried,
+    is_served,
 )
 from readiness.gather import gatherer
 from readiness.gather._elsewhere import Elsewhere
@@ -52,12 +55,20 @@ MAX_CAPACITY = 300
 SLACK = 5
 #: Of the paths that the API's document names.
 MAX_OPERATIONS = 60
-#: A documentation address (RFC 5737), and one that servers often trust.
-FORGED, TRUSTED = "203.0.113.77", ("X-Forwarded-For", "127.0.0.1")
+#: Documentation addresses (RFC 5737), and one that servers often trust.
+FORGED, TRUSTED = "203.0.113.", ("X-Forwarded-For", "127.0.0.1")
+#: Of these many numbers of a block.
+FORGED_HOSTS = 254
+#: More would be too many requests to each exempt path; strangers are then not exhausted, and a user is instead.
+MAX_STRANGERS = 150
 #: Headers by which proxies name the client; the last three belong to content networks.
 FORGEABLE = ("X-Forwarded-For", "X-Real-IP", "X-Client-IP", "CF-Connecting-IP", "True-Client-IP", "Fastly-Client-IP")
 #: "Sun, 06 Nov 1994 08:49:37 GMT"
 MAX_DATE_CHARS = 29
+#: Its last digit's worth.
+DATE_SECONDS = 1.0
+#: What the checks look for where something is missing.
+PARTS = ("exhausted", "another user", "operations", "anonymous", "one after another", "refill", "cut")
 #: Its answer describes the present; the ledger only asks to report it.
 REPORTED_ONLY = frozenset({ProbeKind.DETAILED, ProbeKind.LOADING})
 
@@ -74,6 +85,8 @@ class SmallPlan:
         early_ratio: part of the announced wait after which it is tried too early.
         refill_ratio: part of an interval that is waited for one more request: more than one, less than two.
         max_wait_seconds: no wait is longer; a limiter that announces more has to be lowered.
+        operations_seconds: for all operations together; one that streams costs its timeout.
+        at_most_seconds: for everything; what is left out then is said.
     """
 
     requests: int = 12
@@ -83,6 +96,8 @@ class SmallPlan:
     early_ratio: float = 0.3
     refill_ratio: float = 1.25
     max_wait_seconds: float = 35.0
+    operations_seconds: float = 40.0
+    at_most_seconds: float = 140.0
 
 
 @dataclass(kw_only=True)
@@ -116,7 +131,9 @@ def small_limit(target: Target, variants: Variants) -> SmallLimit:
         )
     variant = Variant(name="smalllimit", environment={limiter: small.environment})
     with variants(variant) as stack:
-        return examine(target, stack, limit, small.figures, plan, is_lowered=small.is_lowered)
+        return examine(
+            target, stack, limit, small.figures, plan, is_lowered=small.is_lowered, strangers=small.strangers
+        )
 
 
 def examine(
@@ -127,15 +144,34 @@ def examine(
     plan: SmallPlan,
     *,
     is_lowered: bool,
+    strangers: Figures | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> SmallLimit:
-    """Everything that is tried in one stack; ``clock`` and ``sleep`` are those of the waits for the limiter."""
+    """Everything that is tried in one stack; ``clock`` and ``sleep`` are those of the waits for the limiter.
+
+    ``strangers`` are the figures of whoever is not logged in, where they differ.
+    """
     people = clients(target, stack, limit, "limit", 4)
     again = _relogin(target, stack, people[0])
     notes = _Notes()
-    work = _Work(target, stack, limit=limit, figures=figures, plan=plan, notes=notes, clock=clock, sleep=sleep)
-    run_bounded(work.run(people, again), at_most_seconds=140)
+    work = _Work(
+        target,
+        stack,
+        limit=limit,
+        figures=figures,
+        strangers=strangers or figures,
+        plan=plan,
+        notes=notes,
+        clock=clock,
+        sleep=sleep,
+    )
+    try:
+        run_bounded(work.run(people, again), at_most_seconds=plan.at_most_seconds)
+    except TimeoutError:
+        # What was seen until then is true; what is missing must not look like a choice of ours.
+        for part in PARTS:
+            notes.not_done.setdefault(part, f"cut short: the experiments took longer than {plan.at_most_seconds:g} s")
     kept = {part: tuple(found) for part, found in notes.tried.items()}
     return SmallLimit(
         figures=figures,
@@ -174,21 +210,23 @@ class _Work:
         *,
         limit: Limit,
         figures: Figures,
+        strangers: Figures,
         plan: SmallPlan,
         notes: _Notes,
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._target, self._stack, self._limit = target, stack, limit
-        self._figures, self._plan, self._notes = figures, plan, notes
+        self._figures, self._strangers, self._plan, self._notes = figures, strangers, plan, notes
         self._exchanges = Exchanges(stack)
         self._clock, self._sleep = clock, sleep
         self._entry = public_entry(target)
         self._request = Request(path=limit.path)
-        # Until refused: a window that turns in the middle lets twice its figure through.
-        self._reach = 2 * figures.capacity + SLACK
-        # To the end, of what an exhausted caller tries: a bucket of its own would refuse by then.
-        self._many = figures.capacity + SLACK
+        self._reach, self._many = _reach_of(figures), _many_of(figures)
+        # What the path answers with where it is served; empty while nobody was.
+        self._content_type = ""
+        # An address of its own for each request: one that is believed has an allowance, and that may be small.
+        self._forged = itertools.count(1)
 
     async def run(self, people: list[Caller], again: Caller | None) -> None:
         """All of them; those that wait run beside those that do not, each with a caller of its own."""
@@ -229,7 +267,7 @@ class _Work:
             await self._burst("all at once, again", caller)
 
     async def _burst(self, name: str, caller: Caller) -> Phase:
-        phase, _ = await self._exchanges.phase(
+        phase, samples = await self._exchanges.phase(
             name,
             self._entry,
             self._request,
@@ -238,6 +276,7 @@ class _Work:
             count=3 * self._figures.capacity,
             at_once=self._plan.at_once,
         )
+        self._content_type = next((_type_of(s) for s in samples if s.status and is_served(s.status)), "")
         self._notes.phases.append(phase)
         return phase
 
@@ -252,36 +291,50 @@ class _Work:
             self._notes.reopened = await self._reopen(caller, samples[-1])
 
     async def _reopen(self, caller: Caller, refusal: Sample) -> Reopened:
-        raw = next((v for k, v in refusal.headers if k.lower() == "retry-after"), None)
+        raw = _retry_after(refusal)
         announced = _announced(raw, refusal.unix)
+        # A date is written in whole seconds, and may be cut to them.
+        margin = self._plan.margin_seconds + (0.0 if (raw or "").isdecimal() else DATE_SECONDS)
         whole = self._figures.capacity * self._figures.interval_seconds + 1
         since = self._clock()
         later: tuple[float, int] | None = None
-        if announced is not None and announced + self._plan.margin_seconds <= self._plan.max_wait_seconds:
-            await self._sleep(announced + self._plan.margin_seconds)
+        if announced is not None and announced + margin <= self._plan.max_wait_seconds:
+            await self._sleep(announced + margin)
             later = (self._clock() - since, await self._status(caller))
         last: tuple[float, int] | None = None
         if (later is None or later[1] == HTTPStatus.TOO_MANY_REQUESTS) and whole <= self._plan.max_wait_seconds:
             since = self._clock()
             await self._sleep(whole)
             last = (self._clock() - since, await self._status(caller))
-        early: tuple[float, int] | None = None
-        if later is not None and later[1] != HTTPStatus.TOO_MANY_REQUESTS and announced:
+        early: tuple[float, float, int] | None = None
+        if later is not None and later[1] != HTTPStatus.TOO_MANY_REQUESTS:
             # After the proof that silence helps: where refused requests count too, this one would have spoilt it.
-            await self._exchanges.exhausted(self._entry, self._request, caller, at_most=self._reach)
-            since = self._clock()
-            await self._sleep(announced * self._plan.early_ratio)
-            early = (self._clock() - since, await self._status(caller))
+            early = await self._too_early(caller)
         return Reopened(
             raw=None if raw is None else raw[:100],
             announced_seconds=announced,
-            early_seconds=early[0] if early else None,
-            early_status=early[1] if early else None,
+            early_announced_seconds=early[0] if early else None,
+            early_seconds=early[1] if early else None,
+            early_status=early[2] if early else None,
             later_seconds=later[0] if later else None,
             later_status=later[1] if later else None,
             last_seconds=last[0] if last else None,
             last_status=last[1] if last else None,
         )
+
+    async def _too_early(self, caller: Caller) -> tuple[float, float, int] | None:
+        """What another refusal announces, and what a request got after a part of that; None where nothing is announced."""
+        _, samples = await self._exchanges.phase(
+            "too early", self._entry, self._request, caller, self._figures, count=self._reach, refusals=1
+        )
+        if not samples or samples[-1].status != HTTPStatus.TOO_MANY_REQUESTS:
+            return None
+        announced = _announced(_retry_after(samples[-1]), samples[-1].unix)
+        if not announced or announced > self._plan.max_wait_seconds:
+            return None
+        since = self._clock()
+        await self._sleep(announced * self._plan.early_ratio)
+        return announced, self._clock() - since, await self._status(caller)
 
     async def _status(self, caller: Caller) -> int:
         return (await self._exchanges.send(self._entry, self._request, caller)).status or UNANSWERED
@@ -330,11 +383,37 @@ class _Work:
             self._notes.not_done["exhausted"] = f"no refusal in {self._reach} requests"
             return
         await self._try_users(caller, others, again)
-        for request in self._operations():
+        await self._try_operations(caller)
+        await self._try_disguises(caller)
+
+    async def _try_operations(self, caller: Caller) -> None:
+        found, began = self._operations(), time.monotonic()
+        for number, request in enumerate(found):
+            if time.monotonic() - began > self._plan.operations_seconds:
+                self._notes.not_done["operations"] = (
+                    f"{len(found) - number} operations were not asked: the others took {self._plan.operations_seconds:g} s"
+                )
+                break
             name = f"{request.method} {request.path}"
             await self._try("operations", name, request, caller, count=self._many)
+
+    async def _try_disguises(self, caller: Caller) -> None:
+        # Many pages' servers answer whatever they do not know with the page's frame, and do not limit that.
+        segments = self._limit.path.partition("?")[0].strip("/").split("/")
+        unknown = Request(path="".join("/readiness-unknown" for _ in segments))
+        frame = await self._exchanges.send(self._entry, unknown, caller)
         for name, request, headers in self._disguises():
-            await self._try("variants", name, request, caller, headers=headers)
+            tried = await self._tried(name, request, caller, headers=partial(dict, headers))
+            if tried.has_evaded and frame.status == tried.statuses[-1]:
+                shown = await self._exchanges.send(self._entry, request, caller, headers)
+                if self._is_frame(shown, frame):
+                    continue
+            self._notes.keep("variants", tried)
+
+    def _is_frame(self, shown: Sample, frame: Sample) -> bool:
+        """Whether it is what unknown paths get: the same text, or the same kind of text and not the limited path's kind."""
+        is_other_kind = bool(self._content_type) and _type_of(shown) != self._content_type
+        return shown.body == frame.body or (_type_of(shown) == _type_of(frame) and is_other_kind)
 
     async def _try_users(self, caller: Caller, others: list[Caller], again: Caller | None) -> None:
         if self._limit.key != "user":
@@ -347,7 +426,11 @@ class _Work:
         else:
             self._notes.not_done["another login"] = "the login gives the same token again, or knows no users"
         if others:
-            await self._try("users", "another user", self._request, caller, count=1, as_whom=others[-1])
+            tried = await self._tried("another user", self._request, caller, count=1, as_whom=others[-1])
+            if HTTPStatus.TOO_MANY_REQUESTS in tried.statuses:
+                # Both users have one address. Where that is what is exhausted, nobody at it is served.
+                tried = replace(tried, stranger=await self._status(ANONYMOUS))
+            self._notes.keep("users", tried)
         else:
             self._notes.not_done["another user"] = "a second user is needed: login.register, or one more in login.users"
 
@@ -360,7 +443,23 @@ class _Work:
         *,
         count: int = SURE,
         as_whom: Caller | None = None,
-        headers: Mapping[str, str] | None = None,
+        figures: Figures | None = None,
+        headers: Callable[[], Mapping[str, str]] = dict,
+    ) -> Tried:
+        tried = await self._tried(name, request, caller, count=count, as_whom=as_whom, figures=figures, headers=headers)
+        self._notes.keep(part, tried)
+        return tried
+
+    async def _tried(
+        self,
+        name: str,
+        request: Request,
+        caller: Caller,
+        *,
+        count: int = SURE,
+        as_whom: Caller | None = None,
+        figures: Figures | None = None,
+        headers: Callable[[], Mapping[str, str]] = dict,
     ) -> Tried:
         for _ in range(2):  # once more where the allowance came back in the middle
             tried = await self._exchanges.tried(
@@ -369,23 +468,24 @@ class _Work:
                 self._request,
                 request,
                 caller,
-                figures=self._figures,
+                figures=figures or self._figures,
                 count=count,
                 as_whom=as_whom,
                 headers=headers,
             )
-            if tried.is_exhausted:
+            if tried.is_exhausted or UNANSWERED in tried.statuses:
                 break
-        self._notes.keep(part, tried)
         return tried
 
     def _operations(self) -> list[Request]:
-        """Every GET that the API's document names, parameters filled in; what is exempt by declaration left out."""
+        """Every GET that the API's document names, parameters filled in; what is exempt or limited apart is left out."""
         document = document_of(self._target.openapi)
         if document is None:
             self._notes.not_done["operations"] = "no OpenAPI document: openapi: openapi.json"
             return []
-        left_out = {*self._limit.exempt, *(probe.path for probe in self._target.probes.values())}
+        # A path with a limit of its own is not refused with this one.
+        apart = {limit.path for limit in self._target.limits} - {self._limit.path}
+        left_out = {*apart, *self._exempt_paths(), *(probe.path for probe in self._target.probes.values())}
         base = self._entry.base
         paths = []
         for operation in document.operations:
@@ -418,23 +518,36 @@ class _Work:
 
     async def _anonymously(self, person: Caller) -> None:
         """What an exhausted address may still do, and what another address may."""
-        status = await self._exchanges.exhausted(self._entry, self._request, ANONYMOUS, at_most=self._reach)
+        reach = _reach_of(self._strangers) if self._strangers.capacity <= MAX_STRANGERS else 0
+        status = await self._exchanges.exhausted(self._entry, self._request, ANONYMOUS, at_most=reach)
         if status != HTTPStatus.TOO_MANY_REQUESTS:
             self._notes.not_done["anonymous"] = (
-                f"no refusal in {self._reach} anonymous requests; the last one: {status}"
+                f"no refusal in {reach} anonymous requests; the last one: {status}"
+                if reach
+                else f"{self._strangers.words} is too much to reach in every experiment"
             )
-        else:
-            forged = {**dict.fromkeys(FORGEABLE, FORGED), "Forwarded": f"for={FORGED}"}
-            for header, value in (*forged.items(), TRUSTED):
-                await self._try("spoofs", f"{header}: {value}", self._request, ANONYMOUS, headers={header: value})
-            await self._from_elsewhere()
-        # Where strangers are not limited, probers are not either; the exempt paths are then a user's.
-        await self._exempt(ANONYMOUS if status == HTTPStatus.TOO_MANY_REQUESTS else person)
+            # Where strangers are not limited, probers are not either; the exempt paths are then a user's.
+            await self._exempt(person, self._figures)
+            return
+        for header in (*FORGEABLE, "Forwarded"):
+            await self._try_forged(f"{header}: {FORGED}0", partial(self._forged_by, header))
+        header, trusted = TRUSTED
+        await self._try_forged(f"{header}: {trusted}", lambda: {header: trusted})
+        await self._from_elsewhere(reach)
+        await self._exempt(ANONYMOUS, self._strangers)
 
-    async def _from_elsewhere(self) -> None:
+    async def _try_forged(self, name: str, headers: Callable[[], Mapping[str, str]]) -> None:
+        await self._try("spoofs", name, self._request, ANONYMOUS, figures=self._strangers, headers=headers)
+
+    def _forged_by(self, header: str) -> dict[str, str]:
+        address = f"{FORGED}{next(self._forged) % FORGED_HOSTS + 1}"
+        return {header: f"for={address}" if header == "Forwarded" else address}
+
+    async def _from_elsewhere(self, reach: int) -> None:
         elsewhere = Elsewhere(self._target, self._stack, self._exchanges)
         for entry in self._target.entries:
-            before = await self._exchanges.exhausted(entry, self._request, ANONYMOUS, at_most=self._reach)
+            before = await self._exchanges.exhausted(entry, self._request, ANONYMOUS, at_most=reach)
+            began = self._exchanges.now
             other, statuses, problem = "", [], ""
             for _ in range(2):
                 other, status, problem = await elsewhere.ask(entry, self._request)
@@ -442,7 +555,8 @@ class _Work:
                     break
                 statuses.append(status)
             # A command in a container takes a while, in which an allowance or two come back.
-            after = await self._exchanges.exhausted(entry, self._request, ANONYMOUS, at_most=SLACK)
+            refilled = int((self._exchanges.now - began) / self._strangers.interval_seconds)
+            after = await self._exchanges.exhausted(entry, self._request, ANONYMOUS, at_most=SLACK + refilled)
             self._notes.addresses.append(
                 Addressed(
                     entry=entry.name,
@@ -455,7 +569,7 @@ class _Work:
                 )
             )
 
-    async def _exempt(self, caller: Caller) -> None:
+    async def _exempt(self, caller: Caller, figures: Figures) -> None:
         """Exempt paths and probes, as often as a rested caller would be refused, by an exhausted one."""
         probes = {
             kind: Request(path=probe.path, service=probe.service, port=probe.port)
@@ -470,10 +584,30 @@ class _Work:
             if same is not None:
                 self._notes.keep(part, replace(same, name=name))
             else:
-                known.append((request, await self._try(part, name, request, caller, count=self._many)))
+                tried = await self._try(part, name, request, caller, count=_many_of(figures), figures=figures)
+                known.append((request, tried))
 
     def _exempt_paths(self) -> list[str]:
         return list(dict.fromkeys(path for limit in self._target.limits for path in limit.exempt))
+
+
+def _reach_of(figures: Figures) -> int:
+    """Until refused: a window that turns in the middle lets twice its figure through."""
+    return 2 * figures.capacity + SLACK
+
+
+def _many_of(figures: Figures) -> int:
+    """To the end, of what an exhausted caller tries: a bucket of its own would refuse by then."""
+    return figures.capacity + SLACK
+
+
+def _type_of(sample: Sample) -> str:
+    value = next((v for k, v in sample.headers if k.lower() == "content-type"), "")
+    return value.partition(";")[0].strip().lower()
+
+
+def _retry_after(refusal: Sample) -> str | None:
+    return next((v for k, v in refusal.headers if k.lower() == "retry-after"), None)
 
 
 def _announced(raw: str | None, unix: float) -> float | None:

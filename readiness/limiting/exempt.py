@@ -28,6 +28,8 @@ def judge(small: SmallLimit, asked: Sequence[Tried]) -> Verdict:
         for t in refused
     )
     served = [t for t in asked if t not in refused and t.is_exhausted and all(map(is_let_through, t.statuses))]
+    if not findings and "cut" in small.not_done:
+        raise Inconclusive(f"not all of them were asked: {small.not_done['cut']}")
     if not findings and len(served) < len(asked):
         doubtful = next(t for t in asked if t not in served)
         raise Inconclusive(

@@ -28,6 +28,7 @@ from readiness.verdict import Inconclusive, NotApplicable
 PASSWORD = "a-long-password-of-alice"
 ENTRY = Entry(name="direct", service="api", port=8000)
 FIGURES = Figures(requests=5, window_seconds=10.0)
+PLAN = SmallPlan(at_once=8)
 LIMIT = Limit(path="/items", requests=5, window_seconds=10.0, key="user", exempt=("/health",))
 
 
@@ -101,6 +102,9 @@ def serving(limiter: Limiter) -> Iterator[int]:
 
     class Server(http.server.ThreadingHTTPServer):
         request_queue_size = 128
+
+        def handle_error(self, *arguments: object) -> None:
+            pass  # a client that gave up, which is what some tests are about
 
     server = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
@@ -185,7 +189,14 @@ def target(**changes: Any) -> Target:
     return Target(**values)
 
 
-def small(limiter: Limiter, declared: Target | None = None, *, output: Completed | None = None) -> SmallLimit:
+def small(
+    limiter: Limiter,
+    declared: Target | None = None,
+    *,
+    output: Completed | None = None,
+    figures: Figures = FIGURES,
+    plan: SmallPlan = PLAN,
+) -> SmallLimit:
     async def sleep(seconds: float) -> None:
         limiter.now += seconds
 
@@ -197,8 +208,8 @@ def small(limiter: Limiter, declared: Target | None = None, *, output: Completed
             declared or target(),
             stack,  # type: ignore[arg-type]  # a fake
             (declared or target()).limits[0],
-            FIGURES,
-            SmallPlan(at_once=8),
+            figures,
+            plan,
             is_lowered=True,
             clock=lambda: limiter.now,
             sleep=sleep,
@@ -220,6 +231,7 @@ def test_a_sound_limiter_is_seen_as_it_is() -> None:
     assert fact.answers[0].first("x-ratelimit-remaining") == "4"
     assert fact.reopened is not None
     assert (fact.reopened.announced_seconds, fact.reopened.later_status) == (2.0, 200)
+    assert fact.reopened.early_announced_seconds == 2.0
     assert [refill.let_through >= 1 for refill in fact.refills] == [True, True]
     assert {t.name for t in fact.operations} == {"GET /items", "GET /me", "GET /things/1"}
     assert all(t.statuses[-1] == 429 for t in (*fact.operations, *fact.spoofs))
@@ -237,6 +249,100 @@ def test_a_new_login_that_gives_a_new_allowance_is_seen() -> None:
 def test_a_believed_header_is_seen_to_evade() -> None:
     fact = small(Limiter(believes_header=True))
     assert {t.name.partition(":")[0] for t in fact.spoofs if t.has_evaded} == {"X-Forwarded-For"}
+
+
+def test_a_believed_header_is_seen_where_each_address_has_a_small_allowance() -> None:
+    figures = Figures(requests=2, window_seconds=60.0, key="address")
+    limit = replace(LIMIT, requests=2, window_seconds=60.0, key="address", exempt=())
+    fact = small(
+        Limiter(capacity=2, per_second=1 / 30, believes_header=True),
+        target(limits=(limit,), openapi=None),
+        figures=figures,
+    )
+    assert {t.name.partition(":")[0] for t in fact.spoofs if t.has_evaded} == {"X-Forwarded-For"}
+
+
+class OfPages(Limiter):
+    """Limits what lies below /api; whatever else is asked for gets the frame of its pages."""
+
+    def answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], str]:
+        plain = path.partition("?")[0]
+        if plain.startswith("/api/"):
+            status, more, text = super().answer(method, path.replace("/api/", "/"), headers, body)
+            return status, {**more, "Content-Type": "application/json"}, text
+        if plain in {"/register", "/login", *self.exempt}:
+            return super().answer(method, path, headers, body)
+        return 200, {"Content-Type": "text/html"}, f"<html>{path if self.fails_to_repeat else ''}"
+
+    fails_to_repeat: bool = False
+
+
+@pytest.mark.parametrize("is_new_each_time", [False, True], ids=["the same text", "a text for each request"])
+def test_the_frame_of_pages_is_no_other_spelling_of_the_path(is_new_each_time: bool) -> None:
+    limiter = OfPages()
+    limiter.fails_to_repeat = is_new_each_time
+    fact = small(limiter, target(limits=(replace(LIMIT, path="/api/items"),), openapi=None))
+    assert not [t.name for t in fact.variants if t.has_evaded]
+    assert "with a query" in {t.name for t in fact.variants}
+
+
+def test_what_another_limit_counts_or_leaves_out_is_not_tried_as_an_operation() -> None:
+    apart = Limit(path="/me", requests=30, key="user")
+    strangers = Limit(path="/items", requests=5, window_seconds=10.0, key="address", exempt=("/free",))
+    document = {"openapi": "3.1.0", "paths": {path: {"get": {}} for path in ("/items", "/me", "/free")}}
+    fact = small(Limiter(), target(limits=(LIMIT, apart, strangers), openapi=document))
+    assert [t.name for t in fact.operations] == ["GET /items"]
+
+
+def test_a_stream_costs_one_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Streams(Limiter):
+        def answer(
+            self, method: str, path: str, headers: dict[str, str], body: bytes
+        ) -> tuple[int, dict[str, str], str]:
+            if path == "/me":
+                is_over.wait(5)
+            return super().answer(method, path, headers, body)
+
+    is_over = threading.Event()
+    monkeypatch.setattr(_limiting, "TIMEOUT_SECONDS", 0.3)
+    limiter = Streams()
+    fact = small(limiter)
+    is_over.set()
+    assert [t.statuses for t in fact.operations if t.path == "/me"] == [(0,)]
+
+
+def test_operations_have_a_budget_of_time() -> None:
+    fact = small(Limiter(), plan=SmallPlan(at_once=8, operations_seconds=0.0))
+    assert len(fact.operations) < 3
+    assert "operations were not asked" in fact.not_done["operations"]
+
+
+def test_what_was_seen_is_kept_where_time_is_up() -> None:
+    class Slow(Limiter):
+        def answer(
+            self, method: str, path: str, headers: dict[str, str], body: bytes
+        ) -> tuple[int, dict[str, str], str]:
+            if path == "/me":
+                is_over.wait(5)
+            return super().answer(method, path, headers, body)
+
+    is_over = threading.Event()
+    fact = small(Slow(), plan=SmallPlan(at_once=8, at_most_seconds=1.5))
+    is_over.set()
+    assert fact.phase("all at once") is not None
+    assert fact.users
+    assert not fact.addresses
+    assert fact.not_done["cut"] == fact.not_done["anonymous"] == "cut short: the experiments took longer than 1.5 s"
+
+
+def test_where_another_user_is_refused_a_stranger_asks_too() -> None:
+    class OfAll(Limiter):
+        def _limited(self, method: str, path: str, who: str) -> tuple[int, dict[str, str], str]:
+            return super()._limited(method, path, "address")
+
+    fact = small(OfAll())
+    other = next(t for t in fact.users if t.name == "another user")
+    assert (other.statuses, other.stranger) == ((429,), 429)
 
 
 def test_a_refusal_without_end_is_watched_for_a_whole_window() -> None:
@@ -310,8 +416,18 @@ def test_small_figures_are_set_for_users_and_addresses_alike() -> None:
     found = lowered(target(limits=(user, address)), user, requests=12, window_seconds=24.0)
     assert found.environment == {"PER_USER": "12", "WINDOW": "24", "PER_ADDRESS": "12"}
     assert found.figures == Figures(requests=12, window_seconds=24.0)
+    assert found.strangers == Figures(requests=12, window_seconds=60.0, key="address")
     plain = lowered(target(), LIMIT, requests=12)
     assert (plain.environment, plain.is_lowered, plain.figures) == ({}, False, figures_of(LIMIT))
+
+
+@pytest.mark.parametrize(("per_address", "expected"), [(1000, 120), (2000, 240), (150, 120), (110, 110)])
+def test_a_wider_limit_per_address_stays_wider(per_address: int, expected: int) -> None:
+    user = Limit(path="/", requests=100, key="user", env={"requests": "PER_USER", "window_seconds": "WINDOW"})
+    address = Limit(path="/", requests=per_address, key="address", env={"requests": "PER_ADDRESS"})
+    found = lowered(target(limits=(user, address)), user, requests=12, window_seconds=24.0)
+    assert found.environment.get("PER_ADDRESS", str(per_address)) == str(expected)
+    assert found.strangers == Figures(requests=expected, window_seconds=60.0, key="address")
 
 
 def deployed(limiter: Limiter, declared: Target) -> DeployedLimit:

@@ -127,7 +127,13 @@ def small() -> SmallLimit:
         ),
         answers=answers(SMALL, 12),
         reopened=Reopened(
-            raw="2", announced_seconds=2.0, early_seconds=0.6, early_status=429, later_seconds=2.3, later_status=200
+            raw="2",
+            announced_seconds=2.0,
+            early_seconds=0.6,
+            early_status=429,
+            early_announced_seconds=2.0,
+            later_seconds=2.3,
+            later_status=200,
         ),
         refills=tuple(Refilled(waited_seconds=2.5, seconds=0.03, let_through=1, refused=1) for _ in range(2)),
         operations=(tried("GET /items", "/items", 429), tried("GET /me", "/me", 429)),
