@@ -39,10 +39,14 @@ def check_client_ip(request_logs: RequestLogs, target: Target) -> Verdict:
             raise NotApplicable("no line names any of the requests; log.access_line judges that")
         raise Inconclusive("no line of a request names its client", supply=SUPPLY)
     is_proxied = bool(target.services_of(Role.PROXY))
-    findings = [*_forged(found, is_proxied=is_proxied), *_hidden(found, request_logs)]
-    doubt = _doubt(found, request_logs, target)
+    hidden = list(_hidden(found, request_logs))
+    several = _several(view, hidden, request_logs)
+    findings = [*_forged(found, is_proxied=is_proxied)]
+    if hidden and not several:
+        findings.append(_hidden_finding(*hidden[0], request_logs.source_address))
+    doubt = several or _doubt(found, request_logs, target)
     if not findings and doubt:
-        raise Inconclusive(doubt)
+        raise Inconclusive(doubt, supply=SUPPLY if several else "")
     shown = "; ".join(
         f"{a.kind}: {', '.join(dict.fromkeys(x for _, x in pairs))}" for a, pairs in found.items() if pairs
     )
@@ -86,16 +90,28 @@ def _forged(found: dict[Asked, list[tuple[Entry, str]]], *, is_proxied: bool) ->
                 break
 
 
-def _hidden(found: dict[Asked, list[tuple[Entry, str]]], fact: RequestLogs) -> Iterator[Finding]:
-    """The proxy's own address in place of the client's."""
+def _hidden(found: dict[Asked, list[tuple[Entry, str]]], fact: RequestLogs) -> Iterator[tuple[Asked, Entry, str]]:
+    """Lines with the proxy's own address in place of the client's."""
     for asked, pairs in found.items():
         for entry, address in pairs:
             is_other = address != fact.source_address
             if asked.kind == "plain via proxy" and is_other and address in fact.proxy_addresses:
-                real = f", not {fact.source_address}" if fact.source_address else ""
-                proof = (Evidence(source=asked.label, text=f"logged client {address}{real}"), entry.evidence)
-                yield Finding(message="the proxy's address is logged in place of the client's", evidence=proof)
-                return
+                yield asked, entry, address
+
+
+def _hidden_finding(asked: Asked, entry: Entry, address: str, source: str | None) -> Finding:
+    real = f", not {source}" if source else ""
+    proof = (Evidence(source=asked.label, text=f"logged client {address}{real}"), entry.evidence)
+    return Finding(message="the proxy's address is logged in place of the client's", evidence=proof)
+
+
+def _several(view: View, hidden: list[tuple[Asked, Entry, str]], fact: RequestLogs) -> str:
+    """Why the proxy's address in a line may be no fault: the line has another one, and which is meant is not declared."""
+    for _, entry, _ in hidden:
+        told = {p: _without_port(v) for p, v in view.places.every(entry, "client").items() if isinstance(v, str) and v}
+        if any(address not in fact.proxy_addresses for address in told.values()):
+            return f"lines name several addresses: {', '.join(f'{place} {address}' for place, address in told.items())}"
+    return ""
 
 
 def _doubt(found: dict[Asked, list[tuple[Entry, str]]], fact: RequestLogs, target: Target) -> str:

@@ -72,6 +72,10 @@ class Places:
         """What the line says there, or None."""
         return line.get(self.of(line, name))
 
+    def every(self, line: Line, name: str) -> dict[str, Any]:
+        """All places in this line that may be the one, the surest first, with what they say."""
+        return {place: value for place in self._found[name] if (value := line.get(place)) is not None}
+
 
 def parsed(text: str) -> dict[str, Any] | None:
     """A line as dotted places, or None where it is no JSON object."""
