@@ -18,6 +18,8 @@ from readiness.metrics.scraping import read_scraping
 from readiness.target import Target
 
 OK = 200
+#: Of what Prometheus says where series do not fit an expression, and which no other figures would change.
+MISMATCHES = ("many-to-", "duplicate series", "multiple matches", "same labelset", "label_replace", "label_join")
 ELSEWHERE = "alerts: {elsewhere: [node_]}   # metrics from outside, by how they begin"
 
 
@@ -27,7 +29,7 @@ ELSEWHERE = "alerts: {elsewhere: [node_]}   # metrics from outside, by how they 
     severity=Severity.MEDIUM,
     title="Alert rules load, and every series they watch exists",
     why="An alert on a series that does not exist never fires, and looks exactly like one that has no reason to.",
-    source="Claims ledger, alerts.rules_valid; promtool check rules",
+    source="Claims ledger, alerts.rules_valid; promtool check rules and promtool test rules",
     remediation="Correct the name in the rule, or expose the metric; run promtool check rules before each deployment.",
     defects=("alert-series-missing",),
 )
@@ -49,13 +51,41 @@ def check_rules_valid(alert_rules: AlertRules, metering: Metering, target: Targe
             findings += [Finding(message=f"{fault.file}: {fault.words}") for fault in faults]
     if not rules and not findings:
         raise Inconclusive("the files hold no rule")
-    findings += _series(rules, _known(alert_rules, metering, target, rules), doubts)
+    known = _known(alert_rules, metering, target, rules)
+    findings += _unevaluable(metering, known, doubts)
+    findings += _series(rules, known, doubts)
     if not findings and doubts:
         supply = next((doubt.supply for doubt in doubts if doubt.supply), ELSEWHERE)
         raise Inconclusive("; ".join(doubt.words for doubt in doubts[:5]), supply=supply)
     names = ", ".join(file.path for file in alert_rules.files)
     tool = alert_rules.tool.partition(" (")[0] or "read without promtool, which this machine does not have"
-    return Verdict(findings=tuple(findings), summary=f"{len(rules)} rules in {names}; {tool}")
+    return Verdict(
+        findings=tuple(findings), summary=f"{len(rules)} rules in {names}; {tool}; {_evaluation_words(metering)}"
+    )
+
+
+def _unevaluable(metering: Metering, known: Known, doubts: list[Lack]) -> Iterator[Finding]:
+    """Rules that the form does not speak against, and which the series that are there do."""
+    for rule in metering.evaluation.rules if metering.evaluation is not None else ():
+        if not rule.error or "parse error" in rule.error:
+            continue  # the form is the linter's part, which has seen the whole file
+        words = f"{rule.rule} cannot be evaluated with the series that are exposed: {rule.error}"[:500]
+        is_kept = known.scraping is None or known.scraping.keeps_names
+        if is_kept and any(part in rule.error for part in MISMATCHES):
+            yield Finding(
+                message=words, evidence=(Evidence(source=f"promtool test rules: {rule.expr}", text=rule.error),)
+            )
+        else:
+            doubts.append(Lack(words=words))
+
+
+def _evaluation_words(metering: Metering) -> str:
+    evaluation = metering.evaluation
+    if evaluation is None or evaluation.not_done:
+        return f"not evaluated: {evaluation.not_done if evaluation is not None else 'not tried'}"
+    empty = dict.fromkeys(selector for rule in evaluation.rules for selector in rule.empty)
+    still = f", without one yet for {', '.join(list(empty)[:3])}" if empty else ""
+    return f"promtool evaluated {len(evaluation.rules)} of them against {evaluation.series} exposed series{still}"
 
 
 def _refused(file: RuleFile, tool: str) -> Finding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["AlertRules", "RuleFile"]
+__all__ = ["AlertRules", "Evaluated", "Evaluation", "RuleFile"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,3 +42,38 @@ class AlertRules:
     scrape_config: RuleFile | None = None
     tool: str = ""
     recorded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluated:
+    """What became of one rule when promtool evaluated it against the series of the running stack.
+
+    Attributes:
+        rule: file and name.
+        expr: its expression.
+        error: promtool's words; empty where it could be evaluated.
+        is_found: whether the whole expression came to something, which for an alert means that it would fire.
+        empty: its selectors that found no series.
+    """
+
+    rule: str
+    expr: str
+    error: str = ""
+    is_found: bool = False
+    empty: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What promtool made of the rules with the service's own series.
+
+    Attributes:
+        tool: version of promtool.
+        series: how many were given to it, of those that the rules name.
+        not_done: why the rules were not evaluated; empty where they were.
+    """
+
+    tool: str = ""
+    series: int = 0
+    rules: tuple[Evaluated, ...] = ()
+    not_done: str = ""

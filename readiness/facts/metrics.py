@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from readiness.facts.alerts import Evaluation
+
 __all__ = ["Burst", "Metering", "Scrape"]
 
 OK = 200
@@ -64,6 +66,7 @@ class Metering:
         late: one more, where metrics of the machine had stood still: a minute later, or when they first moved.
         tried: addresses that were asked and show no metrics, with what they answered; for the reader.
         not_sent: why there were no bursts.
+        evaluation: of the owner's alert rules, against the series of the last look.
     """
 
     first: Scrape | None = None
@@ -75,6 +78,7 @@ class Metering:
     bad_burst: Burst | None = None
     tried: tuple[str, ...] = ()
     not_sent: str = ""
+    evaluation: Evaluation | None = None
 
     @property
     def scrapes(self) -> tuple[Scrape, ...]:

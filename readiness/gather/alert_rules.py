@@ -16,7 +16,7 @@ from readiness.metrics.rules import has_alerts, has_records, is_custom_resource,
 from readiness.target import Target
 from readiness.verdict import Inconclusive
 
-__all__ = ["SUPPLY", "alert_rules", "collect"]
+__all__ = ["SUPPLY", "Run", "alert_rules", "collect", "run_tool", "version_of"]
 
 SUPPLY = "alerts:\n  rules: [alerts.yml]\n  thresholds: {HighErrorRate: 0.01}"
 #: Rule files have some hundred lines; a megabyte is none that somebody wrote.
@@ -54,9 +54,8 @@ def collect(target: Target, *, tool: str, run: Run | None = None) -> AlertRules:
         raise Inconclusive(
             "no alert rules were declared, and none found as files", supply=SUPPLY, undeclared="alerts.rules"
         )
-    ask = run or _run
-    code, words = ask([tool, "--version"]) if tool else (None, "")
-    version = words.strip().splitlines()[0][:100] if code == 0 and words.strip() else ""
+    ask = run or run_tool
+    version = version_of(tool, ask)
     return AlertRules(
         files=tuple(_read(folder, path, tool if version else "", ask) for path in paths[:MAX_FILES]),
         is_declared=bool(declared.rules),
@@ -64,6 +63,12 @@ def collect(target: Target, *, tool: str, run: Run | None = None) -> AlertRules:
         tool=version,
         recorded=_recorded({path: text for path, text in found.items() if path not in paths}),
     )
+
+
+def version_of(tool: str, ask: Run) -> str:
+    """What promtool calls itself; empty where there is none, or it does not work."""
+    code, words = ask([tool, "--version"]) if tool else (None, "")
+    return words.strip().splitlines()[0][:100] if code == 0 and words.strip() else ""
 
 
 def _recorded(files: Mapping[str, str]) -> tuple[str, ...]:
@@ -116,7 +121,7 @@ def _read(folder: Path, name: str, tool: str, run: Run) -> RuleFile:
     return RuleFile(path=name, text=text, tool_code=code, tool_words=words.replace(str(path), name)[:MAX_WORDS])
 
 
-def _run(command: Sequence[str]) -> tuple[int | None, str]:
+def run_tool(command: Sequence[str]) -> tuple[int | None, str]:
     """Exit code and output; no code where the program does not end, or is none."""
     try:
         done = subprocess.run(

@@ -15,6 +15,7 @@ from readiness.declared.metrics import Metrics, metrics_of
 from readiness.exceptions import StackError
 from readiness.facts.metrics import Burst, Metering, Scrape
 from readiness.gather import gatherer
+from readiness.gather.alert_evaluation import evaluate
 from readiness.gather.own_user import own_user
 from readiness.instruments.client import MAX_BODY_BYTES, HttpClient
 from readiness.instruments.identity import PLAIN
@@ -52,7 +53,8 @@ CACHED = ("age", "x-cache", "cf-cache-status", "cache-status")
 @gatherer(impact=Impact.OBSERVES, at_most_seconds=120)
 def metering(target: Target, stack: Stack, http: HttpClient) -> Metering:
     """What the metrics show around 20 good and 5 failing requests of a user of the audit's own."""
-    return collect(target, stack, http)
+    found = collect(target, stack, http)
+    return dataclasses.replace(found, evaluation=evaluate(target, found.last))
 
 
 def collect(target: Target, stack: Stack, http: HttpClient, *, sleep: Callable[[float], None] = time.sleep) -> Metering:

@@ -61,6 +61,11 @@ class Expression:
     def __init__(self, root: Any) -> None:
         self._root = root
 
+    @property
+    def is_scalar(self) -> bool:
+        """Whether it comes to one number without labels."""
+        return _is_scalar(self._root)
+
     def selectors(self) -> tuple[Selector, ...]:
         """Every selector, in the order in which they stand."""
         return tuple(_selector(node) for node in _nodes(self._root) if isinstance(node, promql_parser.VectorSelector))
@@ -115,6 +120,20 @@ def _nodes(node: Any) -> Iterator[Any]:
     yield node
     for child in _children(node):
         yield from _nodes(child)
+
+
+def _is_scalar(node: Any) -> bool:
+    match node:
+        case promql_parser.NumberLiteral():
+            return True
+        case promql_parser.ParenExpr() | promql_parser.UnaryExpr():
+            return _is_scalar(node.expr)
+        case promql_parser.BinaryExpr():
+            return _is_scalar(node.lhs) and _is_scalar(node.rhs)
+        case promql_parser.Call():
+            return bool(node.func.return_type == promql_parser.ValueType.Scalar)
+        case _:
+            return False
 
 
 def _selector(node: Any) -> Selector:

@@ -23,8 +23,8 @@ _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _OF_ALERTS = frozenset({"alert", "expr", "for", "keep_firing_for", "labels", "annotations"})
 _OF_RECORDS = frozenset({"record", "expr", "labels"})
 _CUSTOM_RESOURCE = re.compile(r"^kind:\s*[\"']?PrometheusRule\b", re.MULTILINE)
-_ALERT_LINE = re.compile(r"^\s*-?\s*alert\s*:", re.MULTILINE)
-_RECORD_LINE = re.compile(r"^\s*-?\s*record\s*:", re.MULTILINE)
+_ALERT_LINE = re.compile(r"^\s*-?\s*\{?\s*alert\s*:", re.MULTILINE)
+_RECORD_LINE = re.compile(r"^\s*-?\s*\{?\s*record\s*:", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ import pytest
 
 from readiness.facts._codec import decode, encode
 from readiness.facts.alerts import AlertRules
-from readiness.gather.alert_rules import MAX_BYTES, _run, collect
+from readiness.gather.alert_rules import MAX_BYTES, collect, run_tool
 from readiness.target import Target
 from readiness.verdict import Inconclusive, NotApplicable
 
@@ -117,10 +117,10 @@ def test_a_tool_that_does_not_work_is_none(tmp_path: Path) -> None:
 
 
 def test_a_program_is_run_with_both_its_outputs() -> None:
-    code, words = _run([sys.executable, "-c", "import sys; print('a'); sys.stderr.write('b'); sys.exit(3)"])
+    code, words = run_tool([sys.executable, "-c", "import sys; print('a'); sys.stderr.write('b'); sys.exit(3)"])
     assert code == 3
     assert {"a", "b"} <= set(words)
 
 
 def test_a_program_that_is_not_there_has_no_code() -> None:
-    assert _run(["/nowhere/promtool"])[0] is None
+    assert run_tool(["/nowhere/promtool"])[0] is None

@@ -45,7 +45,7 @@ def test_what_the_file_alone_does_not_tell_is_not_known(config: str, knows_jobs:
 
 def test_labels_that_relabelling_makes_are_told() -> None:
     found = scraping("{job_name: a, relabel_configs: [{target_label: zone}, {action: keep, regex: x}]}")
-    assert found.labels == {"zone"}
+    assert found.labels == frozenset({"zone"})
 
 
 @pytest.mark.parametrize(
