@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote, urlsplit
-
 from readiness import Category, Evidence, Finding, Inconclusive, Severity, Verdict, check
 from readiness.facts.tls import PlainAnswer, TlsEntry
 from readiness.target import Target
-from readiness.tls.names import is_for
+from readiness.tls.redirects import astray
 
 EXAMPLE = "entry: {service: web, port: 443, https: true}   # or tls: none, with why"
 FIRST_REDIRECT, FIRST_ERROR, FIRST_SERVER_ERROR = 300, 400, 500
 UNAUTHORIZED, TOO_MANY_REQUESTS = 401, 429
-FOR_GOOD = (301, 308)  # claims ledger; RFC 6797, 7.2 asks for a permanent redirect too
 
 
 @check(
@@ -62,39 +59,10 @@ def _wrong(answer: PlainAnswer, entry: TlsEntry) -> str:
     if status is None or _is_untold(answer):
         return ""
     if FIRST_REDIRECT <= status < FIRST_ERROR:
-        return _astray(answer, entry)
+        return astray(answer, entry)
     if status < FIRST_REDIRECT:
         return "answers requests in clear"
     return "asks for a login in clear" if status == UNAUTHORIZED else ""
-
-
-def _astray(answer: PlainAnswer, entry: TlsEntry) -> str:
-    """Why a redirect is not the one to the same place on https, for good; the port is the deployment's own."""
-    if not answer.location.lower().startswith("https://"):
-        return "leads on in clear"
-    try:
-        place = urlsplit(answer.location)
-    except ValueError:
-        return "leads to an address that no client can read"
-    if not _is_here(place.hostname or "", entry):
-        return f"leads to another host than {entry.server_name}"
-    if _plain_path(place.path) != _plain_path(answer.path.partition("?")[0]):
-        return "leads to https and loses the path"
-    return "" if answer.status in FOR_GOOD else f"leads to https with {answer.status}, not for good (301 or 308)"
-
-
-def _is_here(host: str, entry: TlsEntry) -> bool:
-    """Whether a host is the entry itself: by its name, with or without ``www.``, or by its certificate."""
-    if not entry.server_name:
-        return True
-    name = entry.server_name.lower().rstrip(".").removeprefix("www.")
-    is_certified = entry.certificate is not None and is_for(entry.certificate, host)
-    return host.lower().rstrip(".").removeprefix("www.") == name or is_certified
-
-
-def _plain_path(path: str) -> str:
-    """A path as servers compare it: without escapes, and with or without the slash at its end."""
-    return unquote(path).rstrip("/")
 
 
 def _shown(answer: PlainAnswer) -> str:

@@ -33,9 +33,17 @@ def is_for(certificate: Certificate, name: str) -> bool:
     try:
         address = ipaddress.ip_address(name.strip("[]"))
     except ValueError:
-        wanted = name.lower().rstrip(".")
+        wanted = _as_certified(name.lower().rstrip("."))
         return any(_is_same(pattern.lower().rstrip("."), wanted) for pattern in certificate.names)
     return str(address) in certificate.addresses
+
+
+def _as_certified(name: str) -> str:
+    """A name as certificates write it: other letters than ASCII by their A-labels (RFC 9525, 2)."""
+    try:
+        return name.encode("idna").decode("ascii")
+    except UnicodeError:
+        return name
 
 
 def _is_same(pattern: str, name: str) -> bool:

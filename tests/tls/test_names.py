@@ -15,6 +15,10 @@ def test_names_that_it_is_for(name: str) -> None:
     assert is_for(CERTIFICATE, name)
 
 
+def test_a_name_in_other_letters_is_the_one_that_certificates_write() -> None:
+    assert is_for(Certificate(subject="CN=x", issuer="CN=y", names=("xn--mnchen-3ya.de",)), "M\u00fcnchen.de")
+
+
 @pytest.mark.parametrize(
     "name", ["a.b.shop.internal", "internal", "evilshop.internal", "192.168.1.6", ".shop.internal", "x"]
 )
