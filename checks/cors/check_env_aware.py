@@ -42,7 +42,8 @@ def check_env_aware(cross_origin: CrossOrigin, development: Development, target:
     welcome_now = [answer for answer in strict if accepts(answer)]
     wrong = [answer for answer in welcome_now if is_known or not may_be_meant(answer, strict)]
     messages = [(f"in production {answer.origin} is allowed", answer) for answer in wrong]
-    loose = at_the_edge(answer for answer in development.cross_origin if answer.kind in KINDS)
+    listed = cross_origin.settings.origins
+    loose = at_the_edge(a for a in development.cross_origin if a.kind in KINDS and a.origin not in listed)
     entries = dict.fromkeys(answer.entry for answer in loose)
     for entry in entries:
         here = [answer for answer in loose if answer.entry == entry]

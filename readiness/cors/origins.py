@@ -13,6 +13,7 @@ from readiness.facts.cors import OriginKind, OriginSettings
 __all__ = [
     "DEVELOPER",
     "INVENTED",
+    "OTHER_DEVELOPER",
     "PLACEHOLDERS",
     "STRANGER",
     "as_sent",
@@ -29,6 +30,8 @@ STRANGER = "https://readiness-audit.invalid"
 INVENTED = ("https://first.readiness-audit.test", "https://second.readiness-audit.test")
 #: Where development servers of front ends listen.
 DEVELOPER = ("http://localhost:3000", "http://localhost:8000", "http://localhost:5173")
+#: Others of them, for which the running system is not asked: each costs it a few requests more.
+OTHER_DEVELOPER = ("http://localhost:4200", "http://localhost:8080", "http://localhost", "http://127.0.0.1:3000")
 #: As guides and templates write them; example.com is RFC 2606's (claims ledger, cors.production_origins_real).
 PLACEHOLDERS = (
     "https://yourdomain.com",

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from readiness.check import Impact
-from readiness.cors.origins import DEVELOPER, STRANGER
+from readiness.cors.origins import DEVELOPER, OTHER_DEVELOPER, STRANGER, settings_of
+from readiness.declared.cors import cors_of
 from readiness.declared.docs import docs_of
 from readiness.discovery.openapi import DOCUMENT_PATHS
 from readiness.docs.recognition import PLACES
@@ -17,7 +18,7 @@ from readiness.facts.docs import DocumentAnswer, DocumentKind, OpenApi
 from readiness.gather import gatherer
 from readiness.gather.api_documents_asking import fetch_document, look_as_developer
 from readiness.gather.cross_origin_asking import ask, asked_request
-from readiness.gather.own_user import own_user
+from readiness.gather.own_user import environment_of, own_user
 from readiness.instruments.client import HttpClient
 from readiness.instruments.openapi import examined
 from readiness.instruments.variants import Variants
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["development"]
+
+#: More of one list prove nothing more.
+MAX_LISTED = 5
 
 
 @gatherer(impact=Impact.DISRUPTS, at_most_seconds=300)
@@ -54,7 +58,7 @@ def _look(target: Target, stack: Stack, http: HttpClient) -> Development:
     except Inconclusive:
         headers = {}
     unlisted = [
-        *((OriginKind.LOCAL, origin) for origin in DEVELOPER),
+        *((OriginKind.LOCAL, origin) for origin in (*DEVELOPER, *OTHER_DEVELOPER, *_listed(target, stack))),
         (OriginKind.FOREIGN, STRANGER),
     ]
     asked = [(kind, origin) for kind, origin in unlisted if origin not in target.origins]
@@ -69,6 +73,15 @@ def _look(target: Target, stack: Stack, http: HttpClient) -> Development:
         documents=documents,
         openapi=_served(target, http, documents, headers) or _declared(target),
     )
+
+
+def _listed(target: Target, stack: Stack) -> tuple[str, ...]:
+    """The first origins that the variant's own setting names: developers may work at any port."""
+    declared = cors_of(target)
+    service = declared.service or target.service or ""
+    environment = environment_of(target, stack, service)
+    settings = settings_of((), environment, service=service, variable=declared.variable, form=declared.form)
+    return tuple(origin for origin in settings.origins if origin != "*")[:MAX_LISTED]
 
 
 def _served(

@@ -235,6 +235,14 @@ def test_development_is_asked_for_pages_of_developers_and_for_documents(monkeypa
     assert decode(Development, json.loads(json.dumps(encode(found)))) == found
 
 
+def test_development_is_asked_from_the_ports_that_its_own_setting_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    variants = FakeVariants(FakeStack({"api": {"CORS_ORIGINS": f"{ALLOWED},http://localhost:6006"}, "web": {}}))
+    found = developed(target(variants=VARIANT), variants, monkeypatch)
+    asked = {answer.origin for answer in found.cross_origin}
+    assert "http://localhost:6006" in asked
+    assert ALLOWED not in asked
+
+
 def test_without_a_variant_the_declared_document_is_examined(monkeypatch: pytest.MonkeyPatch) -> None:
     found = developed(target(openapi=DOCUMENT), FakeVariants(), monkeypatch)
     assert "variants.development" in found.reason
