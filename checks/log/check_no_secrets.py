@@ -38,10 +38,11 @@ def check_no_secrets(request_logs: RequestLogs, target: Target) -> Verdict:
         places = ", ".join(dict.fromkeys(leak.service for leak in leaks))
         proof = tuple(Evidence(source=f"log of {leak.service}", text=leak.line) for leak in leaks[:2])
         findings.append(Finding(message=f"{kind}: in the log of {places}", evidence=proof))
-    unseen = [proxy for proxy in target.services_of(Role.PROXY) if proxy not in request_logs.searched]
+    doors = (*target.services_of(Role.PROXY), *(entry.service for entry in target.entries))
+    unseen = [service for service in dict.fromkeys(doors) if service not in request_logs.searched]
     if not findings and unseen:
         raise Inconclusive(
-            f"no secret was seen to pass through {', '.join(unseen)}, or its log cannot be read",
+            f"no secret was seen to pass through {', '.join(unseen)}, or the log of it cannot be read",
             supply="entry:\n  - {name: proxy, service: PROXY, port: 443, https: true}",
         )
     measured = (Measurement(name="secrets searched for", value=len(request_logs.canaries), unit="count"),)

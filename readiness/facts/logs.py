@@ -99,7 +99,8 @@ class RequestLogs:
         counts: service -> kind of line (``json``, ``text``) -> how many there were since the first request.
         levels: level as written -> how many lines had it.
         canaries: what was sent as a secret; ``leaks`` says where it was found again.
-        searched: services whose logs were searched for canaries; a proxy only where a canary passed through it.
+        searched: services whose logs were searched for canaries; those with an entry, and proxies, only
+            where a canary went through them.
         proxy_addresses: the proxy's own, as it knows them.
         source_address: from which address of this machine requests of purpose ``client`` came, where the target can see it.
         not_done: purpose -> why it was left out.

@@ -163,9 +163,9 @@ class Asking:
             self._marked("client", "spoofed", self._direct, [*self._user, *spoof], source=self.source)
 
     def _secrets(self) -> None:
-        """Each canary to a path that is, to one that is not, and to one that fails; and through each proxy.
+        """Each canary to a path that is, to one that is not, and to one that fails; and through each other entry.
 
-        A proxy writes a log of its own, and only of what it has seen.
+        A proxy, or another service, writes a log of its own, and only of what it has seen.
         """
         paths = self.target.paths
         error = paths.error if self._is_copy else None
@@ -174,10 +174,10 @@ class Asking:
                 headers = [authorization, *self.canaries.headers()]
                 self._ask("canary", request or Request(), self._direct, headers=headers, query=self.canaries.query())
         self._marked("canary", "", self._direct, [*self._user, *self.canaries.headers()], query=self.canaries.query())
-        for entry in self._proxied:
-            for authorization in self.canaries.authorizations():
+        for entry in self.target.entries:
+            for authorization in self.canaries.authorizations() if entry is not self._direct else ():
                 headers = [authorization, *self.canaries.headers()]
-                self._marked("canary", "via proxy", entry, headers, query=self.canaries.query())
+                self._marked("canary", "another entry", entry, headers, query=self.canaries.query())
 
     def _job(self) -> None:
         raw = self.target.extra.get("jobs")

@@ -17,6 +17,7 @@ from readiness.logs.fields import Line, Places, places_of
 from readiness.logs.ids import id_of, naming
 from readiness.logs.levels import level_written
 from readiness.logs.spellings import spellings
+from readiness.logs.values import level_named
 from readiness.runtime import Stack
 from readiness.target import Role, Target
 
@@ -25,7 +26,7 @@ __all__ = ["MASK", "addresses_of", "files_of", "leaks_in", "lines_naming", "serv
 MASK = "***"
 MAX_LINE_CHARS = 4000
 MAX_SAME_PATH = 8
-MAX_LINES, MAX_STRANGE, MAX_SAMPLE, MAX_LEAKS = 600, 20, 60, 20
+MAX_LINES, MAX_STRANGE, MAX_SAMPLE, MAX_LEAKS, MAX_LEVELS = 600, 20, 60, 20, 20
 #: Room around a canary in evidence.
 AROUND_CHARS = 120
 FILE_BYTES = 262_144
@@ -93,8 +94,14 @@ def sorted_out(
         strange=tuple(strange),
         sample=tuple(sample.values())[:MAX_SAMPLE],
         counts=counts,
-        levels=dict(levels.most_common(20)),
+        levels=dict(sorted(levels.items(), key=_known_first)[:MAX_LEVELS]),
     )
+
+
+def _known_first(level: tuple[str, int]) -> tuple[bool, int]:
+    """Levels before what only is called so: many different figures must not push them out."""
+    written, count = level
+    return level_named(written) is None and not written.isdecimal(), -count
 
 
 def lines_naming(fact: RequestLogs, texts: Mapping[str, str], secrets: Mapping[str, str]) -> tuple[LogLine, ...]:

@@ -102,6 +102,7 @@ def _with_lines(fact: RequestLogs, asking: Asking, began: dt.datetime, sleep: Ca
         if service not in everywhere:
             everywhere.update(_read(stack, service, began))
     proxies = target.services_of(Role.PROXY)
+    doors = {*proxies, *(entry.service for entry in target.entries)}
     seen_by = {entry.service for entry in target.entries for a in fact.of("canary") if a.entry == entry.name}
     return dataclasses.replace(
         sorted_out(fact, texts, secrets, logs_of(target).fields),
@@ -109,7 +110,7 @@ def _with_lines(fact: RequestLogs, asking: Asking, began: dt.datetime, sleep: Ca
         files=tuple(without(file, secrets) for file in files),
         leaks=leaks_in(everywhere, files, secrets),
         # Of a proxy through which no secret went, the log proves nothing.
-        searched=tuple(name for name in everywhere if name not in proxies or name in seen_by),
+        searched=tuple(name for name in everywhere if name not in doors or name in seen_by),
         proxy_addresses=tuple(a for s in proxies for a in addresses_of(stack, s)),
     )
 

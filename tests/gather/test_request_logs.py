@@ -263,6 +263,12 @@ def test_a_proxy_is_searched_only_if_a_secret_passed_through_it() -> None:
     assert "web" not in collect(Service(), around, proxy_log="started")[0].searched
 
 
+def test_every_secret_goes_through_another_service_s_entry_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = Entry(name="admin", service="admin", port=9000)
+    sent = entries_asked(monkeypatch, shop(entries=(*ENTRIES, other)))
+    assert {name for name, _, _ in sent} == {"proxy", "direct", "admin"}
+
+
 def test_what_a_proxy_logs_of_the_requests_is_kept_apart() -> None:
     marker = "readiness-0123456789ab"
     asked = Asked(purpose="client", entry="proxy", method="GET", path=f"/{marker}", marker=marker, status=404)
@@ -375,6 +381,12 @@ def test_levels_of_text_are_counted_before_lines_are_left_out_and_one_of_each_is
     fact = sorted_out(RequestLogs(services=("api",)), texts, {}, {})
     assert fact.levels == {"INFO": 40, "DEBUG": 30}
     assert [line.text[:7] for line in fact.sample] == ["INFO: x", "2026-01"]
+
+
+def test_levels_are_not_pushed_out_by_figures_of_the_same_name() -> None:
+    figures = "".join(json.dumps({"level": n + 0.5}) + "\n" for n in range(90)) * 2
+    fact = sorted_out(RequestLogs(services=("api",)), {"api": f'{figures}{{"level": "debug"}}\n'}, {}, {})
+    assert fact.levels["debug"] == 1
 
 
 def test_an_id_that_begins_another_is_not_found_in_the_other_s_line() -> None:
