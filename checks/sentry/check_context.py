@@ -43,8 +43,15 @@ def check_context(error_tracking: ErrorTracking) -> Verdict:
             supply="tracking: {error: /a/path/that/needs/a/login/and/raises}",
         )
     user = "" if is_somebody else "; nobody was logged in, so no user was expected"
-    _, event = error_tracking.events[0]
-    return Verdict(findings=tuple(findings), summary=f"{_shown(event)}{user}")
+    provoked, event = error_tracking.events[0]
+    return Verdict(findings=tuple(findings), summary=f"{_shown(event)}{user}{_trace_words(provoked)}")
+
+
+def _trace_words(provoked: Provoked) -> str:
+    """Told, and judged by nobody: at its edge a service may well begin traces of its own."""
+    if provoked.is_trace_continued is None:
+        return ""
+    return "; the caller's trace goes on in it" if provoked.is_trace_continued else "; it begins a trace of its own"
 
 
 def _lacks(event: Captured, provoked: Provoked, environment: str) -> Iterator[str]:

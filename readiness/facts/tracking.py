@@ -21,6 +21,7 @@ class Captured:
         headers: names of the request's headers, lower case.
         user: keys that tell who it was, such as ``id``.
         breadcrumbs: how many.
+        trace_id: of the trace to which it belongs, 32 hexadecimal digits; empty where it tells none.
     """
 
     seconds: float
@@ -32,6 +33,7 @@ class Captured:
     headers: tuple[str, ...] = ()
     user: tuple[str, ...] = ()
     breadcrumbs: int = 0
+    trace_id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +46,7 @@ class Provoked:
         status: of its answer.
         as_user: whether it was sent by somebody who is logged in.
         is_protected: whether it is refused without that login, while every store runs: then the service knew who it was.
+        trace_id: of the trace that was sent with it (W3C Trace Context); empty where none was.
     """
 
     name: str
@@ -52,6 +55,13 @@ class Provoked:
     as_user: bool = False
     is_protected: bool = False
     events: tuple[Captured, ...] = ()
+    trace_id: str = ""
+
+    @property
+    def is_trace_continued(self) -> bool | None:
+        """Whether an event belongs to the trace that the request brought; None where neither tells."""
+        told = {event.trace_id for event in self.events if event.trace_id}
+        return self.trace_id in told if self.trace_id and told else None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -126,7 +126,7 @@ def observe(
     if error is None:
         watch.not_done["unhandled"] = "not configured: error_path"
     else:
-        unhandled = watch.provoke("unhandled", [error])
+        unhandled = watch.provoke("unhandled", [error], trace_id=secrets.token_hex(16))
         is_protected = unhandled.status is not None and watch.is_protected(error)
         provoked.append(dataclasses.replace(unhandled, is_protected=is_protected))
         if stub.count == 0:
@@ -212,13 +212,13 @@ class _Watch:
         self.secrets[place] = f"canary{secrets.token_hex(12)}"
         return self.secrets[place]
 
-    def provoke(self, name: str, requests: list[Request]) -> Provoked:
-        """Send the first of these requests that fails, and wait for its event."""
+    def provoke(self, name: str, requests: list[Request], *, trace_id: str = "") -> Provoked:
+        """Send the first of these requests that fails, as part of a trace where one is given, and wait for its event."""
         last: Exchange | None = None
         for request in requests:
             for has_query in (True, False):
                 before = self.clock()
-                last = self._send(request, has_query=has_query)
+                last = self._send(request, has_query=has_query, headers=_tracing(trace_id))
                 if last is not None and last.status is not None and last.status >= FAILED:
                     self._note_secrets(request, has_query=has_query)
                     return Provoked(
@@ -227,6 +227,7 @@ class _Watch:
                         status=last.status,
                         as_user=self.is_somebody,
                         events=self._await_events(before),
+                        trace_id=trace_id,
                     )
         said = last.label.replace(self.secrets["query"], "***") if last is not None else "nothing was sent"
         self.not_done[name] = f"no request failed: {said}"
@@ -242,13 +243,13 @@ class _Watch:
             return False
         return answer.status in REFUSED
 
-    def _send(self, request: Request, *, has_query: bool) -> Exchange | None:
+    def _send(self, request: Request, *, has_query: bool, headers: Mapping[str, str] | None = None) -> Exchange | None:
         filled = _filled(request, self.secrets["body"])
         if has_query:
             joint = "&" if "?" in filled.path else "?"
             filled = dataclasses.replace(filled, path=f"{filled.path}{joint}access_token={self.secrets['query']}")
         try:
-            return self.http.send(self.entry, filled, headers={**PLAIN, **self.headers})
+            return self.http.send(self.entry, filled, headers={**PLAIN, **self.headers, **(headers or {})})
         except StackError:
             return None
 
@@ -474,6 +475,15 @@ class _Watch:
         for _ in range(self.patience.failing):
             self._send(error, has_query=False)
         return self._stop(stack, service)
+
+
+def _tracing(trace_id: str) -> dict[str, str]:
+    """Headers that make a request part of a trace: the standard's, and the one that Sentry's clients have beside it."""
+    if not trace_id:
+        return {}
+    span_id = secrets.token_hex(8)
+    # W3C Trace Context, 3.2.2: version, trace, parent, and that the caller samples it.
+    return {"traceparent": f"00-{trace_id}-{span_id}-01", "sentry-trace": f"{trace_id}-{span_id}"}
 
 
 def _filled(request: Request, secret: str) -> Request:

@@ -9,6 +9,7 @@ import gzip
 import io
 import itertools
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -32,6 +33,9 @@ MAX_JSON_VALUES = 100_000
 MAX_CODINGS = 2
 MAX_ITEMS = 200
 MAX_PLACES = 10
+#: With the dashes of a UUID.
+MAX_TRACE_CHARS = 36
+_TRACE_ID = re.compile(r"[0-9a-f]{32}")
 #: Keys of a user that tell who it is; an address or a country alone does not.
 IDENTIFYING = ("id", "username", "email", "name")
 
@@ -226,7 +230,14 @@ def captured(event: dict[str, Any], *, seconds: float) -> Captured:
         headers=tuple(sorted(str(pair[0]).lower()[:100] for pair in pairs))[:100],
         user=tuple(key for key in IDENTIFYING if user.get(key) not in (None, "", "[Filtered]")),
         breadcrumbs=len(_list(values)),
+        trace_id=_trace_id(_dict(_dict(event.get("contexts")).get("trace")).get("trace_id")),
     )
+
+
+def _trace_id(value: Any) -> str:
+    """A trace's number as W3C Trace Context writes it (3.2.2.3), empty where it is none."""
+    text = value.replace("-", "").lower() if isinstance(value, str) and len(value) <= MAX_TRACE_CHARS else ""
+    return text if _TRACE_ID.fullmatch(text) else ""
 
 
 def _without_query(url: str) -> str:

@@ -88,7 +88,9 @@ class Shop(FakeStack):
     def event(self, kind: str, path: str, headers: Mapping[str, str]) -> dict[str, Any]:
         frames = [{"function": "boom", "filename": "routes.py", "vars": {"token": headers.get("authorization", "")}}]
         shown = {} if self.ways.get("leaks") else {"vars": {}}
+        trace = headers.get("traceparent", "").split("-")[1:2] if self.ways.get("traces") else ["f" * 32]
         return {
+            "contexts": {"trace": {"trace_id": "".join(trace)}},
             "environment": "production",
             "exception": {"values": [{"type": kind, "stacktrace": {"frames": [{**frames[0], **shown}]}}]},
             "request": {"url": f"http://api{path}", "headers": {"host": "api"}},
@@ -264,6 +266,13 @@ def test_a_service_that_does_not_stop_is_said(stub: Stub) -> None:
 def test_whether_the_failing_request_needs_a_login_is_tried(stub: Stub, is_protected: bool) -> None:
     found = observed(Shop(stub, protected=is_protected))
     assert [p.is_protected for p in found.provoked] == [is_protected, False, False]
+
+
+@pytest.mark.parametrize("continues", [True, False])
+def test_an_error_is_provoked_as_part_of_a_trace(stub: Stub, continues: bool) -> None:
+    found = observed(Shop(stub, traces=continues))
+    assert len(found.provoked[0].trace_id) == 32
+    assert [p.is_trace_continued for p in found.provoked] == [continues, None, None]
 
 
 def test_silence_is_the_services_own_where_the_way_is_open(stub: Stub) -> None:

@@ -162,6 +162,21 @@ def test_a_hostile_event_does_no_harm(event: dict[str, Any]) -> None:
     assert captured(event, seconds=0.0).breadcrumbs == 0
 
 
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("4BF92F3577B34DA6A3CE929D0E0E4736", "4bf92f3577b34da6a3ce929d0e0e4736"),
+        ("4bf92f35-77b3-4da6-a3ce-929d0e0e4736", "4bf92f3577b34da6a3ce929d0e0e4736"),
+        ("canary", ""),
+        ("0" * 1000, ""),
+        (3, ""),
+        (None, ""),
+    ],
+)
+def test_the_trace_of_an_event(told: Any, expected: str) -> None:
+    assert captured({"contexts": {"trace": {"trace_id": told}}}, seconds=0.0).trace_id == expected
+
+
 def test_older_lists_are_read_as_well() -> None:
     event = {"exception": [{"type": "A"}], "breadcrumbs": [{}, {}], "request": {"headers": [["Host", "x"]]}}
     found = captured(event, seconds=0.0)
