@@ -103,7 +103,7 @@ def _limited(outage: StoreAway, fallback: str, processes: int, doubts: list[str]
     elif phase.refused and phase.let_through > processes * phase.figures.most(phase.span_seconds):
         doubts.append(
             f"with the store {outage.how}, {phase.let_through} requests were let through before the first refusals: perhaps a "
-            f"window turned in the middle, or {processes} processes do not count as declared"
+            f"window turned in the middle, or they do not count as declared"
         )
     elif phase.refused == 0 and not phase.failed:
         doubts.append(f"with the store {outage.how}, {len(phase.shots)} requests were too few to be limited")

@@ -219,7 +219,11 @@ class Tried:
 
 @dataclass(frozen=True, kw_only=True)
 class Addressed:
-    """One address exhausted through an entry, and another one that asked meanwhile."""
+    """One address exhausted through an entry, and another one that asked meanwhile.
+
+    Attributes:
+        refilled: the most requests that may have become allowed again meanwhile, to whoever is counted with the first one.
+    """
 
     entry: str
     is_proxy: bool
@@ -227,7 +231,13 @@ class Addressed:
     after: int
     other: str
     statuses: tuple[int, ...]
+    refilled: float = 0.0
     problem: str = ""
+
+    @property
+    def is_served(self) -> bool:
+        """Whether the other one got through more often than allowances of the first one's may have come back."""
+        return sum(map(is_let_through, self.statuses)) > self.refilled + 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -57,6 +57,8 @@ SLACK = 5
 MAX_OPERATIONS = 60
 #: Documentation addresses (RFC 5737), and one that servers often trust.
 FORGED, TRUSTED = "203.0.113.", ("X-Forwarded-For", "127.0.0.1")
+#: From another address, least and most.
+ASKED, MAX_ASKED = 2, 5
 #: Of these many numbers of a block.
 FORGED_HOSTS = 254
 #: More would be too many requests to each exempt path; strangers are then not exhausted, and a user is instead.
@@ -548,15 +550,18 @@ class _Work:
         for entry in self._target.entries:
             before = await self._exchanges.exhausted(entry, self._request, ANONYMOUS, at_most=reach)
             began = self._exchanges.now
-            other, statuses, problem = "", [], ""
-            for _ in range(2):
+            other, statuses, problem, refilled = "", list[int](), "", 0.0
+            for _ in range(MAX_ASKED):
                 other, status, problem = await elsewhere.ask(entry, self._request)
                 if status == UNANSWERED:
                     break
                 statuses.append(status)
+                refilled = (self._exchanges.now - began) / self._strangers.interval_seconds
+                # The slower it is to ask from there, the more may have come back to the first address.
+                if len(statuses) >= ASKED and len(statuses) > refilled + 1:
+                    break
             # A command in a container takes a while, in which an allowance or two come back.
-            refilled = int((self._exchanges.now - began) / self._strangers.interval_seconds)
-            after = await self._exchanges.exhausted(entry, self._request, ANONYMOUS, at_most=SLACK + refilled)
+            after = await self._exchanges.exhausted(entry, self._request, ANONYMOUS, at_most=SLACK + int(refilled))
             self._notes.addresses.append(
                 Addressed(
                     entry=entry.name,
@@ -565,6 +570,7 @@ class _Work:
                     after=after,
                     other=other,
                     statuses=tuple(statuses),
+                    refilled=round(refilled, 2),
                     problem=problem,
                 )
             )

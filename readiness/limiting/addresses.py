@@ -36,8 +36,14 @@ def judge(small: SmallLimit, seen: Sequence[Addressed]) -> Verdict:
         for a in told
         if all(status == TOO_MANY for status in a.statuses)
     )
-    served = [a for a in told if any(is_let_through(status) for status in a.statuses)]
+    served = [a for a in told if a.is_served]
     if not findings and not served:
-        raise Inconclusive(f"the second address was not answered: {', '.join(map(str, told[0].statuses))}")
+        shown, come_back = ", ".join(map(str, told[0].statuses)), told[0].refilled
+        is_answered = any(map(is_let_through, told[0].statuses))
+        raise Inconclusive(
+            f"the second address got {shown}, and {come_back:.1f} allowances may have come back to the first one meanwhile"
+            if is_answered
+            else f"the second address was not answered: {shown}"
+        )
     words = "; ".join(f"via {a.entry}, {a.other} got {a.statuses[0]}" for a in served)
     return Verdict(findings=findings, summary=f"while one address is refused: {words}")
