@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from readiness import Category, Evidence, Finding, Inconclusive, Severity, Verdict, check
-from readiness.auth.operations import Standing, standing_of
+from readiness.auth.operations import Standing, public_lines, standing_of
 from readiness.declared.access import ACCESS_EXAMPLE
 from readiness.facts.auth import AuthTrials
 from readiness.target import Target
@@ -49,7 +47,7 @@ def check_required(auth_trials: AuthTrials, target: Target) -> Verdict:
         raise Inconclusive(
             f"{len(operations.unmarked)} operations are not marked as secured, which they may lack together with their "
             f"guard: {', '.join(operations.unmarked)[:400]}",
-            supply=_public(operations.unmarked),
+            supply=public_lines(operations.unmarked),
         )
     if not findings and doubts:
         raise Inconclusive(
@@ -60,9 +58,3 @@ def check_required(auth_trials: AuthTrials, target: Target) -> Verdict:
         raise Inconclusive("no operation needs a login, by the declaration", supply=ACCESS_EXAMPLE)
     summary = f"{len(operations.tried)} operations of {operations.source} refuse everybody without a login"
     return Verdict(findings=tuple(findings), summary=summary)
-
-
-def _public(operations: tuple[str, ...]) -> str:
-    """The section that names the first of these as public, for the owner to shorten."""
-    lines = [f"    - {json.dumps(name[:100])}" for name in operations[:10]]
-    return "\n".join(["access:", "  public:   # leave in what is everybody's: everything else is then tried", *lines])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import enum
+import json
 import re
 
 from readiness.facts.auth import OperationTrial
 
-__all__ = ["Standing", "is_admin_admitted", "is_admitted", "is_raised", "is_success", "standing_of"]
+__all__ = ["Standing", "is_admin_admitted", "is_admitted", "is_raised", "is_success", "public_lines", "standing_of"]
 
 _LOGIN = re.compile(r"log[-_]?in|sign[-_]?in|auth|sso|session", re.IGNORECASE)
 _UNAUTHORISED = frozenset({401, 403, 407})
@@ -90,3 +91,9 @@ def is_raised(status: int | None, trial: OperationTrial | None) -> bool | None:
 def is_success(status: int | None) -> bool:
     """Whether the status is one of the 2xx."""
     return status is not None and _FIRST_SUCCESS <= status < _FIRST_REDIRECT
+
+
+def public_lines(operations: tuple[str, ...]) -> str:
+    """The section that names the first of these as public, for the owner to shorten."""
+    lines = [f"    - {json.dumps(name[:100])}" for name in operations[:10]]
+    return "\n".join(["access:", "  public:   # leave in what is everybody's: everything else is then tried", *lines])

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from readiness.auth.answers import Answer, answer_of
-from readiness.auth.operations import Standing, is_admin_admitted, is_admitted, is_raised, standing_of
+from readiness.auth.operations import Standing, is_admin_admitted, is_admitted, is_raised, public_lines, standing_of
 from readiness.declared.access import Access, access_of, is_named
 from readiness.facts.auth import OperationTrial
 from readiness.target import Request, Target
@@ -99,6 +100,11 @@ def test_a_raised_user_is_told_from_a_plain_one(status: int, user: int, admin: i
     asked = OperationTrial(operation="GET /x", request="GET /x", is_admin=True, user=user, admin=admin)
     assert is_raised(status, asked) is expected
     assert is_raised(404, None) is None
+
+
+def test_the_section_that_makes_operations_public_can_be_copied() -> None:
+    section = yaml.safe_load(public_lines(("GET /open", "GET /x: {y}", *["POST /more"] * 20)))
+    assert section["access"]["public"] == ["GET /open", "GET /x: {y}", *["POST /more"] * 8]
 
 
 @pytest.mark.parametrize(
