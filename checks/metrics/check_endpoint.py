@@ -12,6 +12,7 @@ from readiness.target import Target
 
 OK = 200
 REFUSALS = (401, 403)
+REDIRECTS = (301, 302, 303, 307, 308)
 #: What Prometheus says of itself; no application has them.
 PROMETHEUS_OWN = ("prometheus_build_info", "prometheus_tsdb_head_series")
 
@@ -34,6 +35,9 @@ def check_endpoint(metering: Metering, target: Target) -> Verdict:
         raise Inconclusive("the metrics were not looked at")
     if scrape.status in REFUSALS:
         raise Inconclusive(f"the metrics are not open to this audit: {scrape.label}")
+    if scrape.status in REDIRECTS:
+        # Prometheus follows anywhere; this audit asks nobody but the stack, and takes a login's page for a refusal.
+        raise Inconclusive(f"the metrics lead on to a place that this audit does not ask: {scrape.label}")
     if scrape.status is None:
         raise Inconclusive(f"the metrics were not answered: {scrape.label}")
     if scrape.status != OK:

@@ -233,9 +233,11 @@ class _Looks:
             first = self.request
             self.request = dataclasses.replace(first, path=self._next)
             led_to = self._take()
-            if led_to.status == SUCCESS:
+            if led_to.status == SUCCESS and looks_like_metrics(led_to.text):
                 return led_to
             self.request = first
+            # A page, such as one to log in, is not what the place is for: then only that it leads on is known.
+            return scrape if led_to.status in {SUCCESS, *REDIRECTS} else led_to
         return scrape
 
     def _take(self) -> Scrape:

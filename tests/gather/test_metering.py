@@ -141,16 +141,28 @@ def test_a_place_that_leads_on_is_followed_once_and_then_asked_directly(location
 
 
 @pytest.mark.parametrize(
-    "location", ["https://login.example/metrics/", "http://other:8000/metrics/", "/metrics", "//[", "", "/gone"]
+    "location", ["https://login.example/metrics/", "http://other:8000/metrics/", "/metrics", "//[", "", "/login", "/on"]
 )
 def test_a_place_that_leads_elsewhere_is_left_alone(location: str) -> None:
     def answer(_entry: str, _method: str, path: str, _headers: Mapping[str, str]) -> Answer:
-        return (302, {"location": location}, "") if path == "/metrics" else (404, {}, "")
+        pages: dict[str, Answer] = {"/login": (200, {}, "<html>"), "/on": (302, {"location": "/metrics"}, "")}
+        return pages.get(path, (302, {"location": location}, ""))
 
     values = Target(name="s", folder=".", service="api", entries=ENTRIES[1:], extra={"metrics": {"path": "/metrics"}})
     found = collect(values, FakeStack(variables={"api": {}}), FakeHttp(answer), sleep=lambda _: None)  # type: ignore[arg-type]  # stand-ins
     assert found.first is not None
     assert (found.first.status, found.first.url) == (302, "http://api:8000/metrics")
+
+
+def test_a_place_that_leads_on_to_nothing_is_told_as_that() -> None:
+    def answer(_entry: str, _method: str, path: str, _headers: Mapping[str, str]) -> Answer:
+        return (307, {"location": "/metrics/"}, "") if path == "/metrics" else (404, {}, "")
+
+    extra = {"metrics": {"path": "/metrics"}}
+    values = Target(name="s", folder=".", service="api", entries=ENTRIES[1:], extra=extra)
+    found = collect(values, FakeStack(variables={"api": {}}), FakeHttp(answer), sleep=lambda _: None)  # type: ignore[arg-type]  # stand-ins
+    assert found.first is not None
+    assert (found.first.status, found.first.url) == (404, "http://api:8000/metrics/")
 
 
 def test_without_metrics_it_says_where_it_looked() -> None:
