@@ -17,7 +17,7 @@ from readiness.facts.tracking import Captured, ErrorTracking, Leak, Provoked, Sa
 from readiness.gather import gatherer
 from readiness.gather.own_user import environment_of, own_user
 from readiness.gather.reaching import reaches
-from readiness.instruments.client import HttpClient
+from readiness.instruments.client import SAFE_METHODS, HttpClient
 from readiness.instruments.identity import PLAIN
 from readiness.instruments.stub import Plan, Script, Stub, Stubs, answer, hang
 from readiness.instruments.variants import Variants
@@ -44,7 +44,7 @@ __all__ = ["SUPPLY", "Patience", "error_tracking", "observe"]
 
 SUPPLY = "tracking: {dsn_env: SENTRY_DSN, traces_sample_ratio: 0.1}"
 FAILED = 500
-REFUSED = (401, 403)
+UNAUTHORIZED, FORBIDDEN = 401, 403
 #: Enough that the limiter of the stack under audit is not what is measured.
 NO_LIMIT = "1000000"
 ANSWERED = answer(body=b'{"id":"00000000000000000000000000000000"}')
@@ -241,7 +241,9 @@ class _Watch:
             answer = self.http.send(self.entry, _filled(request, self.secrets["body"]), headers=PLAIN)
         except StackError:
             return False
-        return answer.status in REFUSED
+        # Whoever changes something may also be forbidden it for want of a token against forged requests (CWE-352).
+        is_reading = request.method.upper() in SAFE_METHODS
+        return answer.status == UNAUTHORIZED or (answer.status == FORBIDDEN and is_reading)
 
     def _send(self, request: Request, *, has_query: bool, headers: Mapping[str, str] | None = None) -> Exchange | None:
         filled = _filled(request, self.secrets["body"])

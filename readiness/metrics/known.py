@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from readiness.metrics.exposition import Exposition
+from readiness.metrics.exposition import SUFFIXES, Exposition
 from readiness.metrics.promql import Selector
 from readiness.metrics.scraping import Scraping
 
@@ -68,7 +68,7 @@ class Known:
         if name in OWN | self.recorded or name.startswith((*OWN_PREFIXES, *self.elsewhere)):
             return None
         if name in self.exposition.names:
-            return self._label_lack(selector)
+            return self._family_lack(name) or self._label_lack(selector)
         if doubt := self._name_doubt(selector):
             return Lack(words=doubt)
         return Lack(words=f"watches {name}, which {self.url} does not expose: it can never fire", is_sure=True)
@@ -108,6 +108,15 @@ class Known:
             ),
         )
         return next((words for holds, words in reasons if holds), "")
+
+    def _family_lack(self, name: str) -> Lack | None:
+        """A family whose series have longer names, such as a histogram's: a rule that names it alone finds none."""
+        shown = {series.name for series in self.exposition.series}
+        longer = next((name + suffix for suffix in SUFFIXES if name + suffix in shown), "")
+        if name in shown or not longer:
+            return None
+        # Only Prometheus knows whether it takes native histograms, which do have the family's name.
+        return Lack(words=f"{name} has no series of that name at {self.url}, but {longer}")
 
     def _label_lack(self, selector: Selector) -> Lack | None:
         """A label that a series must have to be found, and that no series of the name has."""

@@ -11,8 +11,8 @@ from readiness.metrics.rules import loaded
 
 __all__ = ["Scraping", "read_scraping"]
 
-#: Where Prometheus scrapes itself, as its own guide has it.
-OWN_PORT = ":9090"
+#: Where Prometheus scrapes itself, as its own guide has it. The port alone would not do: services use it too.
+OWN = frozenset({"localhost:9090", "127.0.0.1:9090", "prometheus:9090"})
 #: Relabelling that makes labels whose names do not stand in the configuration.
 _OPEN = frozenset({"labelmap"})
 #: Relabelling that makes none.
@@ -88,7 +88,7 @@ def _is_one_place(configs: list[dict[str, Any]]) -> bool:
             return False
         mine = [t for group in _mappings(config.get("static_configs")) for t in _texts(group.get("targets"))]
         # A job without targets is somebody else's to fill in; it stands for one.
-        targets |= {t for t in mine if not t.endswith(OWN_PORT)} if mine else {f"job {config.get('job_name')}"}
+        targets |= set(mine) - OWN if mine else {f"job {config.get('job_name')}"}
     return len(targets) <= 1
 
 

@@ -64,7 +64,7 @@ class Shop(FakeStack):
                 else (200, {}, '{"access_token": "the-token"}')
             )
         if plain == "/boom" and self.ways.get("protected") and "authorization" not in headers:
-            return 401, {}, ""
+            return self.ways["protected"], {}, ""
         if plain == "/boom":
             self.send("event", self.event("RuntimeError", path, headers))
             return 500, {}, ""
@@ -262,9 +262,15 @@ def test_a_service_that_does_not_stop_is_said(stub: Stub) -> None:
     assert found.not_done["stopping"] == "it does not stop"
 
 
-@pytest.mark.parametrize("is_protected", [True, False])
-def test_whether_the_failing_request_needs_a_login_is_tried(stub: Stub, is_protected: bool) -> None:
-    found = observed(Shop(stub, protected=is_protected))
+@pytest.mark.parametrize(
+    ("method", "refusal", "is_protected"),
+    [("GET", 401, True), ("GET", 403, True), ("POST", 401, True), ("POST", 403, False), ("GET", 0, False)],
+)
+def test_whether_the_failing_request_needs_a_login_is_tried(
+    stub: Stub, method: str, refusal: int, is_protected: bool
+) -> None:
+    paths = Paths(ok=Request(path="/items"), error=Request(method=method, path="/boom"))
+    found = observed(Shop(stub, protected=refusal), paths=paths)
     assert [p.is_protected for p in found.provoked] == [is_protected, False, False]
 
 

@@ -54,6 +54,7 @@ def test_labels_that_relabelling_makes_are_told() -> None:
         ["{job_name: a}", "{job_name: b}"],
         ["{job_name: a, static_configs: [{targets: ['x:1', 'y:1']}]}"],
         ["{job_name: a, docker_sd_configs: [{}]}"],
+        ["{job_name: a, static_configs: [{targets: ['x:9090', 'y:1']}]}"],
     ],
 )
 def test_several_targets_are_several_places(configs: list[str]) -> None:
