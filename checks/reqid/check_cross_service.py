@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from readiness import Category, Evidence, Finding, Inconclusive, NotApplicable, Severity, Verdict, check
 from readiness.facts.logs import RequestLogs
-from readiness.logs.ids import id_of
+from readiness.logs.ids import id_of, naming
 from readiness.logs.view import view_of
 from readiness.target import Target
 
@@ -40,7 +40,7 @@ def check_cross_service(request_logs: RequestLogs, target: Target) -> Verdict:
     findings = []
     for asked in jobs:
         known = id_of(asked.ids[0])
-        if not any(known in e.text for e in view.about_requests if e.service in request_logs.workers):
+        if not any(naming([known]).search(e.text) for e in view.about_requests if e.service in request_logs.workers):
             proof = Evidence(source=asked.label, text=f"answered with id {known}; in no line of {names}")
             findings.append(
                 Finding(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from readiness import Category, Evidence, Finding, Measurement, NotApplicable, Severity, Verdict, check
 from readiness.facts.logs import Asked, RequestLogs
-from readiness.logs.ids import id_of
+from readiness.logs.ids import id_of, naming
 from readiness.logs.view import MAX_EVIDENCE, Entry, View, view_of
 from readiness.target import Target
 
@@ -45,7 +45,7 @@ def check_in_logs(request_logs: RequestLogs, target: Target) -> Verdict:
 
 def _ids(view: View, asked: Asked, entry: Entry) -> str:
     """The id in a line: its answer's own where the line repeats it, else what is in the field."""
-    own = next((id_of(known) for known in asked.ids if known and id_of(known) in entry.text), "")
+    own = next((id_of(known) for known in asked.ids if known and naming([id_of(known)]).search(entry.text)), "")
     return own or id_of(str(view.get(entry, "request_id") or ""))
 
 

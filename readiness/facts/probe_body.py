@@ -440,7 +440,10 @@ _STORE_URL = re.compile(
 _TRACES = (
     ("a Python traceback", re.compile(r"Traceback \(most recent call last\)|File \\?\"[^\"\\]{1,300}\\?\", line \d+")),
     ("a Java stack trace", re.compile(r"\bat [\w$.]{3,200}\([\w$]{1,100}\.java:\d+\)")),
-    ("a Node.js stack trace", re.compile(r"\bat [^\n]{0,200}\(?/[^\s:]{1,300}\.[cm]?[jt]s:\d+:\d+\)?")),
+    (
+        "a Node.js stack trace",
+        re.compile(r"\bat (?:async )?(?:[^\n(]{1,200}\()?(?:/|file:|node:)[^\s:()]{1,300}\.[cm]?[jt]s:\d+:\d+"),
+    ),
     ("a Go stack trace", re.compile(r"goroutine \d+ \[\w")),
     (".NET stack trace", re.compile(r"\bat [\w.`<>]{3,200}\([^)]{0,200}\) in [^\n]{1,300}:line \d+")),
 )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,14 +22,8 @@ MAX_FILE_BYTES = 256 * 1024
 #: More tokens than this prove nothing that these do not.
 MAX_DEFAULT_KEYS = 200
 _KEY_NAME = re.compile(r"SECRET|KEY|TOKEN|JWT|SIGN", re.IGNORECASE)
-#: As dotenv reads a line: in double quotes with escapes, in single ones without, both over several lines, or bare.
-_ASSIGNED = re.compile(
-    r"""^[ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z_]\w*)[ \t]*=[ \t]*"""
-    r"""(?:"(?P<double>(?:[^"\\]|\\.){0,8192})"|'(?P<single>[^']{0,8192})'|(?P<bare>[^\r\n]*))""",
-    re.MULTILINE | re.DOTALL,
-)
-_ESCAPES = {"\\n": "\n", "\\r": "\r", "\\t": "\t"}
-_DEFAULTED = re.compile(r"\$\{(?P<name>[A-Za-z_]\w*):?-(?P<bare>[^}$]*)\}")
+#: A default in a compose file, ``${NAME:-value}``.
+_DEFAULTED = re.compile(r"\$\{(?P<name>[A-Za-z_]\w*):?-(?P<value>[^}$]*)\}")
 
 
 def default_keys(target: Target, *, in_force: bytes | None) -> tuple[dict[bytes, str], str]:
@@ -58,9 +53,10 @@ def _examples(target: Target) -> Iterator[tuple[str, str]]:
     """Key -> the file that gives it away."""
     folder = Path(target.folder)
     for name in target.compose.files if target.compose else ():
-        yield from ((text, f"the defaults in {name}") for text in _values(folder / name, _DEFAULTED))
+        yield from ((text, f"the defaults in {name}") for text in _keys_among(_defaults(folder / name)))
     for name in EXAMPLE_FILES:
-        yield from ((text, name) for pattern in (_DEFAULTED, _ASSIGNED) for text in _values(folder / name, pattern))
+        for pairs in (_defaults(folder / name), _assignments(folder / name)):
+            yield from ((text, name) for text in _keys_among(pairs))
 
 
 def _in_every_form(texts: Mapping[str, str]) -> dict[bytes, str]:
@@ -79,22 +75,28 @@ def _put_by_us(target: Target) -> set[str]:
     declared = (*target.environment.values(), *(process.env for process in target.processes.values()))
     put = {text for variables in declared for name, text in variables.items() if _KEY_NAME.search(name)}
     if target.compose is not None and target.compose.env_file:
-        put |= set(_values(Path(target.folder) / target.compose.env_file, _ASSIGNED))
+        put |= set(_keys_among(_assignments(Path(target.folder) / target.compose.env_file)))
     return put
 
 
-def _values(path: Path, pattern: re.Pattern[str]) -> Iterator[str]:
+def _keys_among(pairs: Iterable[tuple[str, str | None]]) -> Iterator[str]:
     """Values of variables that are named like a key."""
+    yield from (value for name, value in pairs if value and not value.isspace() and _KEY_NAME.search(name))
+
+
+def _defaults(path: Path) -> list[tuple[str, str | None]]:
+    return [(found["name"], found["value"]) for found in _DEFAULTED.finditer(_text(path))]
+
+
+def _assignments(path: Path) -> list[tuple[str, str | None]]:
+    """What a file of variables sets, as dotenv reads it."""
+    from dotenv import dotenv_values  # noqa: PLC0415  # only who forges tokens pays for loading it
+
+    return list(dotenv_values(stream=io.StringIO(_text(path)), interpolate=False).items())
+
+
+def _text(path: Path) -> str:
+    """The file, or nothing where it is none or is too large for one."""
     if not path.is_file() or path.stat().st_size > MAX_FILE_BYTES:
-        return
-    for found in pattern.finditer(path.read_text(encoding="utf-8", errors="replace")):
-        parts = found.groupdict()
-        if parts.get("double") is not None:
-            text = re.sub(r"\\.", lambda sign: _ESCAPES.get(sign[0], sign[0][1:]), parts["double"], flags=re.DOTALL)
-        elif parts.get("single") is not None:
-            text = parts["single"]
-        else:
-            # A comment begins with a hash behind a space; one inside a word belongs to the word.
-            text = re.split(r"(?:^|\s)#", parts["bare"], maxsplit=1)[0].strip()
-        if _KEY_NAME.search(parts["name"]) and text:
-            yield text
+        return ""
+    return path.read_text(encoding="utf-8", errors="replace")
