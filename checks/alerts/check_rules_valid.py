@@ -34,7 +34,7 @@ ELSEWHERE = "alerts: {elsewhere: [node_]}   # metrics from outside, by how they 
     defects=("alert-series-missing",),
 )
 def check_rules_valid(alert_rules: AlertRules, metering: Metering, target: Target) -> Verdict:
-    """Judge the form of every rule, then the names in it against what the service exposes."""
+    """Judge the form of every rule, then names and labels in it, and the whole, against what the service exposes."""
     findings: list[Finding] = []
     doubts: list[Lack] = []
     rules: list[Rule] = []
