@@ -16,9 +16,9 @@ from readiness.exceptions import StackError
 from readiness.facts._codec import decode, encode
 from readiness.facts.limiter import DeployedLimit, Figures, SharedLimit, SmallLimit
 from readiness.gather import _limiting, gatherer_meta, limiter_deployed, limiter_shared, limiter_small, limiter_wide
-from readiness.gather._limiting import Caller, figures_of, lowered
+from readiness.gather._limiting import Caller, clients, figures_of, lowered
 from readiness.gather.limiter_shared import SharedPlan, watch
-from readiness.gather.limiter_small import SmallPlan, examine
+from readiness.gather.limiter_small import SmallPlan, examine, relogin
 from readiness.instruments.client import HttpClient
 from readiness.instruments.stores import Counter
 from readiness.runtime import Capability, Completed, Endpoint
@@ -244,6 +244,28 @@ def test_a_sound_limiter_is_seen_as_it_is() -> None:
 def test_a_new_login_that_gives_a_new_allowance_is_seen() -> None:
     fact = small(Limiter(per_token=True))
     assert fact.users[0].has_evaded
+
+
+def test_a_token_of_the_same_second_is_the_same_text_and_the_next_second_gives_another() -> None:
+    class BySeconds(Limiter):
+        def answer(
+            self, method: str, path: str, headers: dict[str, str], body: bytes
+        ) -> tuple[int, dict[str, str], str]:
+            self.logins = int(self.now) - 1
+            return super().answer(method, path, headers, body)
+
+    limiter = BySeconds()
+
+    def sleep(seconds: float) -> None:
+        limiter.now += seconds
+
+    with serving(limiter) as port:
+        stack: Any = FakeStack(port, limiter)
+        (first,) = clients(target(), stack, LIMIT, "limit", 1)
+        again = relogin(target(), stack, first, sleep=sleep)
+        assert again is not None
+        assert again.headers != first.headers
+        assert relogin(target(), stack, again, sleep=lambda _: None) is None
 
 
 def test_a_believed_header_is_seen_to_evade() -> None:
