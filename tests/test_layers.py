@@ -38,7 +38,13 @@ PURE = {
     },
     "readiness.failures": {"readiness.facts", "readiness.failures", "readiness.target", "readiness.verdict"},
     "readiness.inputs": {"readiness.facts", "readiness.inputs", "readiness.discovery.openapi"},
-    "readiness.auth": {"readiness.verdict", "readiness.facts", "readiness.auth", "readiness.target"},
+    "readiness.auth": {
+        "readiness.declared",
+        "readiness.verdict",
+        "readiness.facts",
+        "readiness.auth",
+        "readiness.target",
+    },
     "readiness.cors": {"readiness.verdict", "readiness.facts", "readiness.cors"},
     "readiness.docs": {
         "readiness.verdict",

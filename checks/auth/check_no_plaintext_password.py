@@ -25,7 +25,7 @@ def check_no_plaintext_password(auth_trials: AuthTrials, target: Target) -> Verd
         raise NotApplicable("nobody logs in with a password")
     passwords = auth_trials.passwords
     if passwords.problem:
-        raise Inconclusive(passwords.problem)
+        raise Inconclusive(passwords.problem, supply=passwords.supply)
     searched = passwords.searched
     findings = tuple(
         Finding(

@@ -44,7 +44,7 @@ def check_password_hash(auth_trials: AuthTrials, target: Target, limits: HashLim
         raise NotApplicable("nobody logs in with a password")
     passwords = auth_trials.passwords
     if passwords.problem:
-        raise Inconclusive(passwords.problem)
+        raise Inconclusive(passwords.problem, supply=passwords.supply)
     own = [stored for stored in passwords.hashes if stored.is_own] or list(passwords.hashes)
     told = [stored for stored in own if stored.scheme != "unknown"]
     if not told:

@@ -26,7 +26,7 @@ def check_wrong_password(auth_trials: AuthTrials, target: Target) -> Verdict:
         raise NotApplicable("nobody logs in with a password")
     passwords = auth_trials.passwords
     if passwords.problem:
-        raise Inconclusive(passwords.problem)
+        raise Inconclusive(passwords.problem, supply=passwords.supply)
     findings, doubts = [], []
     for trial in passwords.trials:
         answer = answer_of(trial.status)

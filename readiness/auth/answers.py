@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable
 
+from readiness.declared.access import PRIVATE_EXAMPLE
 from readiness.facts.auth import Tokens, Trial, TrialKind
 from readiness.verdict import Evidence, Finding, Inconclusive, NotApplicable, Verdict
 
@@ -48,16 +49,16 @@ def premise(tokens: Tokens, *, jwt: bool = True) -> None:
         Inconclusive: nobody could log in, or the right token did not work, or no login is needed there.
     """
     if tokens.problem:
-        raise Inconclusive(tokens.problem)
+        raise Inconclusive(tokens.problem, supply=tokens.supply)
     if answer_of(tokens.with_token) is not Answer.ACCEPTED:
         raise Inconclusive(
             f"{tokens.request} answers {tokens.with_token} to the right token, so a refusal shows nothing",
-            supply="paths:\n  private: {path: /me, as: user}   # a path that needs a login",
+            supply=PRIVATE_EXAMPLE,
         )
     if answer_of(tokens.without_token) is Answer.ACCEPTED:
         raise Inconclusive(
             f"{tokens.request} answers {tokens.without_token} without any token, so an acceptance shows nothing",
-            supply="paths:\n  private: {path: /me, as: user}   # a path that needs a login",
+            supply=PRIVATE_EXAMPLE,
         )
     if jwt and not tokens.is_jwt:
         raise NotApplicable("the access token is no JSON Web Token")

@@ -10,11 +10,17 @@ from typing import Any
 from readiness.declared.request import request_of
 from readiness.target import Request, Target
 
-__all__ = ["ACCESS_EXAMPLE", "Access", "access_of", "is_named"]
+__all__ = ["ACCESS_EXAMPLE", "LOGIN_EXAMPLE", "PRIVATE_EXAMPLE", "Access", "access_of", "is_named"]
 
 ACCESS_EXAMPLE = (
     "access:\n  public: [GET /health*, POST /auth/*]   # everything else needs a login\n  admin: [GET /admin/*]"
 )
+
+LOGIN_EXAMPLE = (
+    "login:\n  request: {method: POST, path: /auth/login, json: {name: '{name}', password: '{password}'}}\n"
+    "  token: access_token\n  users: [{name: alice, password: …}]"
+)
+PRIVATE_EXAMPLE = "paths:\n  private: {path: /me, as: user}   # a path that needs a login"
 
 
 @dataclass(frozen=True, kw_only=True)

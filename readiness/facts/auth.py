@@ -80,7 +80,7 @@ class Tokens:
     """What became of damaged and forged access tokens.
 
     Attributes:
-        problem: why nothing could be tried, or an empty text.
+        problem: why nothing could be tried, or an empty text; ``supply`` is the YAML that would help.
         request: what they were sent to.
         is_jwt: the service's own token is a JSON Web Token; ``algorithm`` and ``claims`` are then what it says.
         with_token, without_token: statuses of the right token, and of none, before the trials.
@@ -92,6 +92,7 @@ class Tokens:
     """
 
     problem: str = ""
+    supply: str = ""
     request: str = ""
     is_jwt: bool = False
     algorithm: str = ""
@@ -221,7 +222,7 @@ class Passwords:
     """How passwords are checked and kept.
 
     Attributes:
-        problem: why nothing could be tried.
+        problem: why nothing could be tried; ``supply`` is the YAML that would help.
         trials: logins with a wrong password; ``before`` is the status of a right one just before.
         hashes: what the database holds.
         searched: places that were searched for the password.
@@ -229,6 +230,7 @@ class Passwords:
     """
 
     problem: str = ""
+    supply: str = ""
     trials: tuple[Trial, ...] = ()
     not_tried: tuple[str, ...] = ()
     hashes: tuple[StoredHash, ...] = ()

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 
+from readiness.declared.access import LOGIN_EXAMPLE
 from readiness.facts.auth import Passwords, Place, Trial, TrialKind
 from readiness.gather.auth_asking import Asker, shown, user_named
 from readiness.gather.auth_stores import is_in_redis, search_database, search_logs, search_redis
@@ -26,17 +27,17 @@ def try_passwords(asker: Asker) -> Passwords:
     """Register, log in rightly and wrongly, then look where the password went."""
     login = asker.target.login
     if login is None or login.request is None:
-        return Passwords(problem="the login takes no name and password")
+        return Passwords(problem="the login takes no name and password", supply=LOGIN_EXAMPLE)
     # Meets the usual rules for passwords: lower and upper case, digit, sign.
     canary = f"Qx7-{secrets.token_hex(10)}-zR"
     user = user_named(login, "auth-canary", password=canary)
     if user is None:
-        return Passwords(problem="login.users is not declared")
+        return Passwords(problem="login.users is not declared", supply=LOGIN_EXAMPLE)
     password = user["password"]
     try:
         asker.log_in(user)
     except Inconclusive as reason:
-        return Passwords(problem=reason.reason)
+        return Passwords(problem=reason.reason, supply=reason.supply)
     private = private_request(asker.target)
     attempts = _Attempts(asker, login.request, private)
     variants = dict(_variants(password))

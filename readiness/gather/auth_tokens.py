@@ -9,6 +9,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from readiness.declared.access import LOGIN_EXAMPLE, PRIVATE_EXAMPLE
 from readiness.exceptions import StackError
 from readiness.facts.auth import Lifetime, Tokens, Trial, TrialKind
 from readiness.gather.auth_asking import Asker, shown, user_named
@@ -40,16 +41,18 @@ def try_tokens(asker: Asker, *, now: Callable[[], float] = time.time) -> Tokens:
     target, login = asker.target, asker.target.login
     request = private_request(target)
     if login is None:
-        return Tokens(problem=target.declined.get("login", "no login is configured"))
+        return Tokens(problem=target.declined.get("login", "no login is configured"), supply=LOGIN_EXAMPLE)
     if request is None:
-        return Tokens(problem="no path is known that needs a login: declare paths.private")
+        return Tokens(problem="no path is known that needs a login", supply=PRIVATE_EXAMPLE)
     try:
         alice = asker.log_in(user_named(login, "auth-a", nth=0))
     except Inconclusive as reason:
-        return Tokens(problem=reason.reason)
+        return Tokens(problem=reason.reason, supply=reason.supply)
     issued, text = now(), _credential(asker, request, alice)
     if not text:
-        return Tokens(problem=f"nothing of what the login of {alice.name} gives was found to identify it")
+        return Tokens(
+            problem=f"nothing of what the login of {alice.name} gives was found to identify it", supply=PRIVATE_EXAMPLE
+        )
     sent = _Sent(asker, request, alice, text)
     token = read_token(text)
     facts = Tokens(

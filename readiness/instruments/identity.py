@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from readiness.declared.access import LOGIN_EXAMPLE
 from readiness.facts.http import Exchange
 from readiness.target import Entry, Login, Request
 from readiness.verdict import Inconclusive
@@ -148,13 +149,7 @@ def log_in(
         cookie = _value(declared, environment, "login.cookie")
         pair = f"{declared.get('name', 'session')}={cookie}" if isinstance(declared, Mapping) else cookie
         return Identity(name="cookie", headers={"Cookie": pair}, secrets=frozenset({cookie}))
-    raise Inconclusive("the login names no way to log in", supply=_SUPPLY, undeclared="login")
-
-
-_SUPPLY = (
-    "login:\n  request: {method: POST, path: /auth/login, json: {name: '{name}', password: '{password}'}}\n"
-    "  token: access_token\n  users: [{name: alice, password: …}]"
-)
+    raise Inconclusive("the login names no way to log in", supply=LOGIN_EXAMPLE, undeclared="login")
 
 
 def _by_request(
@@ -162,7 +157,7 @@ def _by_request(
 ) -> Identity:
     who = user or (login.users[0] if login.users else None)
     if who is None:
-        raise Inconclusive("the login request has no user to log in", supply=_SUPPLY, undeclared="login.users")
+        raise Inconclusive("the login request has no user to log in", supply=LOGIN_EXAMPLE, undeclared="login.users")
     secrets = frozenset({who.get("password", "")})
     exchanges = []
     if login.register is not None:

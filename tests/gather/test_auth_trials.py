@@ -305,7 +305,7 @@ def test_a_key_that_is_not_in_use_is_noticed(monkeypatch: pytest.MonkeyPatch) ->
     [
         ({"login": {"users": ()}}, "no user to log in"),
         ({"login": {"token": "elsewhere"}}, "neither elsewhere nor a cookie"),
-        ({"paths": Paths()}, "paths.private"),
+        ({"paths": Paths()}, "no path is known that needs a login"),
     ],
 )
 def test_a_login_that_leads_nowhere_is_a_problem_and_no_crash(changes: dict[str, Any], reason: str) -> None:
