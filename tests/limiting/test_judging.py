@@ -7,7 +7,7 @@ from readiness.facts.limiter import SURE, Figures, Phase, SmallLimit, Tried
 from readiness.limiting.body import members, parsed
 from readiness.limiting.caching import is_storable
 from readiness.limiting.declared import caller_limit, limit_by, require_variables
-from readiness.limiting.judging import chart_of, require_refusals, timeline
+from readiness.limiting.judging import chart_of, require_refusals, require_served, timeline
 from readiness.target import Limit, Login, Target
 from readiness.verdict import Inconclusive, NotApplicable
 
@@ -22,6 +22,20 @@ def test_what_a_limit_lets_through_at_most_grows_with_time() -> None:
     assert FIGURES.most(0.0) == 121
     assert FIGURES.most(6.0) == pytest.approx(131)
     assert FIGURES.words == "100 in 60 s + 20 per user"
+
+
+def test_a_window_that_turns_lets_its_figure_through_once_more_each_time() -> None:
+    assert FIGURES.most_at_a_turn(0.0) == FIGURES.most_at_a_turn(60.0) == 241
+    assert FIGURES.most_at_a_turn(61.0) == 361
+    # A bucket with a burst is no window, and never lets through more than that.
+    assert all(FIGURES.most(seconds) <= FIGURES.most_at_a_turn(seconds) for seconds in range(0, 600, 7))
+
+
+def test_what_is_turned_away_by_something_else_shows_no_limit() -> None:
+    require_served(phase((0.0, 200), (0.1, 404), (0.2, 429)), "/items")
+    require_served(phase((0.0, 429)), "/items")
+    with pytest.raises(Inconclusive, match="GET /items answers 405"):
+        require_served(phase((0.0, 200), (0.1, 405), (0.2, 405), (0.3, 429)), "/items")
 
 
 def test_a_timeline_counts_what_passed_what_was_refused_and_what_failed() -> None:
