@@ -9,6 +9,7 @@ from typing import Any
 from readiness import Category, Evidence, Finding, Inconclusive, Severity, Verdict, check
 from readiness.facts.limiter import DeployedLimit, Figures
 from readiness.limiting.body import members, parsed
+from readiness.limiting.declared import EXAMPLE
 from readiness.limiting.judging import refusal_of
 
 #: Names under which a machine finds which error it is: memorai's ``error``, the usual ``code``, RFC 9457's ``type`` and ``title``.
@@ -34,7 +35,7 @@ def check_body_429(deployed_limit: DeployedLimit) -> Verdict:
     """Judge one refusal; the names may stand at the top or one level below."""
     refusal, figures = refusal_of(deployed_limit), deployed_limit.figures
     if figures is None:
-        raise Inconclusive(deployed_limit.reason or "no burst was sent")
+        raise Inconclusive("the figures of the limit are not known", supply=EXAMPLE)
     proof = (Evidence(source=refusal.label, text=refusal.body[:500]),)
     data = parsed(refusal.body)
     if not isinstance(data, Mapping):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from readiness import Category, Finding, Inconclusive, Measurement, Severity, Verdict, check
 from readiness.facts.limiter import SURE, TOO_MANY, UNANSWERED, DeployedLimit, Phase, is_served
-from readiness.limiting.declared import caller_limit
+from readiness.limiting.declared import VARIABLE_EXAMPLE, caller_limit
 from readiness.limiting.judging import chart_of, evidence_of, require_served
 from readiness.target import Target
 
@@ -38,7 +38,7 @@ def check_enforced(deployed_limit: DeployedLimit, target: Target, limits: Enforc
     """Judge one burst until 20 are refused, and a second one where a window may have turned in the first."""
     phase, figures = deployed_limit.phase, deployed_limit.figures
     if phase is None or figures is None:
-        raise Inconclusive(deployed_limit.reason or "no burst was sent", supply="limit:\n  env: {requests: VARIABLE}")
+        raise Inconclusive(deployed_limit.reason or "no burst was sent", supply=VARIABLE_EXAMPLE)
     evidence, chart = (evidence_of(phase),), (chart_of(f"A burst at {figures.words}", [phase]),)
     edge = _edge(phase, limits)
     if edge is not None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from readiness import Category, Evidence, Finding, Inconclusive, NotApplicable, Severity, Verdict, check
 from readiness.facts.limiter import TOO_MANY, Answer, DeployedLimit, Figures, is_let_through
+from readiness.limiting.declared import VARIABLE_EXAMPLE
 from readiness.limiting.falling import TOLD_REQUESTS, Remaining, wrongly_fallen
 from readiness.limiting.fields import Stated, stated_by, structured
 from readiness.limiting.judging import require_deployed
@@ -36,7 +37,7 @@ def check_headers(deployed_limit: DeployedLimit, limits: HeaderLimits) -> Verdic
     """Judge the answers to requests one after another, and the first refusal."""
     figures, answers = deployed_limit.figures, deployed_limit.answers
     if figures is None or deployed_limit.phase is None or not answers:
-        raise Inconclusive(deployed_limit.reason or "no limited answer was seen")
+        raise Inconclusive(deployed_limit.reason or "no limited answer was seen", supply=VARIABLE_EXAMPLE)
     require_deployed(deployed_limit)
     told = [(answer, stated_by(answer)) for answer in answers if answer.status]
     if not any(stated.prefix for _, stated in told):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from readiness import Category, Evidence, Finding, Inconclusive, NotApplicable, Severity, Verdict, check
 from readiness.facts.http import Responses, StatusClass
 from readiness.facts.limiter import TOO_MANY, DeployedLimit
+from readiness.limiting.declared import VARIABLE_EXAMPLE
 
 
 @check(
@@ -21,7 +22,7 @@ from readiness.facts.limiter import TOO_MANY, DeployedLimit
 def check_off_in_development(deployed_limit: DeployedLimit, development_responses: Responses) -> Verdict:
     """Judge a burst against the variant outside production, where production limits."""
     if deployed_limit.phase is None:
-        raise Inconclusive(deployed_limit.reason or "no burst was sent to production")
+        raise Inconclusive(deployed_limit.reason or "no burst was sent to production", supply=VARIABLE_EXAMPLE)
     if deployed_limit.phase.refused == 0:
         raise NotApplicable("premise failed: production refuses nothing either, which ratelimit.enforced judges")
     refusals = [

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from readiness import Category, Evidence, Finding, Inconclusive, NotApplicable, Severity, Verdict, check
 from readiness.facts.limiter import TOO_MANY, Answer, DeployedLimit, Figures, is_let_through
+from readiness.limiting.declared import VARIABLE_EXAMPLE
 from readiness.limiting.falling import Remaining, wrongly_fallen
 from readiness.limiting.fields import StructuredField, structured
 from readiness.limiting.judging import require_deployed
@@ -33,7 +34,7 @@ def check_policy_fields(deployed_limit: DeployedLimit, limits: PolicyFieldLimits
     """Judge the fields of every answer that was kept."""
     figures = deployed_limit.figures
     if figures is None or not deployed_limit.answers:
-        raise Inconclusive(deployed_limit.reason or "no limited answer was seen")
+        raise Inconclusive(deployed_limit.reason or "no limited answer was seen", supply=VARIABLE_EXAMPLE)
     require_deployed(deployed_limit)
     told = [(answer, field) for answer in deployed_limit.answers for field in structured(answer)]
     if not told:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from readiness import Category, Finding, Inconclusive, Measurement, Severity, Verdict, check
 from readiness.facts.limiter import SharedLimit
+from readiness.limiting.declared import VARIABLE_EXAMPLE
 from readiness.limiting.judging import ASKED, chart_of, evidence_of, require_shared
 
 
@@ -22,7 +23,7 @@ def check_redis_shared(shared_limit: SharedLimit) -> Verdict:
     """Judge bursts against two processes; of two bursts the better one, because a window may turn in one."""
     attempts, figures = shared_limit.attempts, shared_limit.figures
     if shared_limit.reason or not attempts or figures is None:
-        raise Inconclusive(shared_limit.reason or "no burst was sent", supply="limit:\n  env: {requests: VARIABLE}")
+        raise Inconclusive(shared_limit.reason or "no burst was sent", supply=VARIABLE_EXAMPLE)
     if shared_limit.processes_wanted < 2:  # noqa: PLR2004  # several
         raise Inconclusive(
             "not configured: limit.env.processes, which makes the service run two processes",

@@ -42,7 +42,7 @@ from readiness.gather._limiting import (
 from readiness.instruments.client import HttpClient
 from readiness.instruments.poller import Sample, run_bounded
 from readiness.instruments.variants import Variants
-from readiness.limiting.declared import caller_limit, limiting_service
+from readiness.limiting.declared import VARIABLE_EXAMPLE, caller_limit, limiting_service
 from readiness.runtime import Stack, Variant
 from readiness.target import Limit, ProbeKind, Request, Target
 from readiness.verdict import Inconclusive
@@ -130,7 +130,7 @@ def small_limit(target: Target, variants: Variants) -> SmallLimit:
     if small.figures.capacity > MAX_CAPACITY:
         raise Inconclusive(
             f"{small.figures.words} is too much to reach in every experiment, and no variable lowers it",
-            supply="limit:\n  env: {requests: RATE_LIMIT_PER_MINUTE}",
+            supply=VARIABLE_EXAMPLE,
             undeclared="limit.env",
         )
     variant = Variant(name="smalllimit", environment={limiter: small.environment})

@@ -5,7 +5,15 @@ from __future__ import annotations
 from readiness.target import Limit, Target
 from readiness.verdict import Inconclusive, NotApplicable
 
-__all__ = ["EXAMPLE", "HOUR_SECONDS", "caller_limit", "limit_by", "limiting_service", "require_variables"]
+__all__ = [
+    "EXAMPLE",
+    "HOUR_SECONDS",
+    "VARIABLE_EXAMPLE",
+    "caller_limit",
+    "limit_by",
+    "limiting_service",
+    "require_variables",
+]
 
 HOUR_SECONDS = 3600.0
 #: What an owner adds where nothing is declared.
@@ -19,6 +27,8 @@ EXAMPLE = (
     "  exempt: [/health]\n"
     "  env: {requests: RATE_LIMIT_PER_MINUTE}"
 )
+#: What lets a limit be met that is too large for a burst.
+VARIABLE_EXAMPLE = "limit:\n  env: {requests: RATE_LIMIT_PER_MINUTE}"
 
 
 def caller_limit(target: Target) -> Limit:

@@ -17,6 +17,7 @@ from readiness.facts.limiter import (
     is_let_through,
     is_served,
 )
+from readiness.limiting.declared import VARIABLE_EXAMPLE
 from readiness.target import Role, Target
 from readiness.verdict import Evidence, Inconclusive, NotApplicable
 
@@ -83,7 +84,7 @@ def refusal_of(deployed: DeployedLimit) -> Exchange:
         Inconclusive: no burst was sent, or everything was refused.
     """
     if deployed.phase is None:
-        raise Inconclusive(deployed.reason or "no burst was sent")
+        raise Inconclusive(deployed.reason or "no burst was sent", supply=VARIABLE_EXAMPLE)
     require_deployed(deployed)
     if deployed.refusal is None:
         raise NotApplicable(_NOBODY_REFUSED)
