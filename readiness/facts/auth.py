@@ -238,11 +238,44 @@ class Passwords:
     not_searched: dict[str, str] = field(default_factory=dict)
 
 
+#: NIST SP 800-63B, 5.2.2: a verifier lets no more than 100 consecutive attempts on one account fail.
+MOST_GUESSES = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guesses:
+    """Wrong passwords for one account, one after the other.
+
+    Attributes:
+        problem: why it could not be told; ``supply`` is the YAML that would help.
+        failed: how many were compared and refused; more than :data:`MOST_GUESSES` are not tried.
+        stopped: the status by which the service had enough, for longer than a moment; ``announced`` is its Retry-After.
+        right_status: of the right password afterwards, where nothing stopped the wrong ones.
+        is_right_let_in: whether that logged in; None where it was not tried.
+        seconds: for all of them.
+    """
+
+    problem: str = ""
+    supply: str = ""
+    failed: int = 0
+    stopped: int | None = None
+    announced: str = ""
+    right_status: int | None = None
+    is_right_let_in: bool | None = None
+    seconds: float = 0.0
+
+    @property
+    def are_unlimited(self) -> bool:
+        """Whether more were compared than anybody should try, and the account was as open as before."""
+        return self.failed > MOST_GUESSES and self.is_right_let_in is True
+
+
 @dataclass(frozen=True, kw_only=True)
 class AuthTrials:
-    """All of it, tried in one second stack whose limiter is wide open."""
+    """All of it, tried in one second stack whose limiter is wide open; guesses also against the limiter as deployed."""
 
     tokens: Tokens = field(default_factory=Tokens)
     operations: Operations = field(default_factory=Operations)
     isolation: Isolation = field(default_factory=Isolation)
     passwords: Passwords = field(default_factory=Passwords)
+    guesses: Guesses = field(default_factory=Guesses)

@@ -89,6 +89,10 @@ class Asker:
         """The answer; what cannot be sent at all is recorded like what is not answered."""
         return self._patiently(lambda: self._send(request, headers or {}))
 
+    def send_once(self, request: Request) -> Exchange:
+        """The answer, also where it is that a limiter refuses."""
+        return self._send(request, {})
+
     def send_bytes(self, request: Request, headers: Mapping[str, str], *, entry: Entry) -> tuple[int | None, str]:
         """Status, or why there is none, for headers that no library sends."""
         lines = tuple(headers.items())

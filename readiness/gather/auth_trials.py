@@ -6,13 +6,14 @@ from readiness.check import Impact
 from readiness.facts.auth import AuthTrials
 from readiness.gather import gatherer
 from readiness.gather.auth_asking import Asker
+from readiness.gather.auth_guesses import try_guesses
 from readiness.gather.auth_operations import try_operations
 from readiness.gather.auth_passwords import try_passwords
 from readiness.gather.auth_records import try_records
 from readiness.gather.auth_tokens import try_tokens
 from readiness.instruments.client import HttpClient
 from readiness.instruments.variants import Variants
-from readiness.runtime import Progress, Variant
+from readiness.runtime import Progress, Stack, Variant
 from readiness.target import Target
 from readiness.verdict import Inconclusive
 
@@ -22,7 +23,7 @@ __all__ = ["auth_trials", "unlimited"]
 WIDE_OPEN = "100000"
 
 
-@gatherer(impact=Impact.DISRUPTS, at_most_seconds=300)
+@gatherer(impact=Impact.DISRUPTS, at_most_seconds=400)
 def auth_trials(target: Target, variants: Variants, progress: Progress) -> AuthTrials:
     """What became of forged tokens, wrong passwords and strangers' requests.
 
@@ -31,14 +32,26 @@ def auth_trials(target: Target, variants: Variants, progress: Progress) -> AuthT
     """
     if not target.entries:
         raise Inconclusive("there is no entry to log in through", undeclared="entry")
-    with variants(Variant(name="auth", environment=unlimited(target))) as stack, HttpClient(stack) as http:
-        asker = Asker(target, stack, http)
-        for request in target.setup:
-            asker.send(request)
+    raised = unlimited(target)
+    with variants(Variant(name="auth", environment=raised)) as stack, HttpClient(stack) as http:
+        asker = _asker(target, stack, http)
         progress("forged tokens, strangers' requests and wrong passwords", at_most_seconds=300)
-        # The operations last: an administrator's may end more than a session.
         tokens, isolation, passwords = try_tokens(asker), try_records(asker), try_passwords(asker)
-        return AuthTrials(tokens=tokens, isolation=isolation, passwords=passwords, operations=try_operations(asker))
+        # These last: they may lock an account, and an administrator's operations may end more than a session.
+        guesses, operations = try_guesses(asker), try_operations(asker)
+    if guesses.are_unlimited and raised:
+        # The limit that this look raised may be the very one that stops a guesser.
+        progress("wrong passwords against the limits as deployed", at_most_seconds=120)
+        with variants(Variant(name="guesses")) as stack, HttpClient(stack) as http:
+            guesses = try_guesses(_asker(target, stack, http))
+    return AuthTrials(tokens=tokens, isolation=isolation, passwords=passwords, operations=operations, guesses=guesses)
+
+
+def _asker(target: Target, stack: Stack, http: HttpClient) -> Asker:
+    asker = Asker(target, stack, http)
+    for request in target.setup:
+        asker.send(request)
+    return asker
 
 
 def unlimited(target: Target) -> dict[str, dict[str, str]]:

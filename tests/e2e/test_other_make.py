@@ -88,6 +88,7 @@ SOUND = {
     "auth.bcrypt_12": "not_applicable",  # nobody logs in with a password
     "auth.default_key_rejected": "not_applicable",
     "auth.expired_rejected": "not_applicable",
+    "auth.guesses": "not_applicable",  # nobody logs in with a password
     "auth.issuer": "not_applicable",
     "auth.malformed_handled": "pass",
     "auth.no_plaintext_password": "not_applicable",  # nobody logs in with a password

@@ -88,6 +88,7 @@ SOUND = {
     "auth.bcrypt_12": "pass",
     "auth.default_key_rejected": "not_applicable",
     "auth.expired_rejected": "not_applicable",
+    "auth.guesses": "pass",
     "auth.issuer": "not_applicable",
     "auth.malformed_handled": "pass",
     "auth.no_plaintext_password": "pass",
@@ -162,6 +163,7 @@ FIRST = {
     "old TLS": defect("tls.versions", TLS_FROM="TLSv1.0", TLS_CIPHERS="HIGH:!aNULL:!MD5:@SECLEVEL=0"),
 }
 SECOND = {
+    "passwords may be guessed for ever": defect("auth.guesses", ENDLESS_GUESSES="1"),
     "everybody's notes": defect("auth.principal_isolation", ANYBODYS_NOTES="1"),
     "a limit of whoever one says one is": defect("ratelimit.spoof_resistant", "log.client_ip", COUNTS_FORWARDED="1"),
     "traces for callers": defect("errors.no_stack_trace", TRACE_IN_ERRORS="1"),

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import dataclasses
 import functools
 import http.server
+import itertools
 import json
 import threading
 import time
@@ -20,11 +22,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from readiness.exceptions import GatherError, StackError
 from readiness.facts._codec import decode, encode
-from readiness.facts.auth import AuthTrials, Isolation, Tokens, TrialKind
+from readiness.facts.auth import AuthTrials, Guesses, Isolation, Tokens, TrialKind
 from readiness.facts.http import Exchange, StatusClass
 from readiness.gather import auth_operations, auth_passwords, auth_stores, auth_tokens, gatherer_meta
 from readiness.gather import auth_trials as module
 from readiness.gather.auth_asking import Asker, user_named
+from readiness.gather.auth_guesses import try_guesses
 from readiness.gather.auth_keys import default_keys
 from readiness.gather.auth_operations import try_operations
 from readiness.gather.auth_passwords import try_passwords
@@ -67,6 +70,9 @@ class Shop:
     accepts_prefix: bool = False
     swaps_refresh: bool = False
     refuse_next: int = 0
+    most_guesses: int | None = None
+    locked_status: int = 429
+    failed: int = 0
     passwords: dict[str, str] = field(default_factory=dict)
     admins: set[str] = field(default_factory=set)
     notes: list[tuple[str, str]] = field(default_factory=list)
@@ -106,8 +112,11 @@ class Shop:
             case "POST", "/login":
                 right = self.passwords.get(said["name"])
                 given = said["password"]
+                if self.most_guesses is not None and self.failed >= self.most_guesses:
+                    return self.locked_status, ""
                 is_right = given == right or (self.accepts_prefix and right is not None and given[:8] == right[:8])
                 if not is_right:
+                    self.failed += 1
                     return 401, ""
                 refresh = f"refresh-token-of-{said['name']}-{self.served}"
                 self.refreshes[refresh] = said["name"]
@@ -1061,7 +1070,7 @@ def run_gatherer(target: Target, variants: Any) -> AuthTrials:
 
 
 def test_everything_is_tried_in_a_stack_of_its_own_that_is_set_up_first() -> None:
-    shop = Shop()
+    shop = Shop(most_guesses=50)
     with serving(shop) as port:
         variants = Variants(FakeStack(port))
         target = shop_target(
@@ -1071,6 +1080,14 @@ def test_everything_is_tried_in_a_stack_of_its_own_that_is_set_up_first() -> Non
     assert [(v.name, v.environment) for v in variants.asked] == [("auth", {"api": {"N": "100000"}})]
     assert fact.tokens.with_token == 200
     assert fact.isolation.trials
+
+
+def test_guesses_that_a_raised_limit_let_through_are_tried_against_the_deployed_one() -> None:
+    with serving(Shop()) as port:
+        variants = Variants(FakeStack(port))
+        fact = run_gatherer(shop_target(limits=(Limit(path="/", requests=1, env={"requests": "N"}),)), variants)
+    assert [(v.name, v.environment) for v in variants.asked][1:] == [("guesses", {})]
+    assert fact.guesses.are_unlimited
 
 
 def test_a_runtime_without_variants_and_a_target_without_an_entry_leave_it_untold() -> None:
@@ -1103,3 +1120,33 @@ def test_a_lifetime_is_told_by_the_moment_of_issue(
         lambda asker: [*store_lifetimes(asker, "refresh", "R", who)], target=target, services=("api", "cache")
     )
     assert [life.seconds for life in found] == ([pytest.approx(seconds, abs=1)] if seconds else [])
+
+
+@pytest.mark.parametrize(
+    ("shop", "failed", "stopped", "is_right_let_in"),
+    [
+        (Shop(most_guesses=20), 20, 429, None),
+        (Shop(most_guesses=20, locked_status=423), 20, 423, None),
+        (Shop(most_guesses=20, locked_status=401), 101, None, False),
+        (Shop(), 101, None, True),
+    ],
+    ids=["refused", "locked", "locked without a word", "for ever"],
+)
+def test_guessing_goes_on_until_somebody_has_had_enough(
+    shop: Shop, failed: int, stopped: int | None, is_right_let_in: bool | None
+) -> None:
+    found: Guesses = tried(try_guesses, shop)
+    assert (found.failed, found.stopped, found.is_right_let_in) == (failed, stopped, is_right_let_in)
+    assert found.are_unlimited is (is_right_let_in is True)
+
+
+def test_a_guesser_who_is_slow_is_no_verdict() -> None:
+    ticks = itertools.count(0.0, 5.0)
+    found: Guesses = tried(lambda asker: try_guesses(asker, clock=lambda: next(ticks)))
+    assert found.failed < 20
+    assert not found.are_unlimited
+
+
+def test_who_cannot_log_in_cannot_guess() -> None:
+    target = dataclasses.replace(shop_target(), login=None)
+    assert "nobody is declared" in tried(try_guesses, target=target).problem

@@ -36,5 +36,6 @@ DEFECTS: tuple[Defect, ...] = (
     api("job-readable-by-others", "Every user reads every job", "auth.principal_isolation", part="job"),
     api("password-hash-weak", "Passwords are hashed with little memory", "auth.bcrypt_12", part="password hash"),
     api("password-truncated", "Eight characters of a password are enough", "auth.wrong_password", part="password"),
+    api("guesses-unlimited", "Wrong passwords may be tried for ever", "auth.guesses", part="guesses"),
     api("password-logged", "The login logs the password", "auth.no_plaintext_password", part="log of the login"),
 )

@@ -12,6 +12,7 @@ from typing import Any
 from readiness.facts._codec import encode
 from readiness.facts.auth import (
     AuthTrials,
+    Guesses,
     Isolation,
     Lifetime,
     Operations,
@@ -126,7 +127,13 @@ def target() -> Target:
 
 
 def build() -> dict[str, Any]:
-    trials = AuthTrials(tokens=tokens(), operations=operations(), isolation=isolation(), passwords=passwords())
+    trials = AuthTrials(
+        tokens=tokens(),
+        operations=operations(),
+        isolation=isolation(),
+        passwords=passwords(),
+        guesses=Guesses(failed=20, stopped=429, announced="900", seconds=3.1),
+    )
     return {"target": encode(target()), "auth_trials": encode(trials)}
 
 

@@ -23,6 +23,7 @@ from . import defects
 from .auth import ACCESS_SECONDS, REFRESH_SECONDS
 from .database import Item, Job, User
 from .documentation import BEARER, information
+from .guesses import Guesses
 from .resources import Resources
 from .security import new_nonce
 
@@ -126,6 +127,8 @@ def router(resources: Resources) -> APIRouter:  # noqa: C901, PLR0915  # one fla
     async def database() -> AsyncIterator[AsyncConnection]:
         async with resources.engine.begin() as connection:
             yield connection
+
+    guesses = Guesses(resources.redis)
 
     async def login(request: Request, _token: Annotated[Any, Security(BEARER)] = None) -> int:
         user_id = resources.tokens.user_id(request.headers.get("authorization", ""))
@@ -247,11 +250,15 @@ def router(resources: Resources) -> APIRouter:  # noqa: C901, PLR0915  # one fla
             line = f"login of {credentials.name} with {credentials.password}"
             record = logging.LogRecord(__name__, logging.INFO, __file__, 0, line, None, None)
             logging.getLogger().handlers[0].handle(record)
+        if wait := await guesses.wait_seconds(credentials.name):
+            raise HTTPException(429, "Too many wrong passwords", headers={"Retry-After": str(wait)})
         async with resources.engine.connect() as db:
             found = await db.execute(select(User.id, User.password_hash).where(User.name == credentials.name))
             row = found.first()
         if not await resources.passwords.is_right(row.password_hash if row else None, credentials.password) or not row:
+            await guesses.failed(credentials.name)
             raise HTTPException(401, "Name or password is wrong", headers={"WWW-Authenticate": "Bearer"})
+        await guesses.forget(credentials.name)
         return await session(response, row.id)
 
     @routes.post("/auth/refresh")

@@ -14,6 +14,7 @@ from notes.models import Note
 
 #: How long strangers may see what was.
 PUBLISHED_SECONDS = 5
+MOST_GUESSES, LOCKED_SECONDS = 20, 900
 SOMEBODY = {"username": "carol", "password": "a long password"}
 
 
@@ -62,9 +63,16 @@ class Login(APIView):
         """Begin a session: the answer sets its cookie."""
         asked = serializers.Credentials(data=request.data)
         asked.is_valid(raise_exception=True)
+        # Wrong passwords in a row, by account.
+        guesses = f"guesses:{asked.validated_data['username']}"
+        if cache.get(guesses, 0) >= MOST_GUESSES and not has("ENDLESS_GUESSES"):
+            raise exceptions.Throttled(wait=LOCKED_SECONDS)
         user = authenticate(request, **asked.validated_data)
         if user is None:
+            cache.add(guesses, 0, LOCKED_SECONDS)
+            cache.incr(guesses)
             raise exceptions.AuthenticationFailed("the name or the password is wrong")
+        cache.delete(guesses)
         login(request, user)
         return Response(serializers.User(user).data, headers={"Cache-Control": "no-store"})
 
