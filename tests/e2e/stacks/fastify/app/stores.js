@@ -20,6 +20,8 @@ const redis = new Redis(settings.redisUrl, {
   retryStrategy: (times) => Math.min(times * 100, 1000)
 })
 
+const START_ATTEMPTS = 40
+
 const works = (promise) => promise.then(() => true, () => false)
 
 module.exports = {
@@ -30,7 +32,15 @@ module.exports = {
   async prepare () {
     // Where it is not there yet, the client goes on trying, and readiness tells.
     await redis.connect().catch(() => {})
-    await pool.query('CREATE TABLE IF NOT EXISTS tasks (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, title text NOT NULL)')
+    for (let left = START_ATTEMPTS; ; left--) {
+      try {
+        return await pool.query('CREATE TABLE IF NOT EXISTS tasks (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, title text NOT NULL)')
+      } catch (error) {
+        // A database that comes late is waited for; one that never comes ends the start with the reason.
+        if (!left) throw error
+        await new Promise((resolve) => setTimeout(resolve, 500))
+      }
+    }
   },
   async close () {
     redis.disconnect()
