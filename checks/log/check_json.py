@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from readiness import Category, Finding, Inconclusive, Measurement, Severity, Verdict, check
 from readiness.declared.logs import logs_of
 from readiness.facts.logs import RequestLogs
+from readiness.logs.values import Level
 from readiness.logs.view import MAX_EVIDENCE, SUPPLY, Entry, View, view_of
 from readiness.target import Target
 
@@ -77,14 +78,22 @@ def _keys(view: View, target: Target) -> Iterator[Finding]:
             )
 
 
+def _is_of_an_error(view: View, entry: Entry) -> bool:
+    """Whether a line may tell what went wrong: it is neither the request's own nor of a level at which nothing does."""
+    if view.get(entry, "error"):
+        return True
+    return view.get(entry, "status") is None and view.level(entry) not in {Level.DEBUG, Level.INFO}
+
+
 def _types(errors: list[Entry], view: View, target: Target) -> Iterator[Finding]:
     """The lines of an unhandled error name its type: in the declared field, else anywhere in a value.
 
-    Where only the request's own line was logged, there is no error to name; errors.logged judges that.
+    Where only the request's own line was logged, and what lies below a warning, there is no error to name; errors.logged
+    judges that.
     """
     place = logs_of(target).fields.get("error")
     parsed = [entry for entry in errors if entry.places is not None]
-    if all(view.get(entry, "status") is not None and not view.get(entry, "error") for entry in parsed):
+    if not any(_is_of_an_error(view, entry) for entry in parsed):
         return
     if place is not None:
         is_named = any(entry.get(place) for entry in parsed)

@@ -445,13 +445,19 @@ class _Watch:
             stopped = self._stop(stack, service) if was_asked else None
         finally:
             self.stub.play(Script(otherwise=Plan(then=ANSWERED)))
+        answering = None
+        if stopped is not None and stopped.was_killed:
+            answering = self._stop_again(error, stack, service, Plan(then=ANSWERED))
+            if answering is not None and not answering.was_killed:
+                # The first time it may have been busy with a request that an earlier outage left behind.
+                stopped = self._stop_again(error, stack, service, Plan(then=hang()))
         return Waiting(
             answering=usual,
             hanging=tuple(times),
             hanging_errors=tuple(errors),
             was_asked=was_asked,
             stopped=stopped,
-            stopped_answering=self._stop_again(error, stack, service) if stopped and stopped.was_killed else None,
+            stopped_answering=answering,
         )
 
     def _stop(self, stack: Stack, service: str) -> Stopped | None:
@@ -464,8 +470,8 @@ class _Watch:
             self.not_done["stopping"] = str(reason)[:300]
             return None
 
-    def _stop_again(self, error: Request, stack: Stack, service: str) -> Stopped | None:
-        """The same stop after the same requests, with a tracker that answers: some services are always killed."""
+    def _stop_again(self, error: Request, stack: Stack, service: str, tracker: Plan) -> Stopped | None:
+        """The stop of a fresh process after the same requests, while the tracker does as told."""
         try:
             stack.start(service)
         except StackError as reason:
@@ -474,9 +480,15 @@ class _Watch:
         if not self._is_back():
             self.not_done["stopping"] = f"{service} did not come back after it had been stopped"
             return None
-        for _ in range(self.patience.failing):
-            self._send(error, has_query=False)
-        return self._stop(stack, service)
+        before = self.stub.count
+        self.stub.play(Script(otherwise=tracker))
+        try:
+            for _ in range(self.patience.failing):
+                self._send(error, has_query=False)
+            self.stub.wait_until(lambda: self.stub.count > before, seconds=self.patience.event)
+            return self._stop(stack, service)
+        finally:
+            self.stub.play(Script(otherwise=Plan(then=ANSWERED)))
 
 
 def _tracing(trace_id: str) -> dict[str, str]:

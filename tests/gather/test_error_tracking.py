@@ -49,6 +49,8 @@ class Shop(FakeStack):
     def state(self, service: str) -> ServiceState:
         is_hanging = self.stub._script.otherwise.then.kind is Kind.HANG
         code = self.ways.get("stopped_while_hanging" if is_hanging else "stopped_while_answering", 0)
+        if is_hanging and self.ways.get("killed_once"):
+            code, self.ways["killed_once"] = -9, False
         return ServiceState(service=service, status="exited", instance="1", started_at="", exit_code=code)
 
     def start(self, service: str) -> None:
@@ -253,6 +255,14 @@ def test_a_stop_that_ends_in_a_kill_is_compared_with_one_while_the_tracker_answe
     assert waiting.stopped is not None
     assert waiting.stopped_answering is not None
     assert (waiting.stopped.was_killed, waiting.stopped_answering.was_killed) == (True, is_killed_anyway)
+
+
+def test_a_kill_that_does_not_come_again_was_an_earlier_requests(stub: Stub) -> None:
+    waiting = observed(Shop(stub, killed_once=True)).waiting
+    assert waiting is not None
+    assert waiting.stopped is not None
+    assert waiting.stopped_answering is not None
+    assert (waiting.stopped.was_killed, waiting.stopped_answering.was_killed) == (False, False)
 
 
 def test_a_service_that_does_not_stop_is_said(stub: Stub) -> None:
