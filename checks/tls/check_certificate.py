@@ -32,7 +32,7 @@ class CertificateLimits:
     id="tls.certificate",
     category=Category.TLS,
     severity=Severity.HIGH,
-    title="The certificate is for the entry's name, from somebody clients trust, and valid for two more weeks",
+    title="The certificate is for the entry's name, from somebody clients trust, and not about to expire",
     why="Clients refuse anything else, or their users learn to click the warning away.",
     source="RFC 5280, 6.1; RFC 9525; claims ledger, tls.certificate",
     remediation="Renew automatically and watch the date; ask for every name that clients use; serve the intermediate certificates too.",
