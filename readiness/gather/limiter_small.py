@@ -471,7 +471,10 @@ class _Work:
         figures: Figures | None = None,
         headers: Callable[[], Mapping[str, str]] = dict,
     ) -> Tried:
-        for _ in range(2):  # once more where the allowance came back in the middle
+        for number in range(2):  # once more where the allowance came back in the middle
+            if number:
+                # All of it, where a window turned.
+                await self._exchanges.exhausted(self._entry, self._request, caller, at_most=self._reach)
             tried = await self._exchanges.tried(
                 name,
                 self._entry,
