@@ -39,6 +39,7 @@ from readiness.gather._limiting import (
     newly_logged_in,
     public_entry,
 )
+from readiness.inputs.documented import body_operations, example_of
 from readiness.instruments.client import HttpClient
 from readiness.instruments.poller import Sample, run_bounded
 from readiness.instruments.variants import Variants
@@ -491,7 +492,10 @@ class _Work:
         return tried
 
     def _operations(self) -> list[Request]:
-        """Every GET that the API's document names, parameters filled in; what is exempt or limited apart is left out."""
+        """What the API's document names: every GET, parameters filled in, and every JSON body's operation with an example.
+
+        What is exempt or limited apart is left out. A body that is not accepted proves nothing, and does no harm here.
+        """
         document = document_of(self._target.openapi)
         if document is None:
             self._notes.not_done["operations"] = "no OpenAPI document: openapi: openapi.json"
@@ -499,13 +503,12 @@ class _Work:
         # A path with a limit of its own is not refused with this one.
         apart = {limit.path for limit in self._target.limits} - {self._limit.path}
         left_out = {*apart, *self._exempt_paths(), *(probe.path for probe in self._target.probes.values())}
-        base = self._entry.base
-        paths = []
-        for operation in document.operations:
-            path = operation.path.removeprefix(base) if base else operation.path
-            if operation.method == "GET" and path not in left_out:
-                paths.append(_filled(path))
-        return [Request(path=path) for path in dict.fromkeys(paths)][:MAX_OPERATIONS]
+        bare = {operation.path: operation.path.removeprefix(self._entry.base) for operation in document.operations}
+        reads = [o.path for o in document.operations if o.method == "GET" and bare[o.path] not in left_out]
+        writes = [o for o in body_operations(self._target.openapi) if bare[o.path] not in left_out]
+        asked = [Request(path=path) for path in dict.fromkeys(_filled(bare[path]) for path in reads)]
+        asked += [Request(method=o.method, path=bare[o.path], json=example_of(o)) for o in writes]
+        return asked[:MAX_OPERATIONS]
 
     def _disguises(self) -> list[tuple[str, Request, dict[str, str]]]:
         """The limited path, written in other ways that a server may take for the same."""

@@ -316,6 +316,24 @@ def test_what_another_limit_counts_or_leaves_out_is_not_tried_as_an_operation() 
     assert [t.name for t in fact.operations] == ["GET /items"]
 
 
+def test_operations_that_take_a_body_are_tried_with_an_example() -> None:
+    class WritesFreely(Limiter):
+        def answer(
+            self, method: str, path: str, headers: dict[str, str], body: bytes
+        ) -> tuple[int, dict[str, str], str]:
+            if path == "/orders":
+                return (201 if json.loads(body) == {"item": "tea"} else 422), {}, "{}"
+            return super().answer(method, path, headers, body)
+
+    schema = {"type": "object", "required": ["item"], "properties": {"item": {"type": "string", "example": "tea"}}}
+    order = {"requestBody": {"content": {"application/json": {"schema": schema}}}}
+    document = {"openapi": "3.1.0", "paths": {"/items": {"get": {}}, "/orders": {"post": order}}}
+    fact = small(WritesFreely(), target(openapi=document))
+    found = {t.name: t for t in fact.operations}
+    assert set(found) == {"GET /items", "POST /orders"}
+    assert found["POST /orders"].has_evaded
+
+
 def test_a_stream_costs_one_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     class Streams(Limiter):
         def answer(
