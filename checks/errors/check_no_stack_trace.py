@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from readiness import Category, Evidence, Finding, Inconclusive, Severity, Verdict, check
+from readiness import Category, Severity, Verdict, check
 from readiness.facts.errors import ErrorRun
 from readiness.facts.probes import BackendOutages, Outage
-from readiness.failures.outages import needing_leaks, searched_answers
-from readiness.failures.raised import ERROR_PATH, require_server_error
+from readiness.failures.judging import judge_leaks
 from readiness.target import Target
 
 
@@ -30,16 +29,4 @@ def check_no_stack_trace(
 ) -> Verdict:
     """Judge every error answer of the run and of the outages; an echo of the request is no leak."""
     outages = (database_outage, cache_outage, *backend_outages.outages)
-    leaks = [leak for leak in (*error_run.leaks, *needing_leaks(outages)) if leak.is_code]
-    searched = error_run.searched + searched_answers(outages)
-    if searched == 0:
-        raise Inconclusive("no error could be provoked", supply=ERROR_PATH, undeclared="error_path")
-    findings = [
-        Finding(
-            message=f"an error answer shows {leak.kind}", evidence=(Evidence(source=leak.where, text=leak.excerpt),)
-        )
-        for leak in {leak.kind: leak for leak in reversed(leaks)}.values()
-    ]
-    if not findings:
-        require_server_error(error_run, outages, target)
-    return Verdict(findings=tuple(findings), summary=f"searched {searched} error answers")
+    return judge_leaks(error_run, outages, target, of_code=True)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -101,7 +100,7 @@ def test_what_there_is_nothing_to_evaluate_with_is_said(tmp_path: Path) -> None:
     assert "none found as files" in evaluate(Target(name="shop", folder=str(tmp_path)), SCRAPE).not_done
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="no promtool")
+@pytest.mark.promtool
 def test_promtool_itself_tells_the_rules_apart(tmp_path: Path) -> None:
     (tmp_path / "alerts.yml").write_text(RULES)
     found = evaluate(Target(name="shop", folder=str(tmp_path)), SCRAPE)

@@ -176,7 +176,7 @@ def test_failure_that_names_nobody_is_about_a_need_that_is_restarted_for_ever() 
     ],
 )
 def test_what_could_not_be_fetched_explains_what_is_missing(last: str, cause: FailureCause) -> None:
-    fetched = "Temporary failure resolving 'deb.debian.org'\n"
+    fetched = "Temporary failure resolving 'packages.vendor.example'\n"
     assert started(f"{fetched}{last}\n").cause is FailureCause.REFUSED
     assert started(f"{fetched}{last}\n", confined=None).cause is cause
     assert started(f"{last}\n").cause is cause
