@@ -51,5 +51,8 @@ def load_claims(path: Path) -> Claims:
         system=data["system"],
         source=data.get("source", ""),
         grade=data.get("grade", ""),
-        claims=tuple(Claim(text=row["text"], checks=tuple(row["checks"])) for row in data["claims"]),
+        claims=tuple(
+            Claim(text=row["text"], checks=tuple(row["checks"]), declares=row.get("declares", {}))
+            for row in data["claims"]
+        ),
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from readiness.scorecard import CheckResult
@@ -16,10 +16,16 @@ _SETTLED = {Outcome.PASS, Outcome.NOT_APPLICABLE, Outcome.WAIVED}
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """One sentence of a document, and the ids of the checks that decide it."""
+    """One sentence of a document, and the ids of the checks that decide it.
+
+    Attributes:
+        declares: figures of the sentence, as ``readiness.yaml`` would declare them: checks hold a system against its own
+            declaration, and only where that says the same does their verdict speak of this sentence.
+    """
 
     text: str
     checks: tuple[str, ...]
+    declares: Mapping[str, Any] = field(default_factory=dict)
 
 
 def since(earlier: Iterable[CheckResult], now: Iterable[CheckResult]) -> dict[str, list[str]]:
@@ -50,12 +56,19 @@ def _standing(result: CheckResult) -> float:
 
 
 def claimed_against_proven(
-    claims: Sequence[Claim], results: Iterable[CheckResult], *, source: str
+    claims: Sequence[Claim], results: Iterable[CheckResult], *, source: str, declared: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """Rows ``{claim, claimed, checks, verdict}``. A claim may name a check, or a row of the ledger that checks cover.
 
     A claim is *proven* where all its checks pass, *refuted* where none passes and one fails, *partly* true where some
-    pass and others do not, and else *unproven*.
+    pass and others do not, and else *unproven*. A claim with figures is *refuted* where the system declares other ones
+    and keeps them, and *unproven* where it declares none.
+
+    Args:
+        claims: of one document.
+        results: of the run.
+        source: what the document is called.
+        declared: the target's declaration, sections by their names in ``readiness.yaml``.
     """
     outcomes: dict[str, list[Outcome]] = {}
     for result in results:
@@ -66,7 +79,9 @@ def claimed_against_proven(
             "claim": claim.text,
             "claimed": source,
             "checks": list(claim.checks),
-            "verdict": _verdict([found for check in claim.checks for found in outcomes.get(check, [None])]),
+            "verdict": _with_figures(
+                claim, _verdict([found for check in claim.checks for found in outcomes.get(check, [None])]), declared
+            ),
         }
         for claim in claims
     ]
@@ -77,3 +92,25 @@ def _verdict(found: Sequence[Outcome | None]) -> str:
     if passed:
         return "proven" if passed == len(found) else "partly"
     return "refuted" if Outcome.FAIL in found else "unproven"
+
+
+def _with_figures(claim: Claim, verdict: str, declared: Mapping[str, Any]) -> str:
+    """The verdict on a claim, as far as the checks spoke of the claim's own figures."""
+    if verdict not in {"proven", "partly"}:
+        return verdict
+    said = [_said(declared, section, wanted) for section, wanted in claim.declares.items()]
+    return "refuted" if False in said else "unproven" if None in said else verdict
+
+
+def _said(declared: Mapping[str, Any], section: str, wanted: Any) -> bool | None:
+    """Whether the declaration says the same; None where it says nothing of it."""
+    found = declared.get(section)
+    if isinstance(wanted, Mapping):
+        if isinstance(found, list):
+            each = [_said({"": item}, "", wanted) for item in found]
+            return True if True in each else False if False in each else None
+        if not isinstance(found, Mapping):
+            return None
+        inner = [_said(found, str(name), value) for name, value in wanted.items()]
+        return None if None in inner else all(inner)
+    return None if found is None else bool(found == wanted)

@@ -52,14 +52,33 @@ def test_a_check_is_named_by_how_it_changed(was: CheckResult | None, now: CheckR
 def test_a_claim_is_held_against_its_checks(checks: tuple[str, ...], verdict: str) -> None:
     results = [result("a", Outcome.PASS, 1), result("b", Outcome.FAIL), result("c", Outcome.INCONCLUSIVE)]
     claim = Claim(text="all is well", checks=tuple(f"x.{name}" for name in checks))
-    (row,) = claimed_against_proven([claim], results, source="guide A+")
+    (row,) = claimed_against_proven([claim], results, source="guide A+", declared={})
     assert (row["claim"], row["claimed"], row["verdict"]) == ("all is well", "guide A+", verdict)
 
 
 def test_a_claim_may_name_a_row_that_a_check_covers() -> None:
     covering = dataclasses.replace(result("a", Outcome.FAIL), covers=("x.row",))
-    (row,) = claimed_against_proven([Claim(text="it holds", checks=("x.row",))], [covering], source="")
+    (row,) = claimed_against_proven([Claim(text="it holds", checks=("x.row",))], [covering], source="", declared={})
     assert row["verdict"] == "refuted"
+
+
+@pytest.mark.parametrize(
+    ("declared", "verdict"),
+    [
+        ({"limit": [{"requests": 100, "key": "user"}]}, "proven"),
+        ({"limit": [{"requests": 900, "key": "address"}, {"requests": 100, "key": "user"}]}, "proven"),
+        ({"limit": [{"requests": 900, "key": "user"}]}, "refuted"),
+        ({"limit": []}, "unproven"),
+        ({}, "unproven"),
+    ],
+)
+def test_a_figure_is_proven_only_where_the_system_declares_the_same(declared: dict[str, object], verdict: str) -> None:
+    claim = Claim(text="100 each", checks=("x.a",), declares={"limit": {"requests": 100, "key": "user"}})
+    results = [result("a", Outcome.PASS, 1)]
+    (row,) = claimed_against_proven([claim], results, source="", declared=declared)
+    assert row["verdict"] == verdict
+    (failed,) = claimed_against_proven([claim], [result("a", Outcome.FAIL)], source="", declared=declared)
+    assert failed["verdict"] == "refuted"
 
 
 def test_shipped_claims_are_found_by_name_and_others_by_path(tmp_path: Path) -> None:

@@ -55,6 +55,15 @@ def check_hsts_production(responses: Responses, target: Target, limits: HstsLimi
             supply="entry: {service: YOUR_PROXY, port: 443, https: true}",
             undeclared="entry.https",
         )
+    if not secure:
+        target.require("tls", value=True, example="")
+    if not secure and not any(exchange.all(HEADER) for exchange in asked):
+        raise Inconclusive(
+            "no entry speaks https, and the service itself sends no such header to what says that it came over https: whether "
+            "what ends TLS before the stack does cannot be seen",
+            supply="entry: {service: YOUR_PROXY, port: 443, https: true}   # or: tls: none, with why",
+            undeclared="entry.https",
+        )
     # Plain entries owe no answer here.
     judged = dataclasses.replace(responses, exchanges=asked)
     return conclude(judged, sound(judged), grade, headers=(HEADER,), holds="https is remembered")

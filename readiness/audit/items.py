@@ -61,6 +61,8 @@ def select(items: list[pytest.Item], run: Run) -> list[pytest.Item]:
             seen[meta.id] = item.nodeid
             item.add_marker(impact_of(item).value)
             item.add_marker(meta.category.value)
+            # Reports show ids, so ``-k`` takes them.
+            item.extra_keyword_matches.add(meta.id)
         is_dropped = meta is not None and run.profile.reason_excluded(meta.id) is not None
         (dropped if is_dropped else kept).append(item)
     items[:] = sorted(kept, key=_order)

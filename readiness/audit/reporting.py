@@ -133,7 +133,9 @@ class Reporter:
             return ()
         claims = load_claims(Path(self._run.settings.claims))
         source = " ".join(part for part in (claims.source or claims.system, claims.grade) if part)
-        return tuple(claimed_against_proven(claims.claims, checks, source=source))
+        target = encode(self._run.target)
+        declared = {**target["extra"], **target, "limit": target["limits"]}
+        return tuple(claimed_against_proven(claims.claims, checks, source=source, declared=declared))
 
     def _baseline(self, checks: Sequence[CheckResult]) -> dict[str, Any]:
         if self._run.settings.baseline is None:

@@ -45,9 +45,11 @@ def premise(tokens: Tokens, *, jwt: bool = True) -> None:
     """Stop where a refusal of a forged token would show nothing.
 
     Raises:
-        NotApplicable: the service's tokens are of another kind.
+        NotApplicable: the service's tokens are of another kind, or it has no login by design.
         Inconclusive: nobody could log in, or the right token did not work, or no login is needed there.
     """
+    if tokens.is_declined:
+        raise NotApplicable(tokens.problem)
     if tokens.problem:
         raise Inconclusive(tokens.problem, supply=tokens.supply)
     if answer_of(tokens.with_token) is not Answer.ACCEPTED:

@@ -81,6 +81,7 @@ class Tokens:
 
     Attributes:
         problem: why nothing could be tried, or an empty text; ``supply`` is the YAML that would help.
+        is_declined: the owner says that there is no login by design; ``problem`` is then why.
         request: what they were sent to.
         is_jwt: the service's own token is a JSON Web Token; ``algorithm`` and ``claims`` are then what it says.
         with_token, without_token: statuses of the right token, and of none, before the trials.
@@ -93,6 +94,7 @@ class Tokens:
 
     problem: str = ""
     supply: str = ""
+    is_declined: bool = False
     request: str = ""
     is_jwt: bool = False
     algorithm: str = ""

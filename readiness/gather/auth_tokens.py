@@ -41,7 +41,9 @@ def try_tokens(asker: Asker, *, now: Callable[[], float] = time.time) -> Tokens:
     target, login = asker.target, asker.target.login
     request = private_request(target)
     if login is None:
-        return Tokens(problem=target.declined.get("login", "no login is configured"), supply=LOGIN_EXAMPLE)
+        if (why := target.declined.get("login")) is not None:
+            return Tokens(problem=f"login: none, because {why}", is_declined=True)
+        return Tokens(problem="no login is configured", supply=LOGIN_EXAMPLE)
     if request is None:
         return Tokens(problem="no path is known that needs a login", supply=PRIVATE_EXAMPLE)
     try:
