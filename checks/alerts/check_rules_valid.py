@@ -49,7 +49,10 @@ def check_rules_valid(alert_rules: AlertRules, metering: Metering, target: Targe
         elif file.tool_code is None:
             # The tool knows better where it was asked.
             findings += [Finding(message=f"{fault.file}: {fault.words}") for fault in faults]
-    if not rules and not findings:
+    if not rules and findings:
+        # A file that is missing or no rules at all is wrong whatever the service exposes.
+        return Verdict(findings=tuple(findings))
+    if not rules:
         raise Inconclusive("the files hold no rule")
     known = _known(alert_rules, metering, target, rules)
     findings += _unevaluable(metering, known, doubts)
