@@ -42,6 +42,7 @@ ALONE = {
     "errors-end-the-process",  # every unhandled error costs a restart, in which nothing answers
     "id-of-another-request",  # shows in the ids of concurrent requests alone, which other defects change
     "log-file-unbounded",  # shows in how much is logged, which other defects lessen
+    "nul-in-text",  # shows in an answer of 503, which another defect turns into an apology
     "limit-per-token",  # a new login must get a new allowance, which other limits of the same pack hide
 }
 MODE = os.environ.get("READINESS_MATRIX", "")
