@@ -23,7 +23,7 @@ __all__ = ["auth_trials", "unlimited"]
 WIDE_OPEN = "100000"
 
 
-@gatherer(impact=Impact.DISRUPTS, at_most_seconds=400)
+@gatherer(impact=Impact.DISRUPTS, at_most_seconds=600)
 def auth_trials(target: Target, variants: Variants, progress: Progress) -> AuthTrials:
     """What became of forged tokens, wrong passwords and strangers' requests.
 
@@ -37,11 +37,12 @@ def auth_trials(target: Target, variants: Variants, progress: Progress) -> AuthT
         asker = _asker(target, stack, http)
         progress("forged tokens, strangers' requests and wrong passwords", at_most_seconds=300)
         tokens, isolation, passwords = try_tokens(asker), try_records(asker), try_passwords(asker)
-        # These last: they may lock an account, and an administrator's operations may end more than a session.
-        guesses, operations = try_guesses(asker), try_operations(asker)
+        # These last: an administrator's operations may end more than a session, and guesses take their time and lock accounts.
+        operations = try_operations(asker)
+        guesses = try_guesses(Asker(target, stack, http))
     if guesses.are_unlimited and raised:
         # The limit that this look raised may be the very one that stops a guesser.
-        progress("wrong passwords against the limits as deployed", at_most_seconds=120)
+        progress("wrong passwords against the limits as deployed", at_most_seconds=180)
         with variants(Variant(name="guesses")) as stack, HttpClient(stack) as http:
             guesses = try_guesses(_asker(target, stack, http))
     return AuthTrials(tokens=tokens, isolation=isolation, passwords=passwords, operations=operations, guesses=guesses)

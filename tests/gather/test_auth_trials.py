@@ -1141,7 +1141,7 @@ def test_guessing_goes_on_until_somebody_has_had_enough(
 
 
 def test_a_guesser_who_is_slow_is_no_verdict() -> None:
-    ticks = itertools.count(0.0, 5.0)
+    ticks = itertools.count(0.0, 10.0)
     found: Guesses = tried(lambda asker: try_guesses(asker, clock=lambda: next(ticks)))
     assert found.failed < 20
     assert not found.are_unlimited
