@@ -223,6 +223,8 @@ class Addressed:
 
     Attributes:
         refilled: the most requests that may have become allowed again meanwhile, to whoever is counted with the first one.
+        rested: where the other one was refused throughout: its status after a silence in which the limiter forgets,
+            just before all was tried again. Refused even then, its own allowance was spent, and nothing is shown.
     """
 
     entry: str
@@ -232,7 +234,18 @@ class Addressed:
     other: str
     statuses: tuple[int, ...]
     refilled: float = 0.0
+    rested: int | None = None
     problem: str = ""
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether the first one was exhausted all the time, and the other one got answers."""
+        return self.before == TOO_MANY and self.after == TOO_MANY and bool(self.statuses)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the other one was refused throughout while the first one was exhausted."""
+        return self.is_telling and all(status == TOO_MANY for status in self.statuses)
 
     @property
     def is_served(self) -> bool:

@@ -45,7 +45,7 @@ from readiness.instruments.poller import Sample, run_bounded
 from readiness.instruments.variants import Variants
 from readiness.limiting.declared import VARIABLE_EXAMPLE, caller_limit, limiting_service
 from readiness.runtime import Stack, Variant
-from readiness.target import Limit, ProbeKind, Request, Target
+from readiness.target import Entry, Limit, ProbeKind, Request, Target
 from readiness.verdict import Inconclusive
 
 __all__ = ["SmallPlan", "examine", "relogin", "small_limit"]
@@ -561,33 +561,43 @@ class _Work:
 
     async def _from_elsewhere(self, reach: int) -> None:
         elsewhere = Elsewhere(self._target, self._stack, self._exchanges)
+        rest = self._strangers.capacity * self._strangers.interval_seconds + 1
         for entry in self._target.entries:
-            before = await self._exchanges.exhausted(entry, self._request, ANONYMOUS, at_most=reach)
-            began = self._exchanges.now
-            other, statuses, problem, refilled = "", list[int](), "", 0.0
-            for _ in range(MAX_ASKED):
-                other, status, problem = await elsewhere.ask(entry, self._request)
-                if status == UNANSWERED:
-                    break
-                statuses.append(status)
-                refilled = (self._exchanges.now - began) / self._strangers.interval_seconds
-                # The slower it is to ask from there, the more may have come back to the first address.
-                if len(statuses) >= ASKED and len(statuses) > refilled + 1:
-                    break
-            # A command in a container takes a while, in which an allowance or two come back.
-            after = await self._exchanges.exhausted(entry, self._request, ANONYMOUS, at_most=SLACK + int(refilled))
-            self._notes.addresses.append(
-                Addressed(
-                    entry=entry.name,
-                    is_proxy=is_proxied(self._target, entry),
-                    before=before,
-                    after=after,
-                    other=other,
-                    statuses=tuple(statuses),
-                    refilled=round(refilled, 2),
-                    problem=problem,
-                )
-            )
+            seen = await self._meanwhile(elsewhere, entry, reach)
+            if seen.is_refused and rest <= self._plan.max_wait_seconds:
+                # The other address's own allowance may have been spent before: a service that was late to trust its
+                # proxy has counted everybody's requests for the proxy's.
+                await self._sleep(rest)
+                _, rested, _ = await elsewhere.ask(entry, self._request)
+                seen = replace(await self._meanwhile(elsewhere, entry, reach), rested=rested)
+            self._notes.addresses.append(seen)
+
+    async def _meanwhile(self, elsewhere: Elsewhere, entry: Entry, reach: int) -> Addressed:
+        """What another address gets while this one is exhausted."""
+        before = await self._exchanges.exhausted(entry, self._request, ANONYMOUS, at_most=reach)
+        began = self._exchanges.now
+        other, statuses, problem, refilled = "", list[int](), "", 0.0
+        for _ in range(MAX_ASKED):
+            other, status, problem = await elsewhere.ask(entry, self._request)
+            if status == UNANSWERED:
+                break
+            statuses.append(status)
+            refilled = (self._exchanges.now - began) / self._strangers.interval_seconds
+            # The slower it is to ask from there, the more may have come back to the first address.
+            if len(statuses) >= ASKED and len(statuses) > refilled + 1:
+                break
+        # A command in a container takes a while, in which an allowance or two come back.
+        after = await self._exchanges.exhausted(entry, self._request, ANONYMOUS, at_most=SLACK + int(refilled))
+        return Addressed(
+            entry=entry.name,
+            is_proxy=is_proxied(self._target, entry),
+            before=before,
+            after=after,
+            other=other,
+            statuses=tuple(statuses),
+            refilled=round(refilled, 2),
+            problem=problem,
+        )
 
     async def _exempt(self, caller: Caller, figures: Figures) -> None:
         """Exempt paths and probes, as often as a rested caller would be refused, by an exhausted one."""

@@ -241,6 +241,12 @@ def test_a_sound_limiter_is_seen_as_it_is() -> None:
     assert fact.not_done == {}
 
 
+def test_an_address_that_is_refused_even_after_a_rest_had_spent_its_own_allowance() -> None:
+    seen = small(Limiter(), output=Completed(exit_code=0, output="429\n")).addresses[0]
+    assert seen.is_refused
+    assert seen.rested == 429
+
+
 def test_a_new_login_that_gives_a_new_allowance_is_seen() -> None:
     fact = small(Limiter(per_token=True))
     assert fact.users[0].has_evaded
