@@ -41,6 +41,13 @@ class Category(enum.StrEnum):
     SENTRY = "sentry"
     DOCS = "docs"
     TLS = "tls"
+    STARTUP = "startup"
+    RETRY = "retry"
+    DRAIN = "drain"
+    SCALE = "scale"
+    COMPOSE = "compose"
+    PERSIST = "persist"
+    DB = "db"
 
 
 CATEGORY_TITLES: dict[Category, str] = {
@@ -59,6 +66,13 @@ CATEGORY_TITLES: dict[Category, str] = {
     Category.SENTRY: "Error tracking",
     Category.DOCS: "API documentation",
     Category.TLS: "TLS",
+    Category.STARTUP: "Cold start",
+    Category.RETRY: "Retries and timeouts",
+    Category.DRAIN: "Graceful shutdown",
+    Category.SCALE: "Scaling and availability",
+    Category.COMPOSE: "Containers",
+    Category.PERSIST: "Persistence",
+    Category.DB: "Database",
 }
 
 

@@ -106,11 +106,15 @@ def _target(settings: Settings) -> Target:
     if settings.replay is not None:
         return _recorded(Path(settings.replay))
     if settings.demo is not None:
-        from readiness.demo.defects import overlay, sections  # noqa: PLC0415  # only where the demo is audited
+        from readiness.demo.defects import compose_files, overlay, sections  # noqa: PLC0415  # only where the demo is audited
 
         demo = load_target(DEMO_FOLDER / "readiness.yaml")
         environment = _merged(demo.environment, overlay(settings.demo))
-        return dataclasses.replace(demo, environment=environment, extra=sections(settings.demo, demo.extra))
+        compose = demo.compose
+        if compose is not None:
+            compose = dataclasses.replace(compose, files=(*compose.files, *compose_files(settings.demo)))
+        declared = sections(settings.demo, demo.extra)
+        return dataclasses.replace(demo, environment=environment, compose=compose, extra=declared)
     if settings.url is not None and settings.target is None:
         return Target(name=settings.url, folder=settings.rootdir)
     return find_target(Path(settings.rootdir), Path(settings.target) if settings.target else None)

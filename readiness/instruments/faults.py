@@ -129,6 +129,36 @@ class Faults:
         with self._hold((service,), Capability.RECREATE, UndoKind.START, recreate, at_most_seconds) as fault:
             yield fault
 
+    @contextlib.contextmanager
+    def crashed(self, service: str, *, at_most_seconds: float = 60.0) -> Iterator[Fault]:
+        """SIGKILL the main process as a crash would: a restart policy applies meanwhile. Otherwise as :meth:`stopped`."""
+
+        def crash(name: str) -> None:
+            self._stack.signal_past_engine(name, "KILL")
+
+        with self._hold((service,), Capability.CRASH, UndoKind.START, crash, at_most_seconds) as fault:
+            yield fault
+
+    @contextlib.contextmanager
+    def stuck(self, service: str, *, at_most_seconds: float) -> Iterator[Fault]:
+        """SIGSTOP the main process alone: unlike a paused service, its container still runs health checks."""
+
+        def stick(name: str) -> None:
+            self._stack.signal_past_engine(name, "STOP")
+
+        with self._hold((service,), Capability.CRASH, UndoKind.CONTINUE, stick, at_most_seconds) as fault:
+            yield fault
+
+    @contextlib.contextmanager
+    def signalled(self, service: str, signal_name: str, *, at_most_seconds: float = 60.0) -> Iterator[Fault]:
+        """Send one signal to the main process; after the block the service runs. Otherwise as :meth:`stopped`."""
+
+        def send(name: str) -> None:
+            self._stack.signal(name, signal_name)
+
+        with self._hold((service,), Capability.SIGNAL, UndoKind.START, send, at_most_seconds) as fault:
+            yield fault
+
     def restart(self, service: str) -> None:
         """Leave ``service`` running anew, whatever its state: a sound stack for the next observation.
 
@@ -221,6 +251,8 @@ class Faults:
                 # Never was paused, is no longer, or has died: the state below decides.
                 if self._stack.state(undo.service).status == "paused":
                     raise
+        if undo.kind is UndoKind.CONTINUE and self._stack.state(undo.service).is_running:
+            self._stack.signal_past_engine(undo.service, "CONT")
         if not self._stack.state(undo.service).is_running:
             self._stack.start(undo.service)
         self._journal.done(undo)

@@ -24,6 +24,7 @@ class UndoKind(enum.StrEnum):
 
     START = "start"
     UNPAUSE = "unpause"
+    CONTINUE = "continue"
 
 
 @dataclass(frozen=True, kw_only=True)

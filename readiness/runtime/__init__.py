@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from readiness.facts.containers import Container
     from readiness.facts.model import StackModel
     from readiness.facts.start import StackStart
 
@@ -31,6 +32,8 @@ class Capability(enum.StrEnum):
     RECREATE = "recreate a service"
     VARIANT = "start a variant with other settings"
     TMPFS = "mount a small disk"
+    INSPECT = "look at a container's settings"
+    CRASH = "signal a main process past the engine"
     WRITE = "take requests that may change something"
 
 
@@ -59,7 +62,10 @@ class Completed:
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceState:
-    """A service's state as its engine sees it. ``instance`` changes when it is recreated, ``started_at`` when restarted."""
+    """A service's state as its engine sees it. ``instance`` changes when it is recreated, ``started_at`` when restarted.
+
+    Times are UTC, ISO 8601; ``finished_at`` is that of the last end, empty before the first one.
+    """
 
     service: str
     status: str
@@ -68,6 +74,8 @@ class ServiceState:
     health: str | None = None
     exit_code: int | None = None
     restarts: int = 0
+    finished_at: str = ""
+    is_oom_killed: bool = False
 
     @property
     def is_running(self) -> bool:
@@ -133,6 +141,12 @@ class Stack(Protocol):
 
     def signal(self, service: str, signal: str) -> None:
         """Send a signal to the main process (PID 1 of the container)."""
+
+    def signal_past_engine(self, service: str, signal: str) -> None:
+        """Send a signal to the main process without its engine knowing: a death is a crash, and its restart policy applies."""
+
+    def containers(self, service: str) -> tuple[Container, ...]:
+        """Every replica's settings in force and its state, by number."""
 
     def recreate(self, service: str) -> None:
         """Remove the instance and make a new one from the same definition, without its dependencies."""

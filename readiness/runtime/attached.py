@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 
 from readiness.exceptions import ConfigError, StackError, UnsupportedError
+from readiness.facts.containers import Container
 from readiness.facts.model import ServiceModel, StackModel
 from readiness.facts.start import FailureCause, ServiceStart, StackStart
 from readiness.runtime import Capability, Completed, Endpoint, ServiceState
@@ -158,6 +159,22 @@ class AttachedStack:
         del signal
         self._check(service)
         _refuse(Capability.SIGNAL)
+
+    def signal_past_engine(self, service: str, signal: str) -> None:  # noqa: ARG002  # the protocol's
+        """Refused.
+
+        Raises:
+            UnsupportedError: always.
+        """
+        _refuse(Capability.CRASH)
+
+    def containers(self, service: str) -> tuple[Container, ...]:  # noqa: ARG002  # the protocol's
+        """Not seen from here.
+
+        Raises:
+            UnsupportedError: always.
+        """
+        _refuse(Capability.INSPECT)
 
     def recreate(self, service: str) -> None:
         """Not possible."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from readiness.exceptions import StackError
+from readiness.facts.containers import Container
 from readiness.facts.model import StackModel
 from readiness.facts.start import StackStart
 from readiness.runtime import Capability, Completed, Endpoint, Progress, ServiceState, Variant
@@ -24,10 +25,12 @@ from readiness.runtime.compose_model import OwnersModel, resolve, stack_model
 from readiness.runtime.compose_start import PROJECT_LABEL, SERVICE_LABEL, Launch, engine_words
 from readiness.runtime.engine import Commands, Engine, client_proxies, connect
 from readiness.runtime.health_gap import longest_check_seconds, margin_seconds, seconds_to_next_check
+from readiness.runtime.inspected import GRACE_SECONDS, container_of
 from readiness.runtime.ports import LOOPBACK, PortLease
 from readiness.runtime.reaper import LABEL_RUN, RUN_VARIABLE, Owner
 from readiness.runtime.safe_copy import Host, SafeCopy, make_safe
 from readiness.runtime.safe_files import LocalDisk, copy_files
+from readiness.runtime.sidecar import signal_main
 from readiness.target import Target
 
 if TYPE_CHECKING:
@@ -38,8 +41,6 @@ __all__ = ["ComposeRuntime", "ComposeStack", "removal_command"]
 UP_SECONDS = 3600.0
 DOWN_SECONDS = 120.0
 RECREATE_SECONDS = 120.0
-#: The engine's default grace period before SIGKILL, where a container names none.
-GRACE_SECONDS = 10
 LOG_BYTES = 1024 * 1024
 OUTPUT_BYTES = 1024 * 1024
 #: Rounds of removing what ``down`` left; an ``up`` that was cut short may still be creating.
@@ -301,6 +302,8 @@ class ComposeStack:
             health=(state.get("Health") or {}).get("Status"),
             exit_code=int(state["ExitCode"]) if is_over else None,
             restarts=int(container.get("RestartCount") or 0),
+            finished_at=container_of(container, service=service).finished_at,
+            is_oom_killed=bool(state.get("OOMKilled")),
         )
 
     def stop(self, service: str) -> None:
@@ -352,6 +355,38 @@ class ComposeStack:
         """Send a signal to PID 1 through the engine, which then counts the end as wanted: no restart policy applies."""
         container = self._inspect(service)
         self._engine(f"sending {signal} to {service}", self._client.api.kill, container["Id"], signal)
+
+    def signal_past_engine(self, service: str, signal: str) -> None:
+        """Send a signal to PID 1 of the first replica by its number outside; the engine sees a crash.
+
+        Raises:
+            StackError: it does not run.
+            UnsupportedError: nothing of this stack can send it.
+        """
+        container = self._inspect(service)
+        pid = int(container["State"].get("Pid") or 0)
+        if not pid:
+            raise StackError(f"{service} does not run: {container['State']['Status']}")
+        others = [self._inspect(other)["Image"] for other in self.services if other != service]
+        signal_main(
+            self._client,
+            container=str(container["Id"]),
+            pid=pid,
+            signal=signal.removeprefix("SIG"),
+            images=[str(container["Image"]), *map(str, others)],
+            labels={LABEL_RUN: self._run_id, PROJECT_LABEL: self._project},
+        )
+
+    def containers(self, service: str) -> tuple[Container, ...]:
+        """Every replica's settings in force and its state."""
+        seen = []
+        for container in self._all(service):
+            image = self._engine(
+                f"looking at the image of {service}", self._client.api.inspect_image, container["Image"]
+            )
+            volumes = tuple(sorted((image.get("Config") or {}).get("Volumes") or {}))
+            seen.append(container_of(container, service=service, image_volumes=volumes))
+        return tuple(seen)
 
     def recreate(self, service: str) -> None:
         """A new container from the same definition, same ports and names, without touching its dependencies."""

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING
 import filelock
 
 from readiness.exceptions import ConfigError, ReadinessError, StackError, UnsupportedError
+from readiness.facts.containers import Container
 from readiness.facts.model import ServiceModel, StackModel
 from readiness.facts.start import Change, FailureCause, StackStart
 from readiness.runtime import Capability, Completed, Endpoint, ServiceState, process_tree
@@ -54,6 +55,7 @@ CAPABILITIES = frozenset(
         Capability.EXEC,
         Capability.RECREATE,
         Capability.VARIANT,
+        Capability.CRASH,
         Capability.WRITE,
     }
 )
@@ -270,6 +272,7 @@ class ProcessStack:
             instance=f"{self._token}-{service}-{found.instance}",
             started_at=found.process.started_at,
             exit_code=found.process.exit_code,
+            finished_at=found.process.finished_at,
         )
 
     def usage(self, service: str) -> Usage:
@@ -301,6 +304,18 @@ class ProcessStack:
         number = _signal(signal)
         with self._held(service) as found:
             found.process.send(number)
+
+    def signal_past_engine(self, service: str, signal: str) -> None:
+        """The same as :meth:`signal`: nothing here restarts a process, so a death looks the same to everybody."""
+        self.signal(service, signal)
+
+    def containers(self, service: str) -> tuple[Container, ...]:  # noqa: ARG002  # the protocol's
+        """There are none.
+
+        Raises:
+            UnsupportedError: always.
+        """
+        raise UnsupportedError(Capability.INSPECT, runtime=self.runtime, hint="run with --readiness-runtime=compose")
 
     def recreate(self, service: str) -> None:
         """Stop it and start a new instance: same port, same state (as a volume), empty home, temporary files and log."""

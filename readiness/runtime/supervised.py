@@ -82,9 +82,9 @@ class Supervised:
         self._lock = threading.RLock()
         self._popen: subprocess.Popen[bytes] | None = None
         self._leader: psutil.Process | None = None
-        self._started_at = ""
+        self._started_at = self._finished_at = ""
         self._exit_code: int | None = None
-        self._is_paused = False
+        self._is_paused = self._is_alive = False
 
     @property
     def status(self) -> str:
@@ -106,6 +106,11 @@ class Supervised:
     def started_at(self) -> str:
         """When the present or last process was started: UTC, ISO 8601; empty before the first start."""
         return self._started_at
+
+    @property
+    def finished_at(self) -> str:
+        """When the last process was seen to have ended: UTC, ISO 8601; empty before the first end."""
+        return self._finished_at
 
     def start(self) -> None:
         """Start the command unless it runs; returns when the process exists.
@@ -133,7 +138,7 @@ class Supervised:
                 raise _spawn_error(command, self.launch.folder, error) from error
             finally:
                 os.close(writer)
-            self._exit_code, self._is_paused = None, False
+            self._exit_code, self._is_paused, self._is_alive = None, False, True
             register_process(self._work, self._popen.pid)
             self._leader = psutil.Process(self._popen.pid)
             self._started_at = datetime.fromtimestamp(self._leader.create_time(), UTC).isoformat()
@@ -255,6 +260,8 @@ class Supervised:
         found = os.waitid(os.P_PID, self._popen.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         if found is None:
             return None
+        if self._is_alive:
+            self._is_alive, self._finished_at = False, datetime.now(UTC).isoformat()
         return found.si_status if found.si_code == os.CLD_EXITED else 128 + found.si_status
 
     def _settle(self) -> None:

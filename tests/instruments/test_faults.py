@@ -48,6 +48,12 @@ class FakeStack:
     def recreate(self, service: str) -> None:
         self._do("recreate", service, "running")
 
+    def signal(self, service: str, signal: str) -> None:
+        self._do(f"signal {signal}", service, "exited")
+
+    def signal_past_engine(self, service: str, signal: str) -> None:
+        self._do(f"past the engine {signal}", service, "exited" if signal == "KILL" else "running")
+
     def _do(self, what: str, service: str, state: str) -> None:
         self.open_before.append(len(Journal(self.journal).pending()))
         self.done.append(f"{what} {service}")
@@ -244,3 +250,27 @@ def test_missing_capability_is_named_and_nothing_is_done(stack: FakeStack, fault
         pytest.fail("no fault")
     assert stack.done == []
     assert pending(stack) == []
+
+
+def test_a_crash_is_in_the_journal_before_it_happens_and_the_service_runs_afterwards(
+    stack: FakeStack, faults: Faults
+) -> None:
+    with faults.crashed("db"):
+        assert stack.states["db"] == "exited"
+        assert pending(stack) == [(UndoKind.START, "db")]
+    assert stack.open_before[0] == 1
+    assert stack.states["db"] == "running"
+    assert pending(stack) == []
+
+
+def test_a_main_process_that_is_stuck_goes_on_after_the_block(stack: FakeStack, faults: Faults) -> None:
+    with faults.stuck("db", at_most_seconds=5):
+        assert pending(stack) == [(UndoKind.CONTINUE, "db")]
+    assert stack.done == ["past the engine STOP db", "past the engine CONT db"]
+    assert pending(stack) == []
+
+
+def test_a_service_that_ends_by_a_signal_is_started_again(stack: FakeStack, faults: Faults) -> None:
+    with faults.signalled("db", "TERM"):
+        assert stack.states["db"] == "exited"
+    assert stack.done == ["signal TERM db", "start db"]

@@ -28,7 +28,7 @@ from readiness.demo.defects import (
 from readiness.demo.defects._defect import Defect
 from readiness.exceptions import ConfigError
 
-__all__ = ["DEFECTS", "Defect", "overlay", "sections"]
+__all__ = ["DEFECTS", "Defect", "compose_files", "overlay", "sections"]
 
 #: These variables are lists, joined where several defects set them; any other variable is set by one defect alone.
 LISTS = ("SHOP_DEFECTS", "PROXY_DEFECTS")
@@ -82,3 +82,8 @@ def sections(names: Iterable[str], declared: Mapping[str, Any]) -> dict[str, Any
             for section, values in defect.declares.items():
                 changed[section] = {**(changed.get(section) or {}), **values}
     return changed
+
+
+def compose_files(names: Iterable[str]) -> tuple[str, ...]:
+    """The compose files that the named defects lay over the demo's own; :func:`overlay` has vouched for the names."""
+    return tuple(dict.fromkeys(d.compose for d in DEFECTS if d.name in set(names) and d.compose))

@@ -19,6 +19,8 @@ class Defect:
         detected_by: ids of the checks that fail; no other check's verdict changes.
         environment: service -> variables that switch it on.
         declares: sections of ``readiness.yaml`` -> what they say otherwise, for what no variable of a service switches.
+        compose: a compose file below the demo's folder, laid over its own, for what no variable switches. It changes
+            nothing where the demo runs as processes.
         part: what of the demo it changes, for example a probe's path. Two defects of one part would hide each other;
             ``limiter/body`` is inside ``limiter`` and beside ``limiter/headers``.
     """
@@ -28,6 +30,7 @@ class Defect:
     detected_by: tuple[str, ...]
     environment: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     declares: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    compose: str = ""
     part: str = ""
 
 
