@@ -160,20 +160,15 @@ class AttachedStack:
         self._check(service)
         _refuse(Capability.SIGNAL)
 
-    def signal_past_engine(self, service: str, signal: str) -> None:  # noqa: ARG002  # the protocol's
-        """Refused.
-
-        Raises:
-            UnsupportedError: always.
-        """
+    def signal_past_engine(self, service: str, signal: str) -> None:
+        """Not possible."""
+        del signal
+        self._check(service)
         _refuse(Capability.CRASH)
 
-    def containers(self, service: str) -> tuple[Container, ...]:  # noqa: ARG002  # the protocol's
-        """Not seen from here.
-
-        Raises:
-            UnsupportedError: always.
-        """
+    def containers(self, service: str) -> tuple[Container, ...]:
+        """Not possible."""
+        self._check(service)
         _refuse(Capability.INSPECT)
 
     def recreate(self, service: str) -> None:

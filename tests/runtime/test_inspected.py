@@ -54,8 +54,8 @@ def test_a_volume_without_a_name_is_told_from_one_with_a_name() -> None:
     host = {"Tmpfs": {"/cache": "", "/data": ""}}
     seen = container_of({**BARE, "Mounts": mounts, "HostConfig": host}, service="db").mounts
     assert seen == (
+        Mounted(kind="tmpfs", source="", destination="/cache"),
         Mounted(kind="volume", source="shop_database", destination="/data"),
         Mounted(kind="bind", source="/srv/shop", destination="/etc/shop", is_writable=False),
-        Mounted(kind="tmpfs", source="", destination="/cache"),
         Mounted(kind="volume", source="a" * 64, destination="/var/data", is_anonymous=True),
     )
