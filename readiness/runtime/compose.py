@@ -84,7 +84,7 @@ class ComposeRuntime:
             ConfigError: compose cannot read it; in compose's words, with file and line where they can be told.
         """
         owners = self._resolve()
-        return stack_model(owners.model, files=owners.files)
+        return stack_model(owners.model, files=owners.files, gaps=owners.gaps)
 
     def start(self, variant: Variant, *, progress: Progress) -> ComposeStack:
         """Start a safe copy and wait for it; a target that does not come up is reported, not raised.

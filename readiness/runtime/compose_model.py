@@ -11,12 +11,12 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from readiness.exceptions import ConfigError
-from readiness.facts.model import HealthCheck, ServiceModel, StackModel
+from readiness.facts.model import HealthCheck, ModelGaps, Resources, ServiceModel, StackModel
 from readiness.facts.start import Change
 from readiness.runtime.engine import Commands
 from readiness.target import Target
@@ -79,11 +79,13 @@ class OwnersModel:
         model: as ``config --format json`` prints it, absolute paths, every ``$`` doubled, a neutral project name.
         changes: what had to be supplied so that compose could read it.
         files: the files as the owner names them.
+        gaps: what they ask for and nobody supplies.
     """
 
     model: dict[str, Any]
     changes: tuple[Change, ...]
     files: tuple[str, ...]
+    gaps: ModelGaps = field(default_factory=ModelGaps)
 
 
 def resolve(target: Target, *, run_id: str, scratch: Path, commands: Commands) -> OwnersModel:
@@ -120,6 +122,8 @@ class _Resolver:
         self._values: dict[str, str] = {}
         self._left_empty: set[str] = set()
         self._missing_env_files: dict[str, list[str]] = {}
+        self._required: set[str] = set()
+        self._unset: set[str] = set()
         self._changes: list[Change] = []
         scratch.mkdir(parents=True, exist_ok=True)
         self._empty = scratch / "empty.env"
@@ -152,8 +156,24 @@ class _Resolver:
                         hint="a service behind a compose profile needs compose.profiles in readiness.yaml",
                     )
                 model = {**model, "services": _chosen(model, self._compose.services)}
-                return OwnersModel(model=model, changes=tuple(self._changes), files=self._compose.files)
+                return OwnersModel(
+                    model=model, changes=tuple(self._changes), files=self._compose.files, gaps=self._gaps()
+                )
         raise self._error(said)
+
+    def _gaps(self) -> ModelGaps:
+        """What was supplied here although the owner's own ``docker compose config`` would miss it."""
+        # Compose reads .env beside the first file by itself.
+        beside = (self._folder / self._compose.files[0]).parent / ".env"
+        declared = self._compose.env_file or (_shown(str(beside), self._folder) if beside.is_file() else "")
+        return ModelGaps(
+            env_file=declared if declared and (self._folder / declared).is_file() else "",
+            required=tuple(sorted(self._required)),
+            unset=tuple(sorted(self._unset - self._required)),
+            env_files=tuple(
+                sorted({_shown(path, self._folder) for paths in self._missing_env_files.values() for path in paths})
+            ),
+        )
 
     def _ask(self, *flags: str) -> tuple[dict[str, Any] | None, str]:
         """One ``config``: the model or None, and what compose said besides."""
@@ -236,6 +256,8 @@ class _Resolver:
         """Supply what compose misses; false where it says nothing that can be supplied."""
         required = set(_REQUIRED.findall(said)) - self._values.keys()
         unset = set(_UNSET.findall(said)) - self._values.keys() - self._left_empty
+        self._required |= required
+        self._unset |= unset
         for name in sorted(required):
             self._fill(name, is_required=True)
         if not is_resolved and not required and (kind := _CAST.search(said)) and unset:
@@ -321,12 +343,15 @@ def generated_value(name: str, *, run_id: str) -> tuple[str, str]:
     return kind, values.get(kind, secret)
 
 
-def stack_model(model: Mapping[str, Any], *, files: Iterable[str] = ()) -> StackModel:
+def stack_model(
+    model: Mapping[str, Any], *, files: Iterable[str] = (), gaps: ModelGaps | None = None
+) -> StackModel:
     """The judged form of a compose model. Variables are listed by name only: values may be secrets."""
     services = model.get("services", {})
     return StackModel(
         services={name: _service_model(name, service, services) for name, service in services.items()},
         files=tuple(files),
+        gaps=gaps or ModelGaps(),
     )
 
 
@@ -408,7 +433,29 @@ def _service_model(name: str, service: Mapping[str, Any], names: Iterable[str]) 
         health_check=_health_check(service.get("healthcheck")),
         log_driver=str((service.get("logging") or {}).get("driver") or ""),
         log_options={name: str(value) for name, value in ((service.get("logging") or {}).get("options") or {}).items()},
+        resources=_resources(service),
     )
+
+
+def _resources(service: Mapping[str, Any]) -> Resources:
+    """Limits and reservations, wherever they are written; ``config`` prints sizes in bytes."""
+    parts = (service.get("deploy") or {}).get("resources") or {}
+    limits, reserved = parts.get("limits") or {}, parts.get("reservations") or {}
+    return Resources(
+        cpus=_positive(service.get("cpus") or limits.get("cpus")),
+        memory_bytes=_bytes(service.get("mem_limit") or limits.get("memory")),
+        reserved_cpus=_positive(reserved.get("cpus")),
+        reserved_memory_bytes=_bytes(service.get("mem_reservation") or reserved.get("memory")),
+    )
+
+
+def _positive(value: Any) -> float | None:
+    return float(value) if value is not None and float(value) > 0 else None
+
+
+def _bytes(value: Any) -> int | None:
+    number = _positive(value)
+    return None if number is None else int(number)
 
 
 def restart_policy(service: Mapping[str, Any]) -> str:
