@@ -150,6 +150,16 @@ class Faults:
             yield fault
 
     @contextlib.contextmanager
+    def stuck_all(self, *services: str, at_most_seconds: float) -> Iterator[Fault]:
+        """SIGSTOP every process of several services; health checks that begin later run. Otherwise as :meth:`stuck`."""
+
+        def stick(name: str) -> None:
+            self._stack.signal_past_engine(name, "STOP", everyone=True)
+
+        with self._hold(services, Capability.CRASH, UndoKind.CONTINUE, stick, at_most_seconds) as fault:
+            yield fault
+
+    @contextlib.contextmanager
     def signalled(self, service: str, signal_name: str, *, at_most_seconds: float = 60.0) -> Iterator[Fault]:
         """Send one signal to the main process; after the block the service runs. Otherwise as :meth:`stopped`."""
 
@@ -252,7 +262,7 @@ class Faults:
                 if self._stack.state(undo.service).status == "paused":
                     raise
         if undo.kind is UndoKind.CONTINUE and self._stack.state(undo.service).is_running:
-            self._stack.signal_past_engine(undo.service, "CONT")
+            self._stack.signal_past_engine(undo.service, "CONT", everyone=True)
         if not self._stack.state(undo.service).is_running:
             self._stack.start(undo.service)
         self._journal.done(undo)

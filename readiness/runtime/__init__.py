@@ -142,8 +142,11 @@ class Stack(Protocol):
     def signal(self, service: str, signal: str) -> None:
         """Send a signal to the main process (PID 1 of the container)."""
 
-    def signal_past_engine(self, service: str, signal: str) -> None:
-        """Send a signal to the main process without its engine knowing: a death is a crash, and its restart policy applies."""
+    def signal_past_engine(self, service: str, signal: str, *, everyone: bool = False) -> None:
+        """Send a signal to the main process without its engine knowing: a death is a crash, and its restart policy applies.
+
+        With ``everyone`` all processes of the service get it, the main one first.
+        """
 
     def containers(self, service: str) -> tuple[Container, ...]:
         """Every replica's settings in force and its state, by number."""

@@ -160,9 +160,9 @@ class AttachedStack:
         self._check(service)
         _refuse(Capability.SIGNAL)
 
-    def signal_past_engine(self, service: str, signal: str) -> None:
+    def signal_past_engine(self, service: str, signal: str, *, everyone: bool = False) -> None:
         """Not possible."""
-        del signal
+        del signal, everyone
         self._check(service)
         _refuse(Capability.CRASH)
 

@@ -30,7 +30,7 @@ from readiness.runtime.ports import LOOPBACK, PortLease
 from readiness.runtime.reaper import LABEL_RUN, RUN_VARIABLE, Owner
 from readiness.runtime.safe_copy import Host, SafeCopy, make_safe
 from readiness.runtime.safe_files import LocalDisk, copy_files
-from readiness.runtime.sidecar import signal_main
+from readiness.runtime.sidecar import signal_past_engine
 from readiness.target import Target
 
 if TYPE_CHECKING:
@@ -356,8 +356,13 @@ class ComposeStack:
         container = self._inspect(service)
         self._engine(f"sending {signal} to {service}", self._client.api.kill, container["Id"], signal)
 
-    def signal_past_engine(self, service: str, signal: str) -> None:
+    def signal_past_engine(self, service: str, signal: str, *, everyone: bool = False) -> None:
         """Send a signal to PID 1 of the first replica by its number outside; the engine sees a crash.
+
+        Args:
+            service: whose.
+            signal: its name.
+            everyone: to all processes of the container, PID 1 first.
 
         Raises:
             StackError: it does not run.
@@ -367,11 +372,22 @@ class ComposeStack:
         pid = int(container["State"].get("Pid") or 0)
         if not pid:
             raise StackError(f"{service} does not run: {container['State']['Status']}")
+        # Twice, because one that was not stopped yet may have started another one meanwhile.
+        for _ in range(2 if everyone else 1):
+            self._signal_once(service, container, pid, signal, everyone=everyone)
+
+    def _signal_once(
+        self, service: str, container: Mapping[str, Any], pid: int, signal: str, *, everyone: bool
+    ) -> None:
         others = [self._inspect(other)["Image"] for other in self.services if other != service]
-        signal_main(
+        pids = [pid]
+        if everyone:
+            listed = self._engine(f"listing {service}", self._client.api.top, container["Id"], "-o pid")
+            pids += [int(row[0]) for row in listed["Processes"] if int(row[0]) != pid]
+        signal_past_engine(
             self._client,
             container=str(container["Id"]),
-            pid=pid,
+            pids=pids,
             signal=signal.removeprefix("SIG"),
             images=[str(container["Image"]), *map(str, others)],
             labels={LABEL_RUN: self._run_id, PROJECT_LABEL: self._project},

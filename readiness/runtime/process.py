@@ -305,9 +305,11 @@ class ProcessStack:
         with self._held(service) as found:
             found.process.send(number)
 
-    def signal_past_engine(self, service: str, signal: str) -> None:
-        """The same as :meth:`signal`: nothing here restarts a process, so a death looks the same to everybody."""
-        self.signal(service, signal)
+    def signal_past_engine(self, service: str, signal: str, *, everyone: bool = False) -> None:
+        """Send a signal: nothing here restarts a process, so a death looks the same to everybody."""
+        number = _signal(signal)
+        with self._held(service) as found:
+            found.process.send(number, everyone=everyone)
 
     def containers(self, service: str) -> tuple[Container, ...]:  # noqa: ARG002  # the protocol's
         """There are none.

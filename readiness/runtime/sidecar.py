@@ -1,4 +1,4 @@
-"""A signal to a container's main process that its engine does not know of.
+"""A signal to a container's processes that its engine does not know of.
 
 ``docker kill`` counts as a wish: no restart policy applies afterwards, and SIGKILL from inside does not reach a
 container's first process. So a short-lived container that sees the engine's machine's processes sends it. That works for
@@ -16,36 +16,42 @@ from readiness.runtime.compose_start import engine_words
 if TYPE_CHECKING:
     import docker
 
-__all__ = ["signal_main"]
+__all__ = ["signal_past_engine"]
 
-#: $1 signal, $2 number of the process, $3 the container's id, which stands in the mounts of its processes alone: a
-#: number that went to somebody else meanwhile is left in peace.
+#: $1 signal, $2 the container's id, which stands in the mounts of its processes alone: a number that went to somebody
+#: else meanwhile is left in peace; the rest are the numbers, of which the first one must take the signal.
 SCRIPT = """
-while read -r line; do
-  case $line in *"$3"*) kill -s "$1" "$2" && exit 0; exit 4 ;; esac
-done <"/proc/$2/mountinfo"
-exit 3
+signal=$1 id=$2 main=$3
+shift 2
+for pid; do
+  code=3
+  while read -r line; do
+    case $line in *"$id"*) kill -s "$signal" "$pid" && code=0 || code=4; break ;; esac
+  done 2>/dev/null <"/proc/$pid/mountinfo"
+  [ "$pid" = "$main" ] && [ "$code" != 0 ] && exit "$code"
+done
+exit 0
 """
 SIDECAR_SECONDS = 20
 #: The least it needs: see another user's mounts, and signal its process.
 CAPABILITIES = ["SYS_PTRACE", "DAC_READ_SEARCH", "KILL"]
 
 
-def signal_main(
+def signal_past_engine(
     client: docker.DockerClient,
     *,
     container: str,
-    pid: int,
+    pids: Sequence[int],
     signal: str,
     images: Sequence[str],
     labels: Mapping[str, str],
 ) -> None:
-    """Send a signal to a process of the engine's machine, if it is that container's.
+    """Send a signal to processes of the engine's machine, if they are that container's.
 
     Args:
         client: of the engine.
         container: the container's id.
-        pid: its main process, as the engine's machine counts.
+        pids: its main process, and others of its processes; as the engine's machine counts.
         signal: its name, without SIG.
         images: images of the stack, the first with a shell is used.
         labels: for whoever removes what a dead run left.
@@ -61,7 +67,7 @@ def signal_main(
             try:
                 client.containers.run(
                     image,
-                    entrypoint=["/bin/sh", "-c", SCRIPT, "sh", signal, str(pid), container],
+                    entrypoint=["/bin/sh", "-c", SCRIPT, "sh", signal, container, *map(str, pids)],
                     command=[],
                     pid_mode="host",
                     network_mode="none",

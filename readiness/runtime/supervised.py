@@ -169,8 +169,8 @@ class Supervised:
             time.sleep(POLL_SECONDS)
         return self.exit_code
 
-    def send(self, number: signal.Signals) -> None:
-        """Send a signal to the main process.
+    def send(self, number: signal.Signals, *, everyone: bool = False) -> None:
+        """Send a signal to the main process, and with ``everyone`` to all that came from it.
 
         Raises:
             StackError: it does not run.
@@ -178,6 +178,9 @@ class Supervised:
         with self._lock:
             self._require_running()
             self._signal_main(number)
+            for process in self.tree() if everyone else ():
+                with contextlib.suppress(psutil.Error):
+                    process.send_signal(number)
 
     def pause(self) -> None:
         """Freeze the whole tree, what it is just starting included.

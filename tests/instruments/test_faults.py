@@ -51,8 +51,9 @@ class FakeStack:
     def signal(self, service: str, signal: str) -> None:
         self._do(f"signal {signal}", service, "exited")
 
-    def signal_past_engine(self, service: str, signal: str) -> None:
-        self._do(f"past the engine {signal}", service, "exited" if signal == "KILL" else "running")
+    def signal_past_engine(self, service: str, signal: str, *, everyone: bool = False) -> None:
+        whom = " everyone" if everyone else ""
+        self._do(f"past the engine {signal}{whom}", service, "exited" if signal == "KILL" else "running")
 
     def _do(self, what: str, service: str, state: str) -> None:
         self.open_before.append(len(Journal(self.journal).pending()))
@@ -266,7 +267,15 @@ def test_a_crash_is_in_the_journal_before_it_happens_and_the_service_runs_afterw
 def test_a_main_process_that_is_stuck_goes_on_after_the_block(stack: FakeStack, faults: Faults) -> None:
     with faults.stuck("db", at_most_seconds=5):
         assert pending(stack) == [(UndoKind.CONTINUE, "db")]
-    assert stack.done == ["past the engine STOP db", "past the engine CONT db"]
+    assert stack.done == ["past the engine STOP db", "past the engine CONT everyone db"]
+    assert pending(stack) == []
+
+
+def test_everything_of_several_services_is_stuck_and_goes_on_after_the_block(stack: FakeStack, faults: Faults) -> None:
+    with faults.stuck_all("db", "cache", at_most_seconds=5):
+        assert pending(stack) == [(UndoKind.CONTINUE, "db"), (UndoKind.CONTINUE, "cache")]
+    stop, go = "past the engine STOP everyone", "past the engine CONT everyone"
+    assert stack.done == [f"{stop} db", f"{stop} cache", f"{go} cache", f"{go} db"]
     assert pending(stack) == []
 
 
