@@ -160,6 +160,14 @@ class Faults:
             yield fault
 
     @contextlib.contextmanager
+    def strained(
+        self, service: str, strain: Callable[[str], None], *, at_most_seconds: float = 60.0
+    ) -> Iterator[Fault]:
+        """Do inside ``service`` what may end it; ``strain`` ends by itself. After the block it runs. As :meth:`stopped`."""
+        with self._hold((service,), Capability.EXEC, UndoKind.START, strain, at_most_seconds) as fault:
+            yield fault
+
+    @contextlib.contextmanager
     def signalled(self, service: str, signal_name: str, *, at_most_seconds: float = 60.0) -> Iterator[Fault]:
         """Send one signal to the main process; after the block the service runs. Otherwise as :meth:`stopped`."""
 

@@ -343,9 +343,7 @@ def generated_value(name: str, *, run_id: str) -> tuple[str, str]:
     return kind, values.get(kind, secret)
 
 
-def stack_model(
-    model: Mapping[str, Any], *, files: Iterable[str] = (), gaps: ModelGaps | None = None
-) -> StackModel:
+def stack_model(model: Mapping[str, Any], *, files: Iterable[str] = (), gaps: ModelGaps | None = None) -> StackModel:
     """The judged form of a compose model. Variables are listed by name only: values may be secrets."""
     services = model.get("services", {})
     return StackModel(

@@ -283,3 +283,14 @@ def test_a_service_that_ends_by_a_signal_is_started_again(stack: FakeStack, faul
     with faults.signalled("db", "TERM"):
         assert stack.states["db"] == "exited"
     assert stack.done == ["signal TERM db", "start db"]
+
+
+def test_a_service_that_does_not_bear_the_strain_is_started_again(stack: FakeStack, faults: Faults) -> None:
+    def strain(service: str) -> None:
+        assert pending(stack) == [(UndoKind.START, service)]
+        stack.states[service] = "exited"
+
+    with faults.strained("db", strain):
+        assert stack.states["db"] == "exited"
+    assert stack.done == ["start db"]
+    assert pending(stack) == []

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from readiness.exceptions import ConfigError
-from readiness.facts.model import HealthCheck
+from readiness.facts.model import HealthCheck, ModelGaps, Resources
 from readiness.runtime.compose_model import (
     OwnersModel,
     closure,
@@ -260,3 +260,35 @@ def test_needs_are_followed_through_every_kind_and_in_circles() -> None:
     assert needs_of(services["c"]) == ("e",)
     assert closure(services, ["a"]) == {"a", "b", "c", "d", "e"}
     assert closure(services, ["nobody"]) == set()
+
+
+@needs_compose
+def test_what_compose_would_miss_is_told_apart(resolved: Resolve, tmp_path: Path) -> None:
+    text = (
+        "services:\n"
+        "  api: {image: 'shop:${TAG}', environment: {P: '${DB_PASSWORD:?set it}', D: '${X:-d}', S: '${SET}'}, env_file: [gone.env]}\n"
+    )
+    assert resolved(text).gaps == ModelGaps(required=("DB_PASSWORD",), unset=("SET", "TAG"), env_files=("gone.env",))
+    (tmp_path / "shop" / ".env").write_text("SET=1\nDB_PASSWORD=x\n", encoding="utf-8")
+    assert resolved(text).gaps == ModelGaps(env_file=".env", unset=("TAG",), env_files=("gone.env",))
+    (tmp_path / "shop" / "production.env").write_text("TAG=1\nSET=1\nDB_PASSWORD=x\n", encoding="utf-8")
+    declared = resolved(text, env_file="production.env").gaps
+    assert declared == ModelGaps(env_file="production.env", env_files=("gone.env",))
+    assert resolved(text, env_file="absent.env").gaps.env_file == ""
+
+
+@needs_compose
+def test_limits_and_reservations_are_read_from_both_places(resolved: Resolve) -> None:
+    owners = resolved(
+        "services:\n"
+        "  new: {image: x, deploy: {resources: {limits: {cpus: '0.5', memory: 64M}, reservations: {cpus: '0.1', memory: 32M}}}}\n"
+        "  old: {image: x, cpus: 1.5, mem_limit: 128m, mem_reservation: 64m}\n"
+        "  none: {image: x}\n"
+    )
+    services = stack_model(owners.model).services
+    mib = 1024**2
+    assert services["new"].resources == Resources(
+        cpus=0.5, memory_bytes=64 * mib, reserved_cpus=0.1, reserved_memory_bytes=32 * mib
+    )
+    assert services["old"].resources == Resources(cpus=1.5, memory_bytes=128 * mib, reserved_memory_bytes=64 * mib)
+    assert services["none"].resources == Resources()
