@@ -78,6 +78,7 @@ _EXTRA = (
     "tracking",
     "docs",
     "tls",
+    "resources",
 )
 #: What may be ``none``: whole sections, and the entries of these.
 _DECLINABLE = ("login", "origins", "error_path", "limit", "security_headers", "probes", *_EXTRA)
@@ -253,6 +254,7 @@ def _mentions(data: Any) -> Iterator[tuple[Keys, str]]:
     if "service" in data:
         yield ("service",), data["service"]
     yield from _let_out(data.get("egress"))
+    yield from _published(data.get("resources"))
     for section in ("entry", "setup", "paths", "probes", "error_path", "limit", *_EXTRA):
         yield from _services_below(data.get(section), (section,))
 
@@ -261,6 +263,12 @@ def _let_out(egress: Any) -> Iterator[tuple[Keys, str]]:
     """The services that a list under ``egress`` names; a word there is no service."""
     for position, name in enumerate(egress if isinstance(egress, list) else ()):
         yield ("egress", position), name
+
+
+def _published(resources: Any) -> Iterator[tuple[Keys, str]]:
+    """The services whose figures are published."""
+    for name in (resources.get("services") or {}) if isinstance(resources, dict) else ():
+        yield ("resources", "services", name), name
 
 
 def _services_below(value: Any, keys: Keys) -> Iterator[tuple[Keys, str]]:

@@ -60,6 +60,7 @@ alerts: {rules: [compose.yaml], thresholds: {HighErrors: 0.01, Idle: {below: 1}}
 tracking: {dsn_env: SENTRY_DSN, service: api, environment_env: ENV, traces_sample_ratio: 0.1, error: /boom}
 docs: {pages: [/docs, /redoc], document: /openapi.json, info: /api, production: open}
 tls: {entry: web, server_name: shop.local, ca: {service: api, file_env: CA_FILE}, plain_ports: [8080]}
+resources: {host: {cpus: 4, memory: 8G}, services: {api: {cpus: 0.5, memory: 384M, reserve: {memory: 1048576}}, worker: {cpus: 1}}}
 entry: [{service: web, port: 8000, base: /api/, headers: {X-A: 1}}, {name: inner, service: api}]
 roles: {app: [api], worker: worker, db: db, redis: cache, proxy: web, vector: none}
 setup: [/ready, {method: POST, path: /db, json: {a: 1}, expect: 201}]
@@ -205,7 +206,7 @@ def test_the_whole_declaration_is_read(folder: Path) -> None:
     assert target.limits[0].service == "web"
     assert target.variants == {"development": {"api": {"ENVIRONMENT": "development"}}}
     assert target.waivers[0].expires == "2027-03-01"
-    assert set(target.extra) >= {"record", "slow", "upstreams", "backup", "load", "access", "tls"}
+    assert set(target.extra) >= {"record", "slow", "upstreams", "backup", "load", "access", "tls", "resources"}
     assert target.discovered == ()
 
 
@@ -453,6 +454,7 @@ def test_without_compose_the_processes_are_the_whole_stack(tmp_path: Path) -> No
         ("service: api, expect", "service: apy, expect"),
         ("memory: {service: api}", "memory: {service: apy}"),
         ("development: {api", "development: {apy"),
+        ("services: {api: {cpus", "services: {apy: {cpus"),
         ("services: [api", "services: [apy"),
     ],
 )
