@@ -143,6 +143,17 @@ SOUND = {
     "docs.on_in_development": "pass",
     "docs.openapi_complete": "pass",
     "docs.rate_limits_documented": "pass",
+    "compose.config_valid": "pass",
+    "compose.healthcheck_defined": "pass",
+    "compose.healthcheck_truthful": "pass",
+    "compose.limits_figures": "not_applicable",  # no figure is published
+    "compose.limits_set": "pass",
+    "compose.memory_limit_contains": "pass",
+    "compose.no_restart_loop": "pass",
+    "compose.reservations": "not_applicable",  # no figure is published
+    "compose.restart_on_crash": "pass",
+    "compose.restart_policy": "pass",
+    "compose.totals_fit_host": "pass",
     "tls.certificate": "pass",
     "tls.ciphers": "pass",
     "tls.http2": "pass",
