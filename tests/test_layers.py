@@ -53,6 +53,7 @@ PURE = {
         "readiness.discovery.openapi",
         "readiness.target",
     },
+    "readiness.containers": {"readiness.containers", "readiness.facts", "readiness.verdict"},
     "readiness.tls": {"readiness.verdict", "readiness.facts", "readiness.tls"},
     "readiness.metrics": {"readiness.verdict", "readiness.facts", "readiness.metrics"},
     "readiness.tracking": {"readiness.verdict", "readiness.facts", "readiness.tracking"},
@@ -137,6 +138,7 @@ def test_checks_import_only_facts_and_the_public_names(path: Path) -> None:
     allowed = {
         "readiness",
         "readiness.auth",
+        "readiness.containers",
         "readiness.cors",
         "readiness.declared",
         "readiness.docs",

@@ -55,7 +55,8 @@ def test_every_claimed_or_implied_row_is_covered_by_a_check() -> None:
 
 
 def test_a_check_names_the_seeds_that_claim_its_rows_and_no_stranger() -> None:
-    claimed, implied = _rows(CLAIMED), _rows(IMPLIED)
+    # Of every family: some checks of one that is not whole yet are there already.
+    claimed, implied = _rows(CLAIMED, families=None), _rows(IMPLIED, families=None)
     for meta in load_checks():
         plain = set().union(*(claimed.get(row, set()) for row in meta.covers))
         at_most = set().union(*(implied.get(row, set()) for row in meta.covers))

@@ -24,7 +24,13 @@ def test_every_defect_names_the_checks_that_detect_it() -> None:
 
 
 def test_every_defect_switches_something_on() -> None:
-    assert [d.name for d in DEFECTS if not any(d.environment.values()) and not any(d.declares.values())] == []
+    switches = {d.name: (*d.environment.values(), *d.declares.values(), d.compose) for d in DEFECTS}
+    assert [name for name, values in switches.items() if not any(values)] == []
+
+
+def test_every_compose_file_of_a_defect_is_there_and_no_other() -> None:
+    there = {f"defects/overlays/{path.name}" for path in (APP / "defects" / "overlays").iterdir()}
+    assert {d.compose for d in DEFECTS if d.compose} == there
 
 
 def test_every_switch_of_the_api_is_asked_for_at_exactly_one_place() -> None:

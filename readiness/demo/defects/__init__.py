@@ -11,6 +11,7 @@ from typing import Any
 
 from readiness.demo.defects import (
     auth,
+    compose,
     cors,
     docs,
     errors,
@@ -35,6 +36,7 @@ LISTS = ("SHOP_DEFECTS", "PROXY_DEFECTS")
 
 DEFECTS: tuple[Defect, ...] = (
     *auth.DEFECTS,
+    *compose.DEFECTS,
     *cors.DEFECTS,
     *docs.DEFECTS,
     *errors.DEFECTS,
