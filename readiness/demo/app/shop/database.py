@@ -82,6 +82,8 @@ class Job(Base):
     text: Mapped[str] = mapped_column(String(2000))
     status: Mapped[str] = mapped_column(String(16), server_default="queued")
     result: Mapped[Mapping[str, Any] | None] = mapped_column(JSONB)
+    #: How often it was done; more than once is a fault, which is told so that it can be seen.
+    runs: Mapped[int] = mapped_column(server_default="0")
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 
@@ -131,6 +133,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
     ("INSERT INTO items (name, price_cents) VALUES ('Teapot', 2450), ('Lantern', 1890), ('Compass', 3200)",),
     ("ALTER TABLE users ADD COLUMN is_admin boolean NOT NULL DEFAULT false",),
+    ("ALTER TABLE jobs ADD COLUMN runs integer NOT NULL DEFAULT 0",),
 )
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import ResponseError
 
+from . import defects
+
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
@@ -43,11 +45,24 @@ class JobQueue:
 
     async def prepare(self) -> None:
         """Make the group of workers, unless it is there."""
+        begin = "0"
+        if defects.is_on("worker-starts-afresh"):
+            begin = "$"
+            await self._redis.delete(STREAM)
         try:
-            await self._redis.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
+            await self._redis.xgroup_create(STREAM, GROUP, id=begin, mkstream=True)
         except ResponseError as error:
             if "BUSYGROUP" not in str(error):
                 raise
+
+    async def held(self, worker: str) -> list[Message]:
+        """Jobs that a worker of this name took and did not finish before it ended."""
+        answer: Any = await self._redis.xreadgroup(GROUP, worker, {STREAM: "0"})
+        return [
+            _message(entry, fields or {})  # without fields it has left the stream meanwhile
+            for _stream, entries in (answer.items() if isinstance(answer, dict) else answer or ())
+            for entry, fields in entries
+        ]
 
     async def take(self, worker: str, *, wait_milliseconds: int) -> AsyncIterator[Message]:
         """Jobs left behind by others first, then a new one, then nothing."""

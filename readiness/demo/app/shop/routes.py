@@ -318,7 +318,7 @@ def router(resources: Resources) -> APIRouter:  # noqa: C901, PLR0915  # one fla
         user_id: UserId, job_id: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], db: Database
     ) -> JSONResponse:
         """One of one's own jobs, with its result once there is one."""
-        wanted = select(Job.id, Job.status, Job.result).where(Job.id == job_id)
+        wanted = select(Job.id, Job.status, Job.result, Job.runs).where(Job.id == job_id)
         if not defects.is_on("job-readable-by-others"):
             wanted = wanted.where(Job.owner_id == user_id)
         found = await db.execute(wanted)

@@ -71,6 +71,8 @@ class Settings(BaseSettings):
     memory_used_ratio_max: float = Field(default=0.90, ge=0, le=1)
     #: Stretches the loading of a small model to that of a real one.
     model_load_seconds: float = Field(default=1.0, ge=0)
+    #: Stretches a job of the worker's likewise.
+    worker_job_seconds: float = Field(default=0.0, ge=0)
     #: Below the grace period of compose.yaml, so that the service ends before it is killed.
     shutdown_seconds: PositiveFloat = 20
     #: Where errors are sent; nowhere while it is empty.

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import socket
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import asyncpg
 import structlog
 from redis.exceptions import RedisError
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
 
-from . import logs, settings
+from . import defects, logs, settings
 from .cache import create_client
 from .database import ConfigurationRefusedError, Job, create_engine, migrate_patiently
 from .jobs import JobQueue, Message
@@ -41,7 +41,10 @@ async def run() -> None:
     logs.configure(level=config.log_level, service="worker", folder=config.log_path, file_bytes=config.log_file_bytes)
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+        if defects.is_on("worker-ignores-signals"):
+            signal.signal(name, signal.SIG_IGN)
+        else:
+            asyncio.get_running_loop().add_signal_handler(name, stop.set)
     engine = create_engine(config, application="shop-worker")
     redis = create_client(config, timeout_seconds=3 + WAIT_MILLISECONDS / 1000)
     model = EmbeddingModel()
@@ -50,7 +53,8 @@ async def run() -> None:
     await asyncio.wait({migrating, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if migrating.done():
         migrating.result()
-        await _work(JobQueue(redis), engine, model, config.data_path / HEARTBEAT, stop)
+        bench = _Bench(JobQueue(redis), engine, model, stop, job_seconds=config.worker_job_seconds)
+        await _work(bench, config.data_path / HEARTBEAT)
     for task in (migrating, stopping):
         task.cancel()
     await redis.aclose()
@@ -58,40 +62,76 @@ async def run() -> None:
     log.info("worker ends")
 
 
-async def _work(queue: JobQueue, engine: AsyncEngine, model: EmbeddingModel, alive: Path, stop: asyncio.Event) -> None:
-    name = f"{socket.gethostname()}-{os.getpid()}"
+@dataclass(kw_only=True)
+class _Bench:
+    """What doing a job takes."""
+
+    queue: JobQueue
+    engine: AsyncEngine
+    model: EmbeddingModel
+    stop: asyncio.Event
+    job_seconds: float
+
+
+async def _work(bench: _Bench, alive: Path) -> None:
+    # The same after a restart, so that what it held then is found again.
+    name = socket.gethostname()
     is_prepared = False
-    while not stop.is_set():
+    while not bench.stop.is_set():
         try:
             if not is_prepared:
-                await queue.prepare()
+                await bench.queue.prepare()
                 is_prepared = True
                 log.info("worker is ready")
-            async for message in queue.take(name, wait_milliseconds=WAIT_MILLISECONDS):
-                await _do(message, engine, model)
-                await queue.finish(message)
+                for message in await bench.queue.held(name):
+                    await _do(message, bench)
+            async for message in bench.queue.take(name, wait_milliseconds=WAIT_MILLISECONDS):
+                await _do(message, bench)
             await asyncio.to_thread(alive.touch)
         except (RedisError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             # The job stays in the stream and is claimed again. The group may be gone with a Redis that lost its data.
             log.warning("queue or database not reachable", reason=type(error).__name__)
             is_prepared = False
-            await asyncio.wait({asyncio.create_task(_wait(stop))}, timeout=1)
+            await asyncio.wait({asyncio.create_task(_wait(bench.stop))}, timeout=1)
 
 
 async def _wait(stop: asyncio.Event) -> None:
     await stop.wait()
 
 
-async def _do(message: Message, engine: AsyncEngine, model: EmbeddingModel) -> None:
+async def _do(message: Message, bench: _Bench) -> None:
+    """Do a job to its end, whatever signal comes, and only then take it off the queue."""
+    if defects.is_on("worker-drops-job"):
+        await bench.queue.finish(message)
+        doing, stopping = asyncio.create_task(_done(message, bench)), asyncio.create_task(_wait(bench.stop))
+        await asyncio.wait({doing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if doing.done():
+            doing.result()
+        doing.cancel()
+        stopping.cancel()
+        return
+    await _done(message, bench)
+    if bench.stop.is_set() and defects.is_on("job-done-twice"):
+        return
+    await bench.queue.finish(message)
+
+
+async def _done(message: Message, bench: _Bench) -> None:
     structlog.contextvars.bind_contextvars(request_id=message.request_id, job_id=message.job_id)
-    async with engine.begin() as connection:
-        text = await connection.scalar(select(Job.text).where(Job.id == message.job_id))
-        if text is None:
-            log.warning("job without a row is dropped")
-            return
-        # Doing it twice writes the same result: what makes "at least once" enough.
-        result = {"embedding": model.embed(text)}
-        await connection.execute(update(Job).where(Job.id == message.job_id).values(status="done", result=result))
+    mine = Job.id == message.job_id
+    if not defects.is_on("job-done-twice"):
+        # Who died between the result and the queue left a job that is done already.
+        mine &= Job.status != "done"
+    async with bench.engine.begin() as connection:
+        text = await connection.scalar(update(Job).where(mine).values(status="running").returning(Job.text))
+    if text is None:
+        log.warning("job without a row, or done before, is dropped")
+        return
+    result = {"embedding": bench.model.embed(text)}
+    await asyncio.sleep(bench.job_seconds)
+    async with bench.engine.begin() as connection:
+        values = {"status": "done", "result": result, "runs": Job.runs + 1}
+        await connection.execute(update(Job).where(mine).values(**values))
     log.info("job done")
     structlog.contextvars.clear_contextvars()
 
