@@ -34,6 +34,7 @@ class Capability(enum.StrEnum):
     TMPFS = "mount a small disk"
     INSPECT = "look at a container's settings"
     CRASH = "signal a main process past the engine"
+    SCALE = "run several replicas of a service"
     WRITE = "take requests that may change something"
 
 
@@ -91,6 +92,7 @@ class Variant:
         name: part of the project name; lower case letters and digits.
         environment: service -> variables laid over the owner's.
         tmpfs: service -> {path in the container: size in bytes}.
+        replicas: service -> how many containers it has.
         wait: False returns at once after creation, without waiting for readiness (cold start).
         stopped: services that are not started.
     """
@@ -98,6 +100,7 @@ class Variant:
     name: str = "base"
     environment: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     tmpfs: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    replicas: Mapping[str, int] = field(default_factory=dict)
     wait: bool = True
     stopped: tuple[str, ...] = ()
 
@@ -150,6 +153,15 @@ class Stack(Protocol):
 
     def containers(self, service: str) -> tuple[Container, ...]:
         """Every replica's settings in force and its state, by number."""
+
+    def replica_endpoints(self, service: str, port: int) -> Mapping[str, Endpoint]:
+        """Where the container port of each running replica answers right now, by the container's id, in their order."""
+
+    def replace(self, service: str, container: str) -> None:
+        """Stop one replica as its engine does, remove it, and start a new one in its place, as a rolling update does."""
+
+    def kill(self, service: str, container: str) -> None:
+        """End one replica at once, by SIGKILL; nothing takes its place."""
 
     def recreate(self, service: str) -> None:
         """Remove the instance and make a new one from the same definition, without its dependencies."""

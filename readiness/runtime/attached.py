@@ -77,7 +77,7 @@ class AttachedRuntime:
         Raises:
             UnsupportedError: the variant has other settings than what runs.
         """
-        if variant.environment or variant.tmpfs or variant.stopped:
+        if variant.environment or variant.tmpfs or variant.replicas or variant.stopped:
             _refuse(Capability.VARIANT)
         progress(
             f"{self._addresses[0][0]} to accept a connection", at_most_seconds=CONNECT_SECONDS * len(self._addresses)
@@ -170,6 +170,24 @@ class AttachedStack:
         """Not possible."""
         self._check(service)
         _refuse(Capability.INSPECT)
+
+    def replica_endpoints(self, service: str, port: int) -> Mapping[str, Endpoint]:
+        """Not possible."""
+        del port
+        self._check(service)
+        _refuse(Capability.SCALE)
+
+    def replace(self, service: str, container: str) -> None:
+        """Not possible."""
+        del container
+        self._check(service)
+        _refuse(Capability.SCALE)
+
+    def kill(self, service: str, container: str) -> None:
+        """Not possible."""
+        del container
+        self._check(service)
+        _refuse(Capability.SCALE)
 
     def recreate(self, service: str) -> None:
         """Not possible."""

@@ -279,7 +279,10 @@ class ComposeStack:
         pinned = self._safe.ports.get(home, {}).get(port)
         if pinned is not None:
             return Endpoint(host=LOOPBACK, port=pinned)
-        settings = self._inspect(home)["NetworkSettings"]
+        return self._endpoint_of(service, self._inspect(home), port)
+
+    def _endpoint_of(self, service: str, container: Mapping[str, Any], port: int) -> Endpoint:
+        settings = container["NetworkSettings"]
         bindings = (settings.get("Ports") or {}).get(f"{port}/tcp") or []
         if bindings:
             return Endpoint(host=LOOPBACK, port=int(bindings[0]["HostPort"]))
@@ -403,6 +406,42 @@ class ComposeStack:
             volumes = tuple(sorted((image.get("Config") or {}).get("Volumes") or {}))
             seen.append(container_of(container, service=service, image_volumes=volumes))
         return tuple(seen)
+
+    def replica_endpoints(self, service: str, port: int) -> Mapping[str, Endpoint]:
+        """Where each running replica's container port answers: published, or at the container's own address."""
+        found = {}
+        for container in self._all(service):
+            if container["State"]["Status"] == "running":
+                found[str(container["Id"])] = self._endpoint_of(service, container, port)
+        return found
+
+    def replace(self, service: str, container: str) -> None:
+        """One replica stopped and removed, and a new one created from the same definition; the others stay.
+
+        Raises:
+            StackError: there is no such replica, or no new one could be made.
+        """
+        old = self._replica(service, container)
+        grace = old["Config"].get("StopTimeout")
+        seconds = GRACE_SECONDS if grace is None else int(grace)
+        self._engine(f"stopping {service}", self._client.api.stop, container, timeout=seconds)
+        self._engine(f"removing {service}", self._client.api.remove_container, container, v=True)
+        done = self._cli(
+            "up", "--detach", "--no-deps", "--no-build", "--no-recreate", service, seconds=RECREATE_SECONDS
+        )
+        if not done.is_ok:
+            raise StackError(f"{service} got no new replica: {done.stderr[-1000:] or 'not in time'}")
+
+    def kill(self, service: str, container: str) -> None:
+        """SIGKILL through the engine, so no restart policy applies."""
+        self._replica(service, container)
+        self._engine(f"killing {service}", self._client.api.kill, container, "SIGKILL")
+
+    def _replica(self, service: str, container: str) -> dict[str, Any]:
+        found = next((each for each in self._all(service) if each["Id"] == container), None)
+        if found is None:
+            raise StackError(f"{service} has no container {container[:12]}")
+        return found
 
     def recreate(self, service: str) -> None:
         """A new container from the same definition, same ports and names, without touching its dependencies."""

@@ -123,12 +123,14 @@ class ProcessRuntime:
         Without ``variant.wait`` only what others start ``after`` is waited for, as ``docker compose up -d`` does.
 
         Raises:
-            UnsupportedError: the variant wants a small disk.
+            UnsupportedError: the variant wants a small disk or several replicas.
             ConfigError: the variant names a service that does not exist.
             StackError: the machine is at fault.
         """
         if variant.tmpfs:
             raise UnsupportedError(Capability.TMPFS, runtime=self.name, hint="run with --readiness-runtime=compose")
+        if variant.replicas:
+            raise UnsupportedError(Capability.SCALE, runtime=self.name, hint="run with --readiness-runtime=compose")
         if strangers := sorted({*variant.environment, *variant.stopped} - set(self._target.processes)):
             raise ConfigError(
                 f"variant {variant.name}: no service {strangers[0]!r} in processes", file=self._target.file
@@ -318,6 +320,21 @@ class ProcessStack:
             UnsupportedError: always.
         """
         raise UnsupportedError(Capability.INSPECT, runtime=self.runtime, hint="run with --readiness-runtime=compose")
+
+    def replica_endpoints(self, service: str, port: int) -> Mapping[str, Endpoint]:  # noqa: ARG002  # the protocol's
+        """A service is one process here."""
+        raise self._one_replica()
+
+    def replace(self, service: str, container: str) -> None:  # noqa: ARG002  # the protocol's
+        """A service is one process here."""
+        raise self._one_replica()
+
+    def kill(self, service: str, container: str) -> None:  # noqa: ARG002  # the protocol's
+        """A service is one process here."""
+        raise self._one_replica()
+
+    def _one_replica(self) -> UnsupportedError:
+        return UnsupportedError(Capability.SCALE, runtime=self.runtime, hint="run with --readiness-runtime=compose")
 
     def recreate(self, service: str) -> None:
         """Stop it and start a new instance: same port, same state (as a volume), empty home, temporary files and log."""

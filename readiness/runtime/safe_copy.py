@@ -262,6 +262,7 @@ class _Maker:
     def make(self, *, project: str, image_prefix: str, run_id: str) -> SafeCopy:
         owned = set(self._services)
         self._replace()
+        self._scale()
         self._provide(run_id)
         self._open = open_services(self._services, self._target.egress)
         built = self._images(image_prefix)
@@ -304,6 +305,17 @@ class _Maker:
             closed=closed,
             names=frozenset(self._names()),
         )
+
+    def _scale(self) -> None:
+        """As many containers of a service as the variant wants."""
+        for name, count in self._variant.replicas.items():
+            if (service := self._services.get(name)) is None:
+                continue
+            service["scale"] = count
+            # Compose refuses two figures that differ.
+            if "replicas" in (service.get("deploy") or {}):
+                service["deploy"]["replicas"] = count
+            self._change(name, f"{count} replicas", f"variant {self._variant.name}")
 
     def _change(self, service: str, what: str, why: str) -> None:
         self._changes.append(Change(service=service, what=what, why=why))

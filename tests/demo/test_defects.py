@@ -33,10 +33,10 @@ def test_every_compose_file_of_a_defect_is_there_and_no_other() -> None:
     assert {d.compose for d in DEFECTS if d.compose} == there
 
 
-def test_every_switch_of_the_api_is_asked_for_at_exactly_one_place() -> None:
+def test_every_switch_of_the_service_is_asked_for_at_exactly_one_place() -> None:
     source = "\n".join(path.read_text(encoding="utf-8") for path in (APP / "app" / "shop").glob("*.py"))
     asked = Counter(re.findall(r'defects\.is_on\("([^"]+)"\)', source))
-    listed = {d.name for d in DEFECTS if "SHOP_DEFECTS" in d.environment.get("api", {})}
+    listed = {d.name for d in DEFECTS for name in ("api", "worker") if "SHOP_DEFECTS" in d.environment.get(name, {})}
     assert asked == Counter(listed)
 
 

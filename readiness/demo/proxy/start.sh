@@ -39,6 +39,8 @@ fi
 listen_http2= http2='http2 on;'
 case "$("${NGINX:-nginx}" -v 2>&1)" in *nginx/1.1*|*nginx/1.2[0-4].*|*nginx/1.25.0*) listen_http2=' http2' http2= ;; esac
 if has http-1-1-only; then listen_http2= http2=; fi
+retries='error timeout'
+if has proxy-never-retries; then retries=off; fi
 enabled=1
 if [ "${SECURITY_HEADERS_ENABLED:-true}" = false ]; then enabled=0; fi
 sed -e "s|@STATE@|$state|g" \
@@ -50,6 +52,7 @@ sed -e "s|@STATE@|$state|g" \
   -e "s|@TLS_VERSIONS@|$versions|g" \
   -e "s|@TLS_CIPHERS@|$ciphers|g" \
   -e "s|@REDIRECTS@|$redirects|g" \
+  -e "s|@RETRIES@|$retries|g" \
   -e "$redirect" \
   -e "s|@PUBLIC_PORT@|${PUBLIC_HTTPS_PORT:-${HTTPS_PORT:-8443}}|g" \
   -e "s|@UPSTREAM@|${UPSTREAM:?}|g" \

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import secrets
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -65,6 +66,7 @@ class Tokens:
 
     def __init__(self, secret: str) -> None:
         self._secret = secret
+        self._replica = socket.gethostname() if defects.is_on("token-of-one-replica") else None
         self._algorithms = ["HS256", "HS384", "HS512"] if defects.is_on("jwt-any-hmac") else ["HS256"]
         self._options: Any = {
             "require": ["exp", "iat", "sub", "iss"],
@@ -78,6 +80,8 @@ class Tokens:
         now = int(time.time())
         lifetime = 24 * 3600 if seconds == ACCESS_SECONDS and defects.is_on("access-token-long") else seconds
         claims = {"iss": ISSUER, "sub": str(user_id), "iat": now, "exp": now + lifetime}
+        if self._replica:
+            claims["replica"] = self._replica
         return jwt.encode(claims, self._secret, algorithm="HS256")
 
     def user_id(self, authorization: str) -> int | None:
@@ -91,7 +95,7 @@ class Tokens:
             if defects.is_on("jwt-alg-none") and str(jwt.get_unverified_header(token).get("alg", "")).lower() == "none":
                 return int(jwt.decode(token, options={"verify_signature": False}).get("sub", ""))
             claims = self._claims(token)
-            return int(claims["sub"])
+            return int(claims["sub"]) if claims.get("replica", self._replica) == self._replica else None
         except (jwt.InvalidTokenError, ValueError):
             return None
 

@@ -53,7 +53,14 @@ async def run() -> None:
     await asyncio.wait({migrating, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if migrating.done():
         migrating.result()
-        bench = _Bench(JobQueue(redis), engine, model, stop, job_seconds=config.worker_job_seconds)
+        bench = _Bench(
+            queue=JobQueue(redis),
+            engine=engine,
+            model=model,
+            stop=stop,
+            job_seconds=config.worker_job_seconds,
+            is_forgetful=defects.is_on("job-done-twice"),
+        )
         await _work(bench, config.data_path / HEARTBEAT)
     for task in (migrating, stopping):
         task.cancel()
@@ -71,6 +78,7 @@ class _Bench:
     model: EmbeddingModel
     stop: asyncio.Event
     job_seconds: float
+    is_forgetful: bool
 
 
 async def _work(bench: _Bench, alive: Path) -> None:
@@ -111,7 +119,7 @@ async def _do(message: Message, bench: _Bench) -> None:
         stopping.cancel()
         return
     await _done(message, bench)
-    if bench.stop.is_set() and defects.is_on("job-done-twice"):
+    if bench.is_forgetful and bench.stop.is_set():
         return
     await bench.queue.finish(message)
 
@@ -119,7 +127,7 @@ async def _do(message: Message, bench: _Bench) -> None:
 async def _done(message: Message, bench: _Bench) -> None:
     structlog.contextvars.bind_contextvars(request_id=message.request_id, job_id=message.job_id)
     mine = Job.id == message.job_id
-    if not defects.is_on("job-done-twice"):
+    if not bench.is_forgetful:
         # Who died between the result and the queue left a job that is done already.
         mine &= Job.status != "done"
     async with bench.engine.begin() as connection:

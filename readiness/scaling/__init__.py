@@ -1,0 +1,1 @@
+"""Judging what several replicas do together. Pure."""

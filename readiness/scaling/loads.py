@@ -1,0 +1,72 @@
+"""Judging a load through the proxy while replicas come and go."""
+
+from __future__ import annotations
+
+from readiness.facts.scaled import LoadPhase, ScaledStack
+from readiness.target import Role, Target
+from readiness.verdict import Evidence, Finding, Inconclusive, Measurement
+
+__all__ = ["finding_of", "measured_of", "require_load"]
+
+#: Fewer served requests at rest show nothing of a load: a second of it.
+LEAST_AT_REST = 20
+#: Where more is refused by a limiter, what is judged is the limiter.
+MOST_LIMITED_RATIO = 0.5
+SHOWN = 5
+
+
+def require_load(scaled: ScaledStack, phase: LoadPhase | None, target: Target) -> LoadPhase:
+    """The phase, where it can be judged.
+
+    Raises:
+        NotApplicable: there is no proxy by design.
+        Inconclusive: no proxy is known, the load fails at rest too, or the phase is missing.
+    """
+    target.require("roles.proxy", target.services_of(Role.PROXY), example="roles:\n  proxy: SERVICE")
+    if scaled.problem:
+        raise Inconclusive(scaled.problem)
+    if phase is None or scaled.rest is None or not phase.sent:
+        raise Inconclusive("no load was sent while the replicas changed")
+    rest = scaled.rest
+    if rest.failed:
+        raise Inconclusive(
+            f"{rest.failed} of {rest.sent} requests fail with two replicas at rest: {rest.failures[0].what}"
+        )
+    if rest.limited + phase.limited > MOST_LIMITED_RATIO * (rest.sent + phase.sent):
+        raise Inconclusive(
+            "most requests of the load were refused by a limiter", supply="limit: {env: {enabled: VARIABLE}}"
+        )
+    if rest.served < LEAST_AT_REST:
+        raise Inconclusive(f"{rest.served} of {rest.sent} requests were served at rest: too few to compare with")
+    return phase
+
+
+def finding_of(scaled: ScaledStack, phase: LoadPhase) -> Finding:
+    """How many requests of the phase failed, and the first of them."""
+    steps = [
+        f"replica {s.replica} was told to stop at {s.at_seconds:g} s, ready again at {_at(s.ready_seconds)}"
+        for s in scaled.steps
+    ]
+    if scaled.killed is not None:
+        steps.append(f"a replica was killed at {scaled.killed.at_seconds:g} s")
+    failures = [
+        Evidence(source=f"{scaled.request}, sent at {f.sent_seconds:g} s", text=f"{f.what} after {f.seconds:g} s")
+        for f in phase.failures[:SHOWN]
+    ]
+    return Finding(
+        message=f"{phase.failed} of {phase.sent} requests failed {phase.name}, none at rest",
+        evidence=(Evidence(source="course of events", text="; ".join(steps)), *failures),
+    )
+
+
+def measured_of(phase: LoadPhase) -> list[Measurement]:
+    """Figures of the phase."""
+    return [
+        Measurement(name="requests", value=phase.sent, unit="count"),
+        Measurement(name="failed", value=phase.failed, unit="count"),
+        Measurement(name="slowest answer", value=phase.slowest_seconds, unit="s"),
+    ]
+
+
+def _at(seconds: float | None) -> str:
+    return "no time" if seconds is None else f"{seconds:g} s"
