@@ -28,12 +28,13 @@ from readiness.runtime import Capability, Endpoint, Progress, Stack, Variant
 from readiness.target import Entry, ProbeKind, Request, Role, Target
 from readiness.verdict import Inconclusive
 
-__all__ = ["ScalePlan", "disturb", "phase_of", "scaled_stack"]
+__all__ = ["ScalePlan", "disturb", "phases_of", "proxied_entry", "scaled_stack"]
 
 #: What is kept of failures, for evidence.
 SHOWN = 20
-#: Times of steps are rounded to hundredths.
-CLOCK_SECONDS = 0.01
+#: Who has been asking for longer when a replica is killed was held up by what came before.
+UNDER_WAY_SECONDS = 1.0
+NAMES = ("at rest", "while both replicas are replaced", "after one is killed")
 FIRST_SERVER_ERROR = 500
 _SUCCESSES = range(200, 300)
 
@@ -117,7 +118,7 @@ def disturb(
                 is_ready = ready.wait(of=fact.replicas)
                 steps.append(replace(step, ready_seconds=round(now(), 2) if is_ready else None))
                 if not is_ready:
-                    problem = f"a new replica was not ready after {plan.ready_seconds:g} s"
+                    problem = f"a new replica was not ready after {plan.ready_seconds:g} s: {ready.told()}"
                     break
                 sleep(plan.between_seconds)
             marks.append(now())
@@ -130,13 +131,7 @@ def disturb(
             problem = str(error)[:300]
         marks.append(now())
     samples = [replace(sample, sent=sample.sent - load.began) for sample in load.samples()]
-    if killed is not None:
-        # What was under way at the kill may have been lost with it: that is no matter of the replacements.
-        at = killed.at_seconds
-        samples = [s for s in samples if not s.sent < at <= s.sent + s.seconds + CLOCK_SECONDS]
-    bounds = list(itertools.pairwise(marks))
-    names = ("at rest", "while both replicas are replaced", "after one is killed")
-    phases = [phase_of(name, samples, *bound) for name, bound in zip(names, bounds, strict=False)]
+    phases = phases_of(samples, marks, has_kill=killed is not None)
     return replace(
         fact,
         rest=phases[0] if phases else None,
@@ -148,9 +143,27 @@ def disturb(
     )
 
 
-def phase_of(name: str, samples: Sequence[Sample], began: float, ended: float) -> LoadPhase:
-    """The requests that were sent from ``began`` to ``ended``, in seconds as the samples count them."""
-    mine = [sample for sample in samples if began <= sample.sent < ended]
+def phases_of(samples: Sequence[Sample], marks: Sequence[float], *, has_kill: bool) -> list[LoadPhase]:
+    """The requests of each phase; a phase lasts from one mark to the next.
+
+    What is under way when the first replica is told to stop belongs to the replacements: just that must not be lost.
+    What is under way when one is killed belongs to nothing: it may be lost with the replica.
+    """
+    phases = []
+    for number, (began, ended) in enumerate(itertools.pairwise(marks)):
+        mine = [s for s in samples if began <= s.sent < ended]
+        if number == 0 and len(marks) > 2:  # noqa: PLR2004  # something follows
+            mine = [s for s in mine if s.sent + s.seconds < ended]
+        if number == 1:
+            mine = [s for s in samples if s.sent < began <= s.sent + s.seconds] + mine
+        if number == 1 and has_kill:
+            mine = [s for s in mine if not ended - UNDER_WAY_SECONDS <= s.sent < ended <= s.sent + s.seconds]
+        phases.append(phase_of(NAMES[number], mine, began, ended))
+    return phases
+
+
+def phase_of(name: str, mine: Sequence[Sample], began: float, ended: float) -> LoadPhase:
+    """A phase of these requests; times are seconds as the samples count them."""
     failed = [s for s in mine if s.status is None or s.status >= FIRST_SERVER_ERROR]
     limited = sum(sample.status == HTTPStatus.TOO_MANY_REQUESTS for sample in mine)
     return LoadPhase(
@@ -192,6 +205,11 @@ class _Readiness:
     def containers(self) -> list[str]:
         """The running replicas' ids."""
         return [each.id for each in self._stack.containers(self._service) if each.status == "running"]
+
+    def told(self) -> str:
+        """How the replicas are, in words."""
+        seen = self._stack.containers(self._service)
+        return ", ".join(f"replica {each.number} is {each.status} and {each.health or 'not checked'}" for each in seen)
 
     def wait(self, *, of: int) -> bool:
         """Wait until so many are ready; whether they were in time."""

@@ -10,7 +10,7 @@ from readiness.check import Impact
 from readiness.declared.jobs import Jobs, jobs_of
 from readiness.facts.stack_stop import JobSeen, JobState, StoppedService, WorkerStop
 from readiness.gather import gatherer
-from readiness.gather.job_asking import JobDesk
+from readiness.gather.job_asking import JobDesk, Look
 from readiness.gather.own_user import own_user
 from readiness.gather.stopping import inner_entry, limits_off, merged, stop_service
 from readiness.instruments.client import HttpClient
@@ -115,22 +115,35 @@ class _Trial:
         at_rest: dict[str, JobState],
     ) -> WorkerStop:
         began = time.monotonic()
-        control, answer = self._desk.enqueue()
         redelivery = min(self._desk.jobs.redelivery_seconds or REDELIVERY_SECONDS, MOST_REDELIVERY_SECONDS)
         # One after the other by the same worker, and what nobody finished last.
-        deadline = began + self._bound + usual * (len(names) + 1) + redelivery
-        jobs = []
-        for name in [*names, *([control] if control else [])]:
-            left = max(0.0, deadline - time.monotonic())
-            look = self._desk.wait(name, JobState.DONE, JobState.FAILED, at_most_seconds=left)
-            jobs.append(JobSeen(id=name, after=look.state, runs=look.runs, answer=look.answer))
-        # Asked once more when all are done: one that is done again is done so before the last one.
-        runs = {job.id: self._desk.look(job.id).runs for job in jobs}
-        jobs = [replace(job, runs=runs[job.id]) for job in jobs]
+        deadline = began + self._bound + usual * len(names) + redelivery
+        looks = {name: self._end_of(name, deadline - time.monotonic()) for name in names}
+        # Asked for by now, so that whatever the worker does when it starts is over.
+        control, answer = self._desk.enqueue()
+        last = JobSeen(id=control or "", answer=answer)
+        if control is not None:
+            look = self._end_of(control, self._bound)
+            last = replace(last, after=look.state, runs=look.runs, answer=look.answer)
+        # And again: what is done twice is done so before the last one.
+        looks |= {name: self._desk.look(name) for name in names}
         return WorkerStop(
             stopped=stopped,
             undisturbed_seconds=round(usual, 2),
-            jobs=tuple(replace(j, before=before[j.id], at_rest=at_rest[j.id]) for j in jobs if j.id in before),
-            control=jobs[-1] if control else JobSeen(id="", answer=answer),
+            jobs=tuple(
+                JobSeen(
+                    id=name,
+                    before=before[name],
+                    at_rest=at_rest[name],
+                    after=look.state,
+                    runs=look.runs,
+                    answer=look.answer,
+                )
+                for name, look in looks.items()
+            ),
+            control=last,
             waited_seconds=round(time.monotonic() - began, 2),
         )
+
+    def _end_of(self, job: str, seconds: float) -> Look:
+        return self._desk.wait(job, JobState.DONE, JobState.FAILED, at_most_seconds=max(0.0, seconds))

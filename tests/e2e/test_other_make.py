@@ -154,6 +154,12 @@ SOUND = {
     "compose.restart_on_crash": "pass",
     "compose.restart_policy": "pass",
     "compose.totals_fit_host": "pass",
+    "drain.all_containers": "pass",
+    "drain.restart_no_data_loss": "pass",
+    "drain.rolling_zero_downtime": "pass",
+    "drain.worker_finishes": "not_applicable",  # it has no background work
+    "scale.failover": "pass",
+    "scale.stateless": "pass",
     "tls.certificate": "pass",
     "tls.ciphers": "pass",
     "tls.http2": "pass",

@@ -17,7 +17,7 @@ from readiness.facts.containers import Container
 from readiness.facts.scaled import ScaledStack
 from readiness.gather import gatherer_meta
 from readiness.gather import scaled_stack as module
-from readiness.gather.scaled_stack import ScalePlan, disturb, phase_of, proxied_entry
+from readiness.gather.scaled_stack import ScalePlan, disturb, phases_of, proxied_entry
 from readiness.instruments.poller import Ask, Sample
 from readiness.instruments.steady_load import SteadyLoad
 from readiness.runtime import Capability, Endpoint, Stack
@@ -54,6 +54,14 @@ class World:
     apart: bool = False
     ports: dict[str, int] = field(default_factory=dict)
     sessions: dict[int, set[str]] = field(default_factory=dict)
+    answered: int = 0
+
+    def sleep(self, seconds: float) -> None:
+        """Until some more requests were answered, however slow this machine is just now."""
+        enough, deadline = self.answered + 10, time.monotonic() + 20
+        time.sleep(min(seconds, 0.05))
+        while self.answered < enough and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     def endpoint(self, service: str, port: int) -> Endpoint:
         del service, port
@@ -76,7 +84,7 @@ class World:
             raise StackError(self.problem)
         if self.fails_while_replaced:
             self.status = 502
-            time.sleep(0.1)
+            self.sleep(0.1)
             self.status = 200
         self.ids[self.ids.index(container)] = f"{container}2"
         self.replaced.append(container)
@@ -116,6 +124,7 @@ def serving(world: World, replica: str = "") -> Iterator[int]:
             self.send_header("Content-Length", str(len(text)))
             self.end_headers()
             self.wfile.write(text.encode())
+            world.answered += 1
 
         do_GET = do_POST = answer  # noqa: N815  # the library's names
 
@@ -163,7 +172,7 @@ def target(**changes: Any) -> Target:
 def disturbed(world: World, **changes: Any) -> ScaledStack:
     with serving(world):
         fact = ScaledStack(service="api", replicas=2)
-        seen = disturb(target(**changes), cast("Stack", world), fact, PROXY, plan=PLAN)
+        seen = disturb(target(**changes), cast("Stack", world), fact, PROXY, plan=PLAN, sleep=world.sleep)
     assert decode(ScaledStack, json.loads(json.dumps(encode(seen)))) == seen
     return seen
 
@@ -203,7 +212,7 @@ def test_requests_that_fail_after_the_loss_are_counted_to_it() -> None:
 def test_a_replica_that_never_gets_ready_ends_the_trial() -> None:
     world = World(never_ready=True)
     fact = disturbed(world)
-    assert fact.problem == "a new replica was not ready after 0.5 s"
+    assert fact.problem.startswith("a new replica was not ready after 0.5 s: replica 0 is running and starting")
     assert (world.replaced, world.killed) == (["a"], [])
     assert fact.crash is None
 
@@ -256,17 +265,22 @@ def test_two_replicas_are_asked_for_and_a_proxy_is_needed() -> None:
     assert proxied_entry(target()) == PROXY
 
 
-def test_a_request_belongs_to_the_phase_in_which_it_was_sent() -> None:
+def test_a_request_belongs_to_the_phase_in_which_it_was_under_way() -> None:
     samples = [
-        Sample(sent=0.5, seconds=3.0, unix=0.0, status=200),
+        Sample(sent=0.5, seconds=0.1, unix=0.0, status=200),
+        Sample(sent=0.9, seconds=0.2, unix=0.0, status=502),  # under way when the first one was told to stop
         Sample(sent=1.0, seconds=0.1, unix=0.0, status=429),
-        Sample(sent=1.5, seconds=0.1, unix=0.0, error="EOFError: closed"),
+        Sample(sent=1.5, seconds=9.0, unix=0.0, error="no answer within 9 s"),
         Sample(sent=1.6, seconds=0.1, unix=0.0, status=404),
-        Sample(sent=2.0, seconds=0.1, unix=0.0, status=500),
+        Sample(sent=3.95, seconds=0.1, unix=0.0, status=502),  # under way when one was killed
+        Sample(sent=4.0, seconds=0.1, unix=0.0, status=500),
     ]
-    phase = phase_of("x", samples, 1.0, 2.0)
-    assert (phase.sent, phase.served, phase.limited, phase.failed) == (3, 1, 1, 1)
-    assert phase.failures[0].what == "EOFError: closed"
+    rest, roll, crash = phases_of(samples, [0.0, 1.0, 4.0, 5.0], has_kill=True)
+    assert (rest.sent, rest.served, rest.failed) == (1, 1, 0)
+    assert (roll.sent, roll.served, roll.limited, roll.failed) == (4, 1, 1, 2)
+    assert [failure.what for failure in roll.failures] == ["status 502", "no answer within 9 s"]
+    assert (crash.sent, crash.failed) == (1, 1)
+    assert phases_of(samples[:1], [0.0, 1.0], has_kill=False)[0].sent == 1
 
 
 def test_a_load_does_not_wait_for_answers() -> None:
