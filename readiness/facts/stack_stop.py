@@ -60,10 +60,8 @@ class JobSeen:
 
     @property
     def was_in_progress(self) -> bool:
-        """Whether the stop met it under way: told so, or done only after the signal, by a worker that takes no new ones."""
-        return self.before is JobState.RUNNING or (
-            self.before is not JobState.DONE and self.at_rest in {JobState.DONE, JobState.RUNNING}
-        )
+        """Whether the stop met it under way: told so, or done only after the signal."""
+        return self.before is JobState.RUNNING or (self.before is not JobState.DONE and self.at_rest is JobState.DONE)
 
 
 @dataclass(frozen=True, kw_only=True)

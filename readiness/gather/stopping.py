@@ -18,6 +18,8 @@ LINES, CHARS = 20, 2000
 #: The process runtime's own, and the engine's default where a container names none.
 GRACE_SECONDS = 10.0
 POLL_SECONDS = 0.1
+#: 128 + SIGKILL.
+KILLED = 137
 
 
 def inner_entry(target: Target) -> Entry | None:
@@ -68,14 +70,14 @@ def stop_service(stack: Stack, service: str) -> StoppedService:
         began = time.monotonic()
         stack.stop(service)
         seconds = time.monotonic() - began
-        state = stack.state(service)
+        exit_code, is_oom_killed = _end(stack, service)
         return StoppedService(
             service=service,
             was=was,
             seconds=round(seconds, 2),
             grace_seconds=grace,
-            exit_code=state.exit_code,
-            is_oom_killed=state.is_oom_killed,
+            exit_code=exit_code,
+            is_oom_killed=is_oom_killed,
             log=_last_lines(stack, service),
         )
     except StackError as error:
@@ -92,6 +94,17 @@ def wait_healthy(stack: Stack, service: str, *, at_most_seconds: float) -> bool:
         if time.monotonic() > deadline:
             return False
         time.sleep(POLL_SECONDS)
+
+
+def _end(stack: Stack, service: str) -> tuple[int | None, bool]:
+    """Exit code, and whether memory ran out; of several replicas those of one that was killed, where one was."""
+    state = stack.state(service)
+    if Capability.INSPECT not in stack.capabilities:
+        return state.exit_code, state.is_oom_killed
+    for each in stack.containers(service):
+        if each.exit_code == KILLED or each.is_oom_killed:
+            return each.exit_code, each.is_oom_killed
+    return state.exit_code, state.is_oom_killed
 
 
 def _grace_seconds(stack: Stack, service: str) -> float:

@@ -123,6 +123,27 @@ def test_variant_overlays_variables_leaves_services_stopped_and_mounts_small_dis
     assert stack.state("cache").is_running
 
 
+def test_replicas_are_reached_replaced_and_killed_one_by_one(start: Start) -> None:
+    stack = start("sound", entry="api", variant=Variant(name="scaled", replicas={"api": 2}))
+    assert stack.report.is_up, stack.report
+    places = stack.replica_endpoints("api", 8000)
+    assert len(places) == len(set(places.values())) == 2
+    for place in places.values():
+        with urllib.request.urlopen(f"http://{place.host}:{place.port}/", timeout=5) as answer:
+            assert answer.status == 200
+
+    first, second = places
+    stack.replace("api", first)
+    replaced = stack.replica_endpoints("api", 8000)
+    assert len(replaced) == 2
+    assert second in replaced
+    assert first not in replaced
+    stack.kill("api", second)
+    assert second not in stack.replica_endpoints("api", 8000)
+    with pytest.raises(StackError, match="no container"):
+        stack.replace("api", first)
+
+
 def test_start_without_waiting_returns_once_everything_is_created(start: Start) -> None:
     stack = start("sound", entry="api", variant=Variant(name="cold", wait=False))
     assert not stack.report.is_up

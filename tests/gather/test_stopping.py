@@ -10,6 +10,7 @@ import pytest
 from readiness.declared.jobs import JOB_DONE, jobs_of
 from readiness.exceptions import StackError
 from readiness.facts._codec import decode, encode
+from readiness.facts.containers import Container
 from readiness.facts.model import ServiceModel, StackModel
 from readiness.facts.stack_stop import JobState, StackRestart, StoppedService, WorkerStop
 from readiness.gather import gatherer_meta, stack_restart, worker_stop
@@ -303,6 +304,20 @@ def test_a_service_that_has_ended_is_not_stopped() -> None:
 def test_a_stop_tells_exit_code_and_last_lines() -> None:
     seen = stop_service(cast("Stack", World(exit_code=137)), "api")
     assert (seen.exit_code, seen.log, seen.grace_seconds) == (137, "api ends", 10.0)
+
+
+def test_of_several_replicas_the_killed_one_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(capabilities=frozenset(Capability))
+    replicas = [
+        Container(service="api", number=number, id=str(number), image="x", exit_code=code, stop_seconds=20.0)
+        for number, code in ((1, 0), (2, 137))
+    ]
+    monkeypatch.setattr(world, "containers", lambda _service: tuple(replicas), raising=False)
+    seen = stop_service(cast("Stack", world), "api")
+    assert (seen.exit_code, seen.grace_seconds) == (137, 20.0)
+    replicas.pop()
+    world.running["api"] = True
+    assert stop_service(cast("Stack", world), "api").exit_code == 0
 
 
 def test_without_a_health_check_nothing_is_waited_for() -> None:

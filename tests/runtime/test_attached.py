@@ -158,6 +158,9 @@ def test_nothing_can_be_done_to_it_and_the_error_says_what_helps(port: int) -> N
         lambda: stack.unpause("target"),
         lambda: stack.signal("target", "SIGTERM"),
         lambda: stack.recreate("target"),
+        lambda: stack.replica_endpoints("target", 80),
+        lambda: stack.replace("target", "x"),
+        lambda: stack.kill("target", "x"),
         lambda: stack.logs("target"),
         lambda: stack.execute("target", ["true"]),
     ):
@@ -174,7 +177,13 @@ def test_requests_that_change_something_have_to_be_allowed(port: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "variant", [Variant(environment={"api": {"A": "b"}}), Variant(tmpfs={"api": {"/d": 1}}), Variant(stopped=("db",))]
+    "variant",
+    [
+        Variant(environment={"api": {"A": "b"}}),
+        Variant(tmpfs={"api": {"/d": 1}}),
+        Variant(replicas={"api": 2}),
+        Variant(stopped=("db",)),
+    ],
 )
 def test_variants_are_unsupported(variant: Variant) -> None:
     with pytest.raises(UnsupportedError, match="variant"):

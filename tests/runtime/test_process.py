@@ -554,6 +554,21 @@ def test_small_disk_is_unsupported_and_says_what_helps(folder: Path, tmp_path: P
     assert caught.value.capability == Capability.TMPFS
 
 
+def test_replicas_are_unsupported_and_say_what_helps(start: Start, folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedError, match="readiness-runtime=compose") as caught:
+        make(folder, tmp_path, {"api": server()}).start(Variant(replicas={"api": 2}), progress=silent)
+    assert caught.value.capability == Capability.SCALE
+    stack = start({"api": server()})
+    assert Capability.SCALE not in stack.capabilities
+    for attempt in (
+        lambda: stack.replica_endpoints("api", 8000),
+        lambda: stack.replace("api", "x"),
+        lambda: stack.kill("api", "x"),
+    ):
+        with pytest.raises(UnsupportedError, match="several replicas"):
+            attempt()
+
+
 def test_variant_of_an_unknown_service_is_a_mistake(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no service 'ap'"):
         make(folder, tmp_path, {"api": server()}).start(Variant(environment={"ap": {}}), progress=silent)

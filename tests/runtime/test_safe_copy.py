@@ -162,6 +162,17 @@ def test_replicas_do_not_share_a_pinned_port() -> None:
     assert safe.ports == {}
 
 
+@pytest.mark.parametrize("definition", [{}, {"scale": 1}, {"deploy": {"replicas": 1}}])
+def test_variant_has_as_many_replicas_as_it_wants(definition: dict[str, Any]) -> None:
+    definition = {**definition, "ports": [{"target": 80, "published": "8080"}]}
+    service, safe = one(definition, variant=Variant(name="scaled", replicas={"api": 2, "nobody": 2}))
+    assert service["scale"] == 2
+    assert (service.get("deploy") or {}).get("replicas", 2) == 2
+    assert "published" not in service["ports"][0]
+    assert safe.ports == {}
+    assert "2 replicas" in whats(safe)
+
+
 def test_service_on_internal_networks_only_joins_one_that_leads_nowhere() -> None:
     safe = copied(
         {
