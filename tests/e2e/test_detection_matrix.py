@@ -26,8 +26,9 @@ from tests.e2e.packs import Pack, pack, pairs_of
 #: More at once would starve the latency measurements of two processors; each audit has two workers besides.
 AT_ONCE = 2
 #: Checks that only an engine can decide; their defects are audited under compose.
-NEEDS_ENGINE = {"probe.disk_memory"} | {meta.id for meta in load_checks() if meta.id.startswith("compose.")}
-NEEDS_ENGINE = {"probe.disk_memory", "drain.rolling_zero_downtime", "scale.failover", "scale.stateless"}
+NEEDS_ENGINE = {"probe.disk_memory", "drain.rolling_zero_downtime"} | {
+    meta.id for meta in load_checks() if meta.id.startswith(("compose.", "scale."))
+}
 #: The defects of this check leave no running stack that other checks could be judged on.
 START = "start.stack"
 LIMITER = {meta.id for meta in load_checks() if meta.id.startswith("ratelimit.")} - {"ratelimit.enforced"}
@@ -192,9 +193,8 @@ def test_defects_flip_their_checks_and_no_other_of_their_family(processes: Matri
 def test_defects_that_need_an_engine_fail_their_checks_and_no_other(tmp_path: Path, defects: Pack) -> None:
     # That the sound demo fails nothing under compose is seen in test_demo_compose.
     demo = f"--readiness-demo={','.join(d.name for d in defects)}"
-    arguments = [demo, "--readiness-runtime=compose", "-m", family(defects[0]), "-n", "2"]
-    families = " or ".join(sorted({check.partition(".")[0] for check in defect.detected_by}))
-    arguments = [f"--readiness-demo={defect.name}", "--readiness-runtime=compose", "-m", families, "-n", "2"]
+    families = " or ".join(sorted({check.partition(".")[0] for d in defects for check in d.detected_by}))
+    arguments = [demo, "--readiness-runtime=compose", "-m", families, "-n", "2"]
     audited = run_audit(tmp_path, "--readiness-profile=production", *arguments)
     failed = {check for check, outcome in audited.outcomes.items() if outcome == "fail"}
     assert failed == {check for d in defects for check in d.detected_by}, audited.explain()
