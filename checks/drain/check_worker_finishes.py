@@ -45,6 +45,8 @@ def check_worker_finishes(worker_stop: WorkerStop, target: Target) -> Verdict:
     if undone and (worker_stop.control is None or worker_stop.control.after is not JobState.DONE):
         answer = worker_stop.control.answer if worker_stop.control else ""
         raise Inconclusive(f"the worker did no job after its start: {answer}")
+    if unseen := [job for job in worker_stop.jobs if job.after is JobState.UNKNOWN]:
+        raise Inconclusive(f"{len(unseen)} jobs could not be looked at in the end: {unseen[0].answer}")
     if not findings and not under_way:
         raise Inconclusive(
             f"no job was seen under way when the worker was stopped: one takes {worker_stop.undisturbed_seconds:g} s",
@@ -80,7 +82,7 @@ def _finding(job: JobSeen, jobs: Jobs, seen: WorkerStop) -> Finding | None:
     what = "the job under way" if job.was_in_progress else "a job that waited"
     if job.after is JobState.FAILED:
         return Finding(message=f"{what} when the worker was stopped ended as failed", evidence=evidence)
-    if job.after is not JobState.DONE:
+    if job.after not in {JobState.DONE, JobState.UNKNOWN}:
         is_killed = any(each.exit_code == KILLED for each in seen.stopped)
         if job.was_in_progress and is_killed and jobs.redelivery_seconds is None:
             raise Inconclusive(

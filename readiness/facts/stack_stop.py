@@ -15,7 +15,8 @@ class JobState(enum.StrEnum):
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
-    UNKNOWN = "unknown"  # no answer, or one without a status
+    GONE = "gone"  # nobody knows the job
+    UNKNOWN = "unknown"  # no answer, a refusal, or an answer without a status
 
 
 @dataclass(frozen=True, kw_only=True)

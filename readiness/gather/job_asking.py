@@ -18,7 +18,10 @@ from readiness.target import Entry, Request
 
 __all__ = ["JobDesk", "Look", "place_in"]
 
-POLL_SECONDS = 0.1
+#: From one look to the next: soon at first, then ever more rarely, so that a limiter is not met.
+FIRST_POLL_SECONDS, LONGEST_POLL_SECONDS, GROWTH = 0.1, 1.0, 1.3
+#: What a request for an unknown job is answered (RFC 9110, 15.5.5 and 15.5.11).
+NO_SUCH = frozenset({404, 410})
 KEPT_CHARS = 200
 _SUCCESSES = range(200, 300)
 
@@ -61,7 +64,7 @@ class JobDesk:
         answer = self._send(request, self.headers if request.as_user != "anonymous" else {})
         line = self._line(answer)
         if answer.status not in _SUCCESSES:
-            return Look(state=JobState.UNKNOWN, answer=line)
+            return Look(state=JobState.GONE if answer.status in NO_SUCH else JobState.UNKNOWN, answer=line)
         words = (place_in(answer.body, at) for at in self.jobs.status_at)
         word = next((str(found).lower() for found in words if found is not None), None)
         runs = place_in(answer.body, self.jobs.runs) if self.jobs.runs else None
@@ -69,9 +72,10 @@ class JobDesk:
 
     def wait(self, job: str, *states: JobState, at_most_seconds: float) -> Look:
         """Ask until the job is in one of these states, or time is up; the last look."""
-        deadline = time.monotonic() + at_most_seconds
-        while (seen := self.look(job)).state not in states and time.monotonic() < deadline:
-            self.sleep(POLL_SECONDS)
+        deadline, pause = time.monotonic() + at_most_seconds, FIRST_POLL_SECONDS
+        while (seen := self.look(job)).state not in states and (left := deadline - time.monotonic()) > 0:
+            self.sleep(min(pause, left))
+            pause = min(pause * GROWTH, LONGEST_POLL_SECONDS)
         return seen
 
     def _state(self, word: str | None) -> JobState:

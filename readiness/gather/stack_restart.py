@@ -184,7 +184,7 @@ class _Scribe:
         for name, _ in self._asked.ids:
             left = max(0.0, deadline - time.monotonic())
             look = desk.wait(name, JobState.DONE, JobState.FAILED, at_most_seconds=left)
-            if look.state is JobState.UNKNOWN and " 404" not in look.answer:
+            if look.state is JobState.UNKNOWN:
                 unread.append(Lost(id=name, answer=look.answer))
             elif look.state is not JobState.DONE:
                 lost.append(Lost(id=name, answer=look.answer))

@@ -361,6 +361,14 @@ def test_usual_words_are_understood(body: str, state: JobState) -> None:
     assert desk.look("1").state is state
 
 
+def test_a_job_that_nobody_knows_is_gone_and_a_refusal_tells_nothing() -> None:
+    jobs = jobs_of(target())
+    assert jobs is not None
+    for status, state in ((404, JobState.GONE), (410, JobState.GONE), (429, JobState.UNKNOWN)):
+        http = cast("Any", FakeHttp(lambda *_, status=status: (status, {}, "{}")))
+        assert JobDesk(http=http, entry=target().entries[0], jobs=jobs).look("1").state is state
+
+
 def test_the_owners_words_replace_the_usual_ones() -> None:
     declared = {**JOBS, "status": {"at": "data.phase", "done": ["Ready"]}, "id": "data.id", "env": {"seconds": "S"}}
     jobs = jobs_of(target(extra={"jobs": declared}))
