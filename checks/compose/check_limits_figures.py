@@ -26,6 +26,7 @@ from readiness.target import Target
     defects=(
         "worker-without-memory-limit",
         "worker-without-cpu-limit",
+        "worker-may-take-every-processor",
         "worker-with-another-limit",
         "limits-above-the-host",
     ),

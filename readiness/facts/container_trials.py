@@ -14,6 +14,8 @@ __all__ = [
     "ContainerCrashes",
     "ContainersAtRest",
     "ControlGroup",
+    "CpuTrial",
+    "CpuTrials",
     "Crash",
     "HealthTrial",
     "HealthTrials",
@@ -184,4 +186,35 @@ class MemoryTrials:
     """Every limit that could be tried; ``load_per_cpu`` as of :class:`ContainerCrashes`."""
 
     trials: tuple[MemoryTrial, ...] = ()
+    load_per_cpu: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CpuTrial:
+    """Busy loops in one container, as many as the machine has processors.
+
+    Attributes:
+        limit_cpus: in force.
+        used_cpus: what the container used on average, by the kernel's count.
+        rest_p95_seconds: of the stack's ordinary request before or after, whichever was slower; None where the container
+            is on that request's way, or there is none.
+        busy_p95_seconds: meanwhile, of ``requests``.
+        problem: why this trial shows nothing.
+    """
+
+    service: str
+    limit_cpus: float
+    machine_cpus: int = 0
+    used_cpus: float = 0.0
+    rest_p95_seconds: float | None = None
+    busy_p95_seconds: float | None = None
+    requests: int = 0
+    problem: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CpuTrials:
+    """Every limit that could be tried; ``load_per_cpu`` as of :class:`ContainerCrashes`."""
+
+    trials: tuple[CpuTrial, ...] = ()
     load_per_cpu: float = 0.0

@@ -144,6 +144,7 @@ SOUND = {
     "docs.openapi_complete": "pass",
     "docs.rate_limits_documented": "pass",
     "compose.config_valid": "pass",
+    "compose.cpu_limit_contains": EITHER,  # a busy machine leaves no container its limit
     "compose.healthcheck_defined": "pass",
     "compose.healthcheck_truthful": "pass",
     "compose.limits_figures": "pass",

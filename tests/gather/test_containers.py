@@ -13,6 +13,7 @@ from readiness.exceptions import StackError, UnsupportedError
 from readiness.facts.containers import Container
 from readiness.facts.model import HealthCheck, ServiceModel, StackModel
 from readiness.gather import container_health, container_memory, container_wells
+from readiness.gather.container_cpu import cpu_trial, usage_of
 from readiness.gather.container_crashes import crash_of
 from readiness.gather.container_health import bound_seconds, rounds_of, try_round
 from readiness.gather.container_memory import memory_trial
@@ -296,3 +297,34 @@ def test_memory_is_taken_only_from_a_machine_that_can_spare_it(
     with pytest.raises(StackError, match="more than is taken from this machine"):
         memory_trial(large, stack=enough, faults=faults_of(enough, tmp_path), model=MODEL)  # type: ignore[arg-type]
     assert not any("oom_score_adj" in " ".join(command) for command in [*stack.ran, *enough.ran])
+
+
+def test_what_busy_loops_used_is_the_kernels_count_over_the_kernels_time() -> None:
+    assert usage_of("used 1000000\nat 10.00\nused 3000000\nat 14.00\n") == 0.5
+    for said in ("", "used 1\nat 1.0\n", "used 1\nat 1.0\nused 2\nat 1.0\n"):
+        with pytest.raises(StackError, match="could not be read"):
+            usage_of(said)
+
+
+def test_busy_loops_run_once_for_each_processor_and_only_there(tmp_path: Path) -> None:
+    def run(command: Sequence[str]) -> Completed:
+        is_burning = "while :" in command[2]
+        output = (
+            "used 0\nat 1.0\nused 2000000\nat 5.0\n" if is_burning else "memory 1\ncpu 50000 100000\nprocessors 4\n"
+        )
+        return Completed(exit_code=0, output=output)
+
+    stack = Pretended(run=run)
+    limited = replace(container(stack), cpus=0.5)
+    trial = cpu_trial(
+        limited,
+        target=NO_TARGET,
+        stack=stack,  # type: ignore[arg-type]
+        http=None,  # type: ignore[arg-type]
+        faults=faults_of(stack, tmp_path),
+        model=MODEL,
+    )
+    assert (trial.used_cpus, trial.machine_cpus, trial.limit_cpus) == (0.5, 4, 0.5)
+    assert (trial.rest_p95_seconds, trial.requests) == (None, 0)
+    burns = [command for command in stack.ran if "while :" in command[2]]
+    assert [command[-2] for command in burns] == ["4"]

@@ -30,6 +30,13 @@ DEFECTS: tuple[Defect, ...] = (
         part="worker/cpus",
     ),
     _overlay(
+        "worker-may-take-every-processor",
+        "The worker's CPU limit is above what the machine has",
+        "compose.cpu_limit_contains",
+        "compose.limits_figures",
+        part="worker/cpus",
+    ),
+    _overlay(
         "worker-with-another-limit",
         "The worker may take twice the memory that is published",
         "compose.limits_figures",

@@ -15,6 +15,8 @@ from readiness.facts.container_trials import (
     ContainerCrashes,
     ContainersAtRest,
     ControlGroup,
+    CpuTrial,
+    CpuTrials,
     Crash,
     HealthTrial,
     HealthTrials,
@@ -136,6 +138,20 @@ def build() -> dict[str, Any]:
         ),
         "container_crashes": ContainerCrashes(crashes=tuple(crash(name) for name in FIGURES)),
         "container_health": HealthTrials(trials=tuple(trial(name) for name in FIGURES)),
+        "container_cpu": CpuTrials(
+            trials=tuple(
+                CpuTrial(
+                    service=name,
+                    limit_cpus=cpus,
+                    machine_cpus=4,
+                    used_cpus=round(cpus * 1.01, 3),
+                    rest_p95_seconds=0.02,
+                    busy_p95_seconds=0.03,
+                    requests=40,
+                )
+                for name, (cpus, _, _, _) in FIGURES.items()
+            )
+        ),
         "container_memory": MemoryTrials(trials=tuple(filled(name) for name in FIGURES)),
     }
     return {name: encode(fact) for name, fact in facts.items()}
