@@ -78,6 +78,7 @@ _EXTRA = (
     "tracking",
     "docs",
     "tls",
+    "scaling",
     "resources",
 )
 #: What may be ``none``: whole sections, and the entries of these.

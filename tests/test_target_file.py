@@ -60,6 +60,7 @@ alerts: {rules: [compose.yaml], thresholds: {HighErrors: 0.01, Idle: {below: 1}}
 tracking: {dsn_env: SENTRY_DSN, service: api, environment_env: ENV, traces_sample_ratio: 0.1, error: /boom}
 docs: {pages: [/docs, /redoc], document: /openapi.json, info: /api, production: open}
 tls: {entry: web, server_name: shop.local, ca: {service: api, file_env: CA_FILE}, plain_ports: [8080]}
+scaling: {replicas: 3}
 resources: {host: {cpus: 4, memory: 8G}, services: {api: {cpus: 0.5, memory: 384M, reserve: {memory: 1048576}}, worker: {cpus: 1}}}
 entry: [{service: web, port: 8000, base: /api/, headers: {X-A: 1}}, {name: inner, service: api}]
 roles: {app: [api], worker: worker, db: db, redis: cache, proxy: web, vector: none}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from readiness import Category, Evidence, Finding, Inconclusive, Measurement, NotApplicable, Severity, Verdict, check
+from readiness.declared.scaling import require_scaling
 from readiness.facts.scaled import ScaledStack, SharedAnswer
 from readiness.target import Target
 
@@ -24,6 +25,7 @@ EXAMPLE = "paths:\n  private: {path: /me, as: user}\nrecord:\n  create: {method:
 )
 def check_stateless(scaled_stack: ScaledStack, target: Target) -> Verdict:
     """Judge what was served by the replica where it began, and asked of the other one."""
+    require_scaling(target)
     if not scaled_stack.shared:
         if "record" in target.declined and "paths.private" in target.declined:
             raise NotApplicable("there is neither a login nor a record that replicas could share")

@@ -82,7 +82,7 @@ class ScaledStack:
     Attributes:
         request: of the load, as the owner would write it.
         per_second: how many of them.
-        rest, roll, crash: the load before anything was done, while both replicas were replaced, after one was killed.
+        rest, roll, crash: the load before anything was done, while the replicas were replaced, after one was killed.
         steps: the replacements; ``killed`` the loss.
         shared: what each replica knows of the other one's sessions and records; ``not_shared`` why nothing was asked.
         problem: why it could not be done to its end.

@@ -12,6 +12,7 @@ from typing import cast
 
 from readiness.check import Impact
 from readiness.declared.record import record_of
+from readiness.declared.scaling import replicas_of
 from readiness.exceptions import ReadinessError, StackError
 from readiness.facts.http import Exchange
 from readiness.facts.scaled import Failure, LoadPhase, ReplicaStep, ScaledStack, SharedAnswer
@@ -34,7 +35,7 @@ __all__ = ["ScalePlan", "disturb", "phases_of", "proxied_entry", "scaled_stack"]
 SHOWN = 20
 #: Who has been asking for longer when a replica is killed was held up by what came before.
 UNDER_WAY_SECONDS = 1.0
-NAMES = ("at rest", "while both replicas are replaced", "after one is killed")
+NAMES = ("at rest", "while the replicas are replaced", "after one is killed")
 FIRST_SERVER_ERROR = 500
 _SUCCESSES = range(200, 300)
 
@@ -63,18 +64,21 @@ class ScalePlan:
 
 @gatherer(impact=Impact.PERTURBS, at_most_seconds=300)
 def scaled_stack(target: Target, stack: Stack, variants: Variants, progress: Progress) -> ScaledStack:
-    """In a stack of its own with two replicas of the service under audit."""
+    """In a stack of its own with two replicas of the service under audit, or as many as are declared."""
     service, entry = target.service, proxied_entry(target)
     if service is None:
         return ScaledStack(problem="it is not known which service is under audit")
+    count = replicas_of(target)
+    if count == 0:
+        return ScaledStack(service=service, problem=target.declined["scaling"])
     del stack  # asked for, so that what does not come up with one replica is not tried with two
-    with variants(Variant(name="scaled", environment=limits_off(target), replicas={service: 2})) as scaled:
-        fact = ScaledStack(service=service, replicas=2)
+    with variants(Variant(name="scaled", environment=limits_off(target), replicas={service: count})) as scaled:
+        fact = ScaledStack(service=service, replicas=count)
         shared, why = _shared(target, scaled, service)
         fact = replace(fact, shared=shared, not_shared=why)
         if entry is None:
             return replace(fact, problem="no entry leads through a proxy: roles: {proxy: SERVICE}, and its entry")
-        progress("two replicas are replaced under load", at_most_seconds=150)
+        progress(f"{count} replicas are replaced under load", at_most_seconds=150)
         return disturb(target, scaled, fact, entry)
 
 
@@ -273,7 +277,7 @@ def _shared(target: Target, stack: Stack, service: str) -> tuple[tuple[SharedAns
     try:
         places = list(stack.replica_endpoints(service, entry.port).values())
         if len(places) < 2:  # noqa: PLR2004  # one and another one
-            return (), f"{len(places)} replicas run instead of 2"
+            return (), f"{len(places)} replicas run, and two are needed"
         here, there = _only(stack, places[0]), _only(stack, places[1])
         with HttpClient(here) as first, HttpClient(there) as second:
             return _asked(target, here, entry, first, second)

@@ -45,6 +45,8 @@ NO_MORE = frozenset({404, 410})
 #: Of those that are lost or untold, for evidence.
 SHOWN = 20
 TRIES = 3
+#: A store that is searched through an index may miss a record for so long after it has come back.
+SECOND_LOOK_SECONDS = 5.0
 _SUCCESSES = range(200, 300)
 FIRST_SERVER_ERROR = 500
 
@@ -110,10 +112,11 @@ def _bring_back(
 
 @dataclass
 class _Written:
-    """What was acknowledged: id and when."""
+    """What was acknowledged: id and when; ``unreadable`` why what becomes of it cannot be told."""
 
     ids: list[tuple[str, float]] = field(default_factory=list)
     refusal: str = ""
+    unreadable: str = ""
 
 
 class _Scribe:
@@ -159,14 +162,23 @@ class _Scribe:
             self._identity = self._logged_in()
         except Inconclusive as reason:
             return replace(kept, reason=f"after the restart: {reason.reason}")
-        lost, unread = [], []
-        for name, _ in self._records.ids:
-            is_there, answer = self._read(record.read, name)
+        unread, missing = self._look(record.read, [name for name, _ in self._records.ids])
+        if missing:
+            time.sleep(SECOND_LOOK_SECONDS)
+            more, missing = self._look(record.read, [each.id for each in missing])
+            unread += more
+        return replace(kept, lost=tuple(missing[:SHOWN]), unread=tuple(unread[:SHOWN]))
+
+    def _look(self, read: Request, names: list[str]) -> tuple[list[Lost], list[Lost]]:
+        """Those whose answer tells nothing, and those that are not there."""
+        unread, missing = [], []
+        for name in names:
+            is_there, answer = self._read(read, name)
             if is_there is None:
                 unread.append(Lost(id=name, answer=answer))
             elif not is_there:
-                lost.append(Lost(id=name, answer=answer))
-        return replace(kept, lost=tuple(lost[:SHOWN]), unread=tuple(unread[:SHOWN]))
+                missing.append(Lost(id=name, answer=answer))
+        return unread, missing
 
     def jobs(self, began: float) -> Kept:
         """What became of the jobs."""
@@ -199,6 +211,7 @@ class _Scribe:
     def _counted(self, what: str, written: _Written, began: float) -> Kept:
         late = sum(at > began - LATE_SECONDS for _, at in written.ids)
         reason = "" if written.ids else self._problem or f"none was acknowledged: {written.refusal}"
+        reason = reason or written.unreadable
         return Kept(what=what, acknowledged=len(written.ids), late=late, reason=reason)
 
     def _logged_in(self) -> Identity:
@@ -231,6 +244,9 @@ class _Scribe:
             place = place_in(answer.body, record.id)
             if answer.status in (record.create.expect or _SUCCESSES) and place is not None:
                 self._records.ids.append((str(place), time.monotonic()))
+                if len(self._records.ids) == 1 and record.read is not None:
+                    is_there, line = self._read(record.read, str(place))
+                    self._records.unreadable = "" if is_there else f"a record just created is not read back: {line}"
             else:
                 self._records.refusal = self._records.refusal or masked(answer, self._identity.secrets).label[:200]
             self._ended.wait(RECORD_INTERVAL_SECONDS)

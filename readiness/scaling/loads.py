@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from readiness.declared.scaling import require_scaling
 from readiness.facts.scaled import LoadPhase, ScaledStack
 from readiness.target import Role, Target
 from readiness.verdict import Evidence, Finding, Inconclusive, Measurement
@@ -19,9 +20,10 @@ def require_load(scaled: ScaledStack, phase: LoadPhase | None, target: Target) -
     """The phase, where it can be judged.
 
     Raises:
-        NotApplicable: there is no proxy by design.
+        NotApplicable: there is no proxy, or one replica, by design.
         Inconclusive: no proxy is known, the load fails at rest too, or the phase is missing.
     """
+    require_scaling(target)
     target.require("roles.proxy", target.services_of(Role.PROXY), example="roles:\n  proxy: SERVICE")
     if scaled.problem:
         raise Inconclusive(scaled.problem)
@@ -30,7 +32,7 @@ def require_load(scaled: ScaledStack, phase: LoadPhase | None, target: Target) -
     rest = scaled.rest
     if rest.failed:
         raise Inconclusive(
-            f"{rest.failed} of {rest.sent} requests fail with two replicas at rest: {rest.failures[0].what}"
+            f"{rest.failed} of {rest.sent} requests fail with {scaled.replicas} replicas at rest: {rest.failures[0].what}"
         )
     if rest.limited + phase.limited > MOST_LIMITED_RATIO * (rest.sent + phase.sent):
         raise Inconclusive(

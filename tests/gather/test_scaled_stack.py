@@ -248,7 +248,7 @@ def test_what_one_replica_knows_is_asked_of_the_other(apart: bool, statuses: tup
 
 def test_why_nothing_could_be_shared_is_told() -> None:
     world = World(ids=["a"])
-    assert module._shared(target(), cast("Stack", world), "api") == ((), "1 replicas run instead of 2")
+    assert module._shared(target(), cast("Stack", world), "api") == ((), "1 replicas run, and two are needed")
     shared, why = module._shared(target(entries=(PROXY,)), cast("Stack", world), "api")
     assert shared == ()
     assert "no entry leads to api itself" in why
@@ -262,6 +262,11 @@ def test_two_replicas_are_asked_for_and_a_proxy_is_needed() -> None:
     fact = meta.function(target(roles={}), world, variants, lambda *_a, **_k: None)
     assert variants.started[0].replicas == {"api": 2}
     assert "no entry leads through a proxy" in fact.problem
+    more = target(roles={}, extra={"scaling": {"replicas": 3}})
+    assert meta.function(more, world, variants, lambda *_a, **_k: None).replicas == 3
+    variants.started.clear()
+    alone = meta.function(target(declined={"scaling": "one machine"}), world, variants, None)
+    assert (alone.problem, variants.started) == ("one machine", [])
     assert proxied_entry(target()) == PROXY
 
 

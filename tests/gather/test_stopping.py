@@ -39,6 +39,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (worker_stop, stack_restart):
         monkeypatch.setattr(module, "JOB_SECONDS", 0.0)
     monkeypatch.setattr(worker_stop, "PICK_UP_SECONDS", 0.2)
+    monkeypatch.setattr(stack_restart, "SECOND_LOOK_SECONDS", 0.0)
 
 
 def target(**changes: Any) -> Target:
@@ -71,6 +72,7 @@ class World:
     started: list[str] = field(default_factory=list)
     never_works: bool = False
     refuses: bool = False
+    unreadable: bool = False
     in_vain: set[str] = field(default_factory=set)
 
     # The stack.
@@ -139,7 +141,7 @@ class World:
             self.records.add(name)
             return 201, {}, json.dumps({"id": int(name)})
         if path.startswith("/items/"):
-            return (200 if path.rpartition("/")[2] in self.records else 404), {}, "{}"
+            return (200 if path.rpartition("/")[2] in self.records and not self.unreadable else 404), {}, "{}"
         if path.startswith("/jobs/"):
             self._work()
             return 200, {}, json.dumps(self.jobs[path.rpartition("/")[2]])
@@ -249,6 +251,12 @@ def test_records_that_are_gone_are_lost() -> None:
     fact = restarted(World(forgets_records=True))
     assert len(fact.records.lost) == min(fact.records.acknowledged, stack_restart.SHOWN)
     assert ": 404" in fact.records.lost[0].answer
+
+
+def test_records_that_nobody_can_read_at_rest_tell_nothing_of_a_restart() -> None:
+    fact = restarted(World(unreadable=True))
+    assert fact.records.reason.startswith("a record just created is not read back: GET")
+    assert fact.records.lost == ()
 
 
 def test_a_stack_without_anything_to_keep_is_stopped_all_the_same() -> None:

@@ -54,7 +54,7 @@ def scaled_stack() -> ScaledStack:
         replicas=2,
         rest=LoadPhase(name="at rest", began_seconds=0.0, ended_seconds=3.0, sent=60, served=60, slowest_seconds=0.05),
         roll=LoadPhase(
-            name="while both replicas are replaced",
+            name="while the replicas are replaced",
             began_seconds=3.0,
             ended_seconds=20.6,
             sent=353,
