@@ -9,7 +9,7 @@ from readiness.facts.containers import Container
 from readiness.facts.model import StackModel
 from readiness.verdict import Inconclusive
 
-__all__ = ["is_one_shot", "joined", "long_running", "size"]
+__all__ = ["is_one_shot", "is_one_shot_by_model", "joined", "long_running", "size"]
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 #: Policies by which a container that ends without an error stays ended.
@@ -31,14 +31,14 @@ def long_running(at_rest: ContainersAtRest, model: StackModel) -> tuple[Containe
 
 def is_one_shot(container: Container, model: StackModel) -> bool:
     """Whether it ends by design: others wait for its end, or it has ended without an error and nothing restarts it."""
-    waited_for = {
-        name
-        for service in model.services.values()
-        for name, condition in service.depends_on.items()
-        if condition == "service_completed_successfully"
-    }
     has_ended = container.status == "exited" and container.exit_code == 0 and container.restart in _ENDING
-    return container.service in waited_for or has_ended
+    return has_ended or is_one_shot_by_model(container.service, model)
+
+
+def is_one_shot_by_model(name: str, model: StackModel) -> bool:
+    """Whether other services wait for this one's end."""
+    conditions = (service.depends_on.get(name) for service in model.services.values())
+    return "service_completed_successfully" in conditions
 
 
 def joined(names: Iterable[str]) -> str:

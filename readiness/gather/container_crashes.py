@@ -9,6 +9,7 @@ from readiness.exceptions import GatherError, StackError, UnsupportedError
 from readiness.facts.container_trials import ContainerCrashes, Crash
 from readiness.facts.containers import Container
 from readiness.gather import gatherer
+from readiness.gather.container_serving import serving
 from readiness.gather.container_wells import (
     WATCH_SECONDS,
     Wells,
@@ -63,7 +64,7 @@ def crash_of(container: Container, *, target: Target, stack: Stack, http: HttpCl
             # A check that is never green would not tell when the container is well.
             check = None
         before = stack.state(service).started_at
-        serves = _serving(target, http, time.monotonic(), at_most_seconds=5.0) is not None
+        serves = serving(target, http, time.monotonic(), at_most_seconds=5.0) is not None
         with faults.crashed(service, at_most_seconds=WATCH_SECONDS + SERVING_SECONDS + 30) as fault:
             zero = fault.applied_at
             wells = Wells(stack=stack, service=service, check=check, since=zero)
@@ -73,7 +74,8 @@ def crash_of(container: Container, *, target: Target, stack: Stack, http: HttpCl
                 is_lost=lambda status: status in {"exited", "dead"} and container.restart == "no",
             )
             # Where nothing was served before either, this crash is not to blame.
-            serving = _serving(target, http, zero) if well is not None and serves else well
+            is_asked = well is not None and serves
+            served = serving(target, http, zero, at_most_seconds=SERVING_SECONDS) if is_asked else well
             state = stack.state(service)
             watched = time.monotonic() - zero
             log = "" if well is not None else stack.logs(service, tail=5)[-LOG_CHARS:]
@@ -83,7 +85,7 @@ def crash_of(container: Container, *, target: Target, stack: Stack, http: HttpCl
             has_health_check=check is not None,
             back_seconds=wells.back_seconds,
             well_seconds=well,
-            serving_seconds=serving,
+            serving_seconds=served,
             watched_seconds=round(watched, 1),
             status=state.status if well is None or state.health is None else f"{state.status}, {state.health}",
             exit_code=state.exit_code,
@@ -93,19 +95,3 @@ def crash_of(container: Container, *, target: Target, stack: Stack, http: HttpCl
         raise
     except (StackError, GatherError) as error:
         return Crash(**{**vars(crash), "problem": str(error)[:300]})
-
-
-def _serving(
-    target: Target, http: HttpClient, zero: float, *, at_most_seconds: float = SERVING_SECONDS
-) -> float | None:
-    """When the stack's ordinary request was answered as before, in seconds after ``zero``; None where it was not."""
-    if not target.entries:
-        return None
-    request = target.steady_request
-    deadline = time.monotonic() + at_most_seconds
-    while time.monotonic() < deadline:
-        status = http.send(target.entries[0], request, timeout_seconds=5.0).status
-        if status is not None and (status in request.expect if request.expect else status < 500):  # noqa: PLR2004
-            return round(time.monotonic() - zero, 3)
-        time.sleep(0.2)
-    return None

@@ -12,6 +12,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -137,6 +138,19 @@ class Faults:
             self._stack.signal_past_engine(name, "KILL")
 
         with self._hold((service,), Capability.CRASH, UndoKind.START, crash, at_most_seconds) as fault:
+            yield fault
+
+    @contextlib.contextmanager
+    def crashed_all(self, *services: str, at_most_seconds: float = 60.0) -> Iterator[Fault]:
+        """SIGKILL several main processes at the same moment. Otherwise as :meth:`crashed`."""
+
+        def crash(name: str) -> None:
+            # When the last one is in the journal, all are.
+            if name == services[-1]:
+                with ThreadPoolExecutor(max_workers=len(services)) as pool:
+                    list(pool.map(lambda each: self._stack.signal_past_engine(each, "KILL"), services))
+
+        with self._hold(services, Capability.CRASH, UndoKind.START, crash, at_most_seconds) as fault:
             yield fault
 
     @contextlib.contextmanager

@@ -153,6 +153,7 @@ SOUND = {
     "compose.no_restart_loop": "pass",
     "compose.reservations": "not_applicable",  # no figure is published
     "compose.restart_on_crash": "pass",
+    "compose.restart_after_reboot": "pass",
     "compose.restart_policy": "pass",
     "compose.totals_fit_host": "pass",
     "drain.all_containers": "pass",

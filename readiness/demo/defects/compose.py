@@ -57,7 +57,14 @@ DEFECTS: tuple[Defect, ...] = (
         "The worker stays down after a crash",
         "compose.restart_policy",
         "compose.restart_on_crash",
+        "compose.restart_after_reboot",
         part="worker/restart",
+    ),
+    _overlay(
+        "proxy-gives-up-without-its-api",
+        "The proxy waits for ever where it is started before the API",
+        "compose.restart_after_reboot",
+        part="proxy/command",
     ),
     _overlay(
         "api-stumbles-over-its-crash",
