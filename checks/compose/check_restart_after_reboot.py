@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from readiness import Category, Evidence, Finding, Inconclusive, Measurement, Severity, Verdict, check
 from readiness.containers.recovering import RecoveryLimits, is_crowded, recovery_of
 from readiness.containers.services import is_one_shot_by_model
-from readiness.facts.everything_ended import EverythingEnded
 from readiness.facts.container_trials import Crash
+from readiness.facts.everything_ended import EverythingEnded
 from readiness.facts.model import StackModel
 
 #: Docker documentation, Start containers automatically: ``on-failure`` "doesn't restart the container if the daemon

@@ -12,9 +12,9 @@ from functools import partial
 
 from readiness.check import Impact
 from readiness.exceptions import StackError
-from readiness.facts.everything_ended import EverythingEnded
 from readiness.facts.container_trials import Crash
 from readiness.facts.containers import Container
+from readiness.facts.everything_ended import EverythingEnded
 from readiness.gather import gatherer
 from readiness.gather.container_serving import serving
 from readiness.gather.container_wells import Wells, load_per_cpu, require_containers, run_health_check, running

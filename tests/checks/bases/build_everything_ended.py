@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from readiness.facts._codec import encode
-from readiness.facts.everything_ended import EverythingEnded
 from readiness.facts.container_trials import Crash
+from readiness.facts.everything_ended import EverythingEnded
 from readiness.facts.model import ServiceModel, StackModel
 
 SERVICES = ("api", "db", "worker")
