@@ -144,6 +144,7 @@ def disturb(
         crash=phases[2] if len(phases) > 2 and killed is not None else None,  # noqa: PLR2004  # the third
         steps=tuple(steps),
         killed=killed,
+        late_seconds=round(load.late_seconds, 2),
         problem=problem,
     )
 
