@@ -246,6 +246,7 @@ class ProcessSpec:
         ready: a path answering 2xx when ready; None: the port accepts; without a port: it stays alive.
         state: paths that hold state: copied, never the owner's own.
         after: services that must be ready first.
+        stop_grace_seconds: between the stop signal and SIGKILL; Docker's default.
     """
 
     command: tuple[str, ...]
@@ -256,6 +257,7 @@ class ProcessSpec:
     state: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     stop_signal: str = "SIGTERM"
+    stop_grace_seconds: float = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)

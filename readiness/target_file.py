@@ -80,6 +80,7 @@ _EXTRA = (
     "tls",
     "scaling",
     "resources",
+    "drain",
 )
 #: What may be ``none``: whole sections, and the entries of these.
 _DECLINABLE = ("login", "origins", "error_path", "limit", "security_headers", "probes", *_EXTRA)
@@ -483,6 +484,7 @@ class _Reader:
                 state=tuple(body.get("state") or ()),
                 after=tuple(body.get("after") or ()),
                 stop_signal=body.get("stop_signal", "SIGTERM"),
+                stop_grace_seconds=float(body.get("stop_grace_seconds", 10.0)),
             )
         self._check_ports(processes)
         self._check_order(processes)

@@ -282,7 +282,7 @@ class ProcessStack:
         return self._service(service).process.usage()
 
     def stop(self, service: str) -> None:
-        """Its stop signal to the main process, 10 s of grace, SIGKILL to everything it started."""
+        """Its stop signal to the main process, the declared grace period, SIGKILL to everything it started."""
         with self._held(service) as found:
             found.process.stop()
 
@@ -486,6 +486,7 @@ class ProcessStack:
             folder=self._target.folder,
             marker=marker,
             stop_signal=signal.Signals[spec.stop_signal],
+            grace_seconds=spec.stop_grace_seconds,
         )
 
     def _changes(self) -> list[Change]:

@@ -56,6 +56,7 @@ class Launch:
     folder: str
     marker: str
     stop_signal: signal.Signals = signal.SIGTERM
+    grace_seconds: float = GRACE_SECONDS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +144,7 @@ class Supervised:
             self._leader = psutil.Process(self._popen.pid)
             self._started_at = datetime.fromtimestamp(self._leader.create_time(), UTC).isoformat()
 
-    def stop(self, *, grace_seconds: float = GRACE_SECONDS) -> None:
+    def stop(self, *, grace_seconds: float | None = None) -> None:
         """The stop signal to the main process, SIGKILL to everything after the grace period. Idempotent.
 
         Raises:
@@ -151,7 +152,7 @@ class Supervised:
         """
         with self._lock:
             self.ask_to_stop()
-            self.wait(grace_seconds)
+            self.wait(self.launch.grace_seconds if grace_seconds is None else grace_seconds)
             self._settle()
 
     def ask_to_stop(self) -> None:

@@ -7,14 +7,16 @@ capacity is better more containers behind the proxy.
 from __future__ import annotations
 
 import signal
+import sys
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
-from . import logs, settings, tracking
+from . import defects, logs, settings, tracking
 from .main import create_app
 from .resources import Resources
+from .server import DEFAULT_SHUTDOWN_SECONDS, Server
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 __all__ = ["application", "main"]
+
+#: As uvicorn itself ends when its port is taken.
+STARTUP_FAILURE = 3
 
 
 def main() -> None:
@@ -40,7 +45,7 @@ def main() -> None:
     # uvicorn drains on SIGTERM, and raises it again when it has finished: a clean end is exit code 0.
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    _serve(app, config)
+    _serve(app, config, resources=resources)
 
 
 def application() -> ASGIApp:
@@ -60,21 +65,28 @@ def _configure(config: Settings) -> None:
     tracking.configure(config)
 
 
-def _serve(app: ASGIApp | str, config: Settings, **more: Any) -> None:
-    uvicorn.run(
-        app,
-        host=config.api_host,
-        port=config.api_port,
-        log_config=None,
-        access_log=False,  # RequestContext logs requests, with their id
-        server_header=False,
-        proxy_headers=False,  # ForwardedFrom knows the proxy by its token
-        timeout_keep_alive=75,  # longer than the proxy keeps its connections, so that it never writes into a closing one
-        timeout_graceful_shutdown=int(config.shutdown_seconds),
-        limit_concurrency=1000,
-        backlog=1024,
+def _serve(app: ASGIApp | str, config: Settings, *, resources: Resources | None = None, **more: Any) -> None:
+    seconds = DEFAULT_SHUTDOWN_SECONDS if defects.is_on("shutdown-variable-ignored") else int(config.shutdown_seconds)
+    settings: dict[str, Any] = {
+        "host": config.api_host,
+        "port": config.api_port,
+        "log_config": None,
+        "access_log": False,  # RequestContext logs requests, with their id
+        "server_header": False,
+        "proxy_headers": False,  # ForwardedFrom knows the proxy by its token
+        "timeout_keep_alive": 75,  # longer than the proxy keeps its connections, so that it never writes into a closing one
+        "timeout_graceful_shutdown": None if defects.is_on("drain-unbounded") else seconds,
+        "limit_concurrency": 1000,
+        "backlog": 1024,
         **more,
-    )
+    }
+    if resources is None:
+        uvicorn.run(app, **settings)
+    else:
+        server = Server(uvicorn.Config(app, **settings), resources)
+        server.run()
+        if not server.started:
+            sys.exit(STARTUP_FAILURE)
 
 
 if __name__ == "__main__":

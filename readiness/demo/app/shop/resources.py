@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import structlog
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from . import defects
 from .auth import Passwords, Tokens
 from .cache import create_client
 from .database import create_engine
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 __all__ = ["Resources", "SchemaPendingError"]
+
+log = structlog.get_logger(__name__)
 
 #: A request waits this long for Redis; a counter is not worth more.
 REDIS_SECONDS = 0.5
@@ -51,6 +56,8 @@ class Resources:
     model: EmbeddingModel = field(default_factory=EmbeddingModel)
     started_monotonic: float = field(default_factory=time.monotonic)
     is_schema_ready: bool = False
+    #: Asked to stop: what is open is finished, nothing new is begun.
+    is_draining: bool = False
     fatal: str = ""
 
     @classmethod
@@ -88,10 +95,34 @@ class Resources:
         return Dependency("database", database), Dependency("redis", RedisSentinel(self.health_redis).ask)
 
     async def close(self) -> None:
-        """Give everything back."""
-        self.sentinel.close()
+        """Give everything back, the database first. What fails is logged, and the rest is done all the same."""
+        await self._step("usage counted", self._count_the_last)
+        steps = [("database closed", self._close_database), ("redis closed", self._close_redis)]
+        for done, step in reversed(steps) if defects.is_on("redis-closed-first") else steps:
+            await self._step(done, step)
+
+    async def _step(self, done: str, step: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await step()
+        except Exception as error:
+            if defects.is_on("failed-step-ends-shutdown"):
+                raise
+            log.error("a step of the shutdown failed", step=done, reason=type(error).__name__)
+        else:
+            if not defects.is_on("shutdown-silent"):
+                log.info(done)
+
+    async def _count_the_last(self) -> None:
+        await self.usage.flush()
+        if self.usage.is_away:
+            raise ConnectionError("the last second's usage is lost")
+
+    async def _close_database(self) -> None:
         self.passwords.close()
-        await self.health_redis.aclose()
-        await self.redis.aclose()
-        await self.usage_redis.aclose()
-        await self.engine.dispose()
+        if not defects.is_on("connections-left-open"):
+            self.sentinel.close()
+            await self.engine.dispose()
+
+    async def _close_redis(self) -> None:
+        for client in (self.health_redis, self.redis, self.usage_redis):
+            await client.aclose()

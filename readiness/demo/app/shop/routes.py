@@ -178,7 +178,10 @@ def router(resources: Resources) -> APIRouter:  # noqa: C901, PLR0915  # one fla
             .values(name=item.name, price_cents=item.price_cents, owner_id=user_id)
             .returning(Item.id, Item.name, Item.price_cents)
         )
-        return dict(row.mappings().one())
+        created = dict(row.mappings().one())
+        if resources.is_draining and defects.is_on("drain-loses-writes"):
+            await db.rollback()
+        return created
 
     @routes.get("/items/{item_id}")
     async def item(item_id: ItemId, db: Database) -> dict[str, Any]:

@@ -36,6 +36,11 @@ class Usage:
         self._waiting: Counter[str] = Counter()
         self._is_away = False
 
+    @property
+    def is_away(self) -> bool:
+        """Whether Redis did not take the last counts."""
+        return self._is_away
+
     def count(self, method: str, status: int) -> None:
         """Note a request; asks nobody."""
         self._waiting[f"{method} {status // 100}xx"] += 1

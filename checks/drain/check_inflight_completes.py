@@ -1,0 +1,69 @@
+"""Requests in flight when the stop signal comes complete with their full answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from readiness import Category, Finding, Inconclusive, Measurement, Severity, Verdict, check
+from readiness.draining.judging import UNAVAILABLE, evidence_of, is_full, open_at_signal, stop_of
+from readiness.draining.timeline import timeline
+from readiness.facts.drain import DrainRuns, Fate, Kind, Tracked
+
+SUPPLY = (
+    "record:\n  create: {method: POST, path: /notes, json: {text: x}, as: user, id: id}\n"
+    "slow: {path: '/slow?seconds=5', seconds: 5}"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InFlightLimits:
+    """When a refusal of what was half sent is a clean one."""
+
+    # Who has not sent everything and is told so at once can send it again elsewhere.
+    refusal_seconds: float = 2.0
+
+
+@check(
+    id="drain.inflight_completes",
+    category=Category.DRAIN,
+    severity=Severity.HIGH,
+    title="Requests in flight complete after the stop signal",
+    why="Every deployment stops the service: a request that is cut off then is an error that a user sees.",
+    source="Kubernetes documentation, Pod lifecycle, termination of Pods; claims ledger, drain.inflight_completes",
+    remediation="On the stop signal stop accepting, finish what is open, and only then end; give the server's own "
+    "graceful timeout more time than the slowest request takes.",
+    seeds=("brainda", "brain"),
+    defects=("drain-cuts-requests", "exit-at-once"),
+)
+def check_inflight_completes(drain_runs: DrainRuns, limits: InFlightLimits) -> Verdict:
+    """Judge the fate of every request that was open when the signal came."""
+    stop = stop_of(drain_runs)
+    held = open_at_signal(stop)
+    if not held:
+        reason = "; ".join(drain_runs.not_done.values()) or "no request was in flight"
+        raise Inconclusive(f"nothing was in flight: {reason}", supply=SUPPLY)
+
+    def is_refused(request: Tracked) -> bool:
+        is_half = request.kind in {Kind.WRITE, Kind.UPLOAD} and request.status == UNAVAILABLE
+        return is_half and request.fate is Fate.FINISHED and request.ended_seconds <= limits.refusal_seconds
+
+    finished = tuple(r for r in held if is_full(r, drain_runs.control))
+    refused = tuple(r for r in held if is_refused(r))
+    lost = tuple(r for r in held if r not in finished and r not in refused)
+    if not finished and not lost:
+        raise Inconclusive(f"all {len(refused)} requests were half sent and refused at once", supply=SUPPLY)
+    charts = (timeline(drain_runs.service, stop, drain_runs.control),)
+    measured = (
+        Measurement(name="in flight", value=len(held), unit="count"),
+        Measurement(name="finished", value=len(finished), unit="count"),
+    )
+    if lost:
+        message = (
+            f"{len(lost)} of {len(held)} requests in flight got no full answer after {stop.ending.signal}; "
+            f"{stop.ending.words}"
+        )
+        finding = Finding(message=message, evidence=evidence_of(lost))
+        return Verdict(findings=(finding,), measured=measured, credit=len(finished) / len(held), charts=charts)
+    last = max(r.ended_seconds for r in finished)
+    summary = f"{len(finished)} of {len(held)} requests in flight finished, the last {last:.1f} s after the signal"
+    return Verdict(measured=measured, summary=summary, charts=charts)

@@ -1,0 +1,78 @@
+"""The server, and how it ends: it accepts nothing new, finishes what is open, gives everything back, and says so."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import structlog
+import uvicorn
+
+from . import defects
+
+if TYPE_CHECKING:
+    import socket
+
+    from .resources import Resources
+
+__all__ = ["DEFAULT_SHUTDOWN_SECONDS", "Server"]
+
+DEFAULT_SHUTDOWN_SECONDS = 20
+LOOK_SECONDS = 0.05
+
+log = structlog.get_logger(__name__)
+
+
+class Server(uvicorn.Server):
+    """uvicorn drains by itself; readiness falls with the first step, and every step is logged."""
+
+    def __init__(self, config: uvicorn.Config, resources: Resources) -> None:
+        super().__init__(config)
+        self._resources = resources
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin the shutdown, at the next turn of the loop."""
+        if defects.is_on("signal-ignored"):
+            return
+        if defects.is_on("exit-at-once"):
+            os._exit(0)
+        super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish what is open, within the timeout."""
+        self._resources.is_draining = True
+        is_silent = defects.is_on("shutdown-silent")
+        if not is_silent:
+            log.info("shutdown started", timeout_seconds=self.config.timeout_graceful_shutdown)
+        if defects.is_on("drain-accepts"):
+            while self.server_state.tasks:
+                await asyncio.sleep(LOOK_SECONDS)
+        if defects.is_on("drain-cuts-requests"):
+            for connection in list(self.server_state.connections):
+                connection.transport.abort()
+        if defects.is_on("idle-connections-hold-up"):
+            await self._wait_for_idle()
+        await super().shutdown(sockets)
+        if defects.is_on("shutdown-never-ends"):
+            threading.Thread(target=time.sleep, args=(3600,)).start()
+        if not is_silent:
+            log.info("shutdown complete")
+
+    async def _wait_for_idle(self) -> None:
+        """Of a defect: nobody closes idle connections, so they are waited for."""
+        for server in self.servers:
+            server.close()
+        began = time.monotonic()
+        timeout = self.config.timeout_graceful_shutdown or 0
+        while any(_is_idle(c) for c in self.server_state.connections) and time.monotonic() - began < timeout:
+            await asyncio.sleep(LOOK_SECONDS)
+        self.config.timeout_graceful_shutdown = max(0, int(timeout - (time.monotonic() - began)))
+
+
+def _is_idle(connection: object) -> bool:
+    cycle = getattr(connection, "cycle", None)
+    return cycle is None or cycle.response_complete

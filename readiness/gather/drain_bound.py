@@ -1,0 +1,180 @@
+"""The service stopped with a request that never becomes whole: does the drain come to an end, and when."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from readiness.check import Impact
+from readiness.declared.drain import TIMEOUT_EXAMPLE, drain_of
+from readiness.exceptions import ReadinessError, UnsupportedError
+from readiness.facts.drain import Bounded, DrainBound
+from readiness.gather import gatherer
+from readiness.gather.drain_asking import (
+    HALVES_EXAMPLE,
+    Open,
+    app_entry,
+    back,
+    ending_of,
+    halves,
+    headers_for,
+    manner_of,
+)
+from readiness.instruments.client import HttpClient
+from readiness.instruments.faults import Faults
+from readiness.instruments.held import Held
+from readiness.instruments.poller import run_bounded
+from readiness.instruments.variants import Variants
+from readiness.runtime import Capability, Progress, Stack, Variant
+from readiness.target import Entry, Target
+from readiness.verdict import Inconclusive
+
+__all__ = ["drain_bound"]
+
+#: A declared timeout beyond this is not waited for.
+MAX_TIMEOUT_SECONDS = 65.0
+#: What the variable sets: long enough to be told from no drain at all, and from a busy machine.
+LOWERED_SECONDS = 4
+OPENING_SECONDS = 1.0
+#: The late request becomes whole so long before the declared end: a part of it, and never less than its answer takes.
+MARGIN_RATIO, MARGIN_SECONDS = 0.15, 2.0
+#: Beyond the grace period: until the engine has killed.
+SLACK_SECONDS = 15.0
+
+
+@gatherer(impact=Impact.DISRUPTS, at_most_seconds=150)
+def drain_bound(
+    target: Target, stack: Stack, http: HttpClient, faults: Faults, variants: Variants, progress: Progress
+) -> DrainBound:
+    """As deployed, and beside it in a variant with a shorter timeout where a variable sets it."""
+    if Capability.STOP not in stack.capabilities:
+        raise UnsupportedError(Capability.STOP, runtime=stack.runtime, hint="audit a throw-away stack")
+    declared = drain_of(target)
+    target.require("drain.timeout_seconds", declared.timeout_seconds, example=TIMEOUT_EXAMPLE)
+    timeout = declared.timeout_seconds or 0.0
+    entry, wanted = app_entry(target), halves(target, most=1)
+    if not wanted:
+        raise Inconclusive("no request with a body is declared that could be held", supply=HALVES_EXAMPLE)
+    not_done: dict[str, str] = {}
+    lowered: list[Bounded] = []
+    beside = threading.Thread(
+        target=_lowered, args=(target, variants, entry, wanted[0], lowered, not_done), name="readiness-lowered"
+    )
+    beside.start()
+    deployed = None
+    try:
+        if timeout > MAX_TIMEOUT_SECONDS:
+            not_done["deployed"] = f"the declared {timeout:g} s are not waited for"
+        else:
+            progress(f"{target.service} to end with a request that does not", at_most_seconds=timeout + SLACK_SECONDS)
+            held = _Outlasting(target, stack, http, entry, wanted[0])
+            service = target.service or ""
+            most = held.manner.grace_seconds + SLACK_SECONDS + timeout
+            with held.opened(late=timeout - max(MARGIN_SECONDS, MARGIN_RATIO * timeout)):
+                with faults.stopped(service, at_most_seconds=most + 30):
+                    deployed = held.result(timeout)
+            back(target, http, entry)
+    finally:
+        # A variant has to be closed by whoever opened it.
+        beside.join()
+    return DrainBound(
+        has_engine=Capability.INSPECT in stack.capabilities,
+        deployed=deployed,
+        lowered=lowered[0] if lowered else None,
+        variable=declared.env,
+        not_done=not_done,
+    )
+
+
+def _lowered(
+    target: Target, variants: Variants, entry: Entry, wanted: Open, found: list[Bounded], not_done: dict[str, str]
+) -> None:
+    """The same in a variant; what goes wrong is told, never raised."""
+    declared = drain_of(target)
+    if not declared.env:
+        not_done["lowered"] = "no variable is declared that sets the timeout"
+        return
+    if declared.timeout_seconds is not None and declared.timeout_seconds <= 2 * LOWERED_SECONDS:
+        not_done["lowered"] = f"the declared {declared.timeout_seconds:g} s are too short to be told from others"
+        return
+    environment = {target.service or "": {declared.env: str(LOWERED_SECONDS)}}
+    try:
+        with variants(Variant(name="draining", environment=environment)) as stack, HttpClient(stack) as http:
+            held = _Outlasting(target, stack, http, entry, wanted)
+            with held.opened(late=None):
+                stack.stop(target.service or "")
+                found.append(held.result(float(LOWERED_SECONDS)))
+    except (ReadinessError, Inconclusive) as reason:
+        not_done["lowered"] = str(reason)[:300]
+
+
+@dataclass(kw_only=True)
+class _Clock:
+    """The moment of the signal, by both clocks."""
+
+    monotonic: float = 0.0
+    unix: float = 0.0
+
+
+class _Outlasting:
+    """One stop with one request that is never finished, and maybe one that is finished late."""
+
+    def __init__(self, target: Target, stack: Stack, http: HttpClient, entry: Entry, wanted: Open) -> None:
+        self._stack, self.manner = stack, manner_of(target, stack)
+        headers, problem = headers_for(target, stack, http, entry, [wanted.request], "drain-bound")
+        if problem:
+            raise Inconclusive(problem)
+        self._held, self._late = (self._of(entry, wanted, headers) for _ in range(2))
+        self._has_late = False
+        self._clock = _Clock()
+
+    def _of(self, entry: Entry, wanted: Open, headers: Mapping[str, str]) -> Held:
+        return Held(self._stack, entry, wanted.request, kind=wanted.kind, headers=headers, name=wanted.name)
+
+    @contextlib.contextmanager
+    def opened(self, *, late: float | None) -> Iterator[None]:
+        """Both requests open; the block begins with the signal, and ``late`` seconds later one becomes whole."""
+        self._has_late = late is not None
+        most = self.manner.grace_seconds + SLACK_SECONDS + OPENING_SECONDS
+        ended = threading.Event()
+        work = threading.Thread(target=self._work, args=(late, most, ended.is_set), name="readiness-held", daemon=True)
+        work.start()
+        time.sleep(OPENING_SECONDS)
+        self._clock.monotonic, self._clock.unix = time.monotonic(), time.time()
+        try:
+            yield
+        finally:
+            ended.set()
+            work.join(5.0)
+
+    def _work(self, late: float | None, most: float, is_over: Callable[[], bool]) -> None:
+        async def hold() -> None:
+            tasks = [asyncio.create_task(self._held.run(timeout_seconds=most))]
+            if late is not None:
+                tasks.append(asyncio.create_task(self._late.run(timeout_seconds=most)))
+                await asyncio.sleep(OPENING_SECONDS + late)
+                self._late.release()
+            while not is_over() and not all(task.done() for task in tasks):
+                await asyncio.sleep(0.05)
+            await asyncio.sleep(0.2)  # what was cut at the very end is told as such
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+        with contextlib.suppress(TimeoutError):
+            run_bounded(hold(), at_most_seconds=most + 10)
+
+    def result(self, timeout: float) -> Bounded:
+        """To be asked when the service has stopped."""
+        watched = time.monotonic() - self._clock.monotonic
+        deadline = time.monotonic() + 1.0
+        while self._held.reply is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        ending = ending_of(self._stack, self.manner, zero_unix=self._clock.unix, watched=watched, is_killed_later=True)
+        zero = self._clock.monotonic
+        late = self._late.tracked(zero) if self._has_late else None
+        return Bounded(timeout_seconds=timeout, ending=ending, held=self._held.tracked(zero), late=late)
