@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from readiness.chart import Chart, Lane, Span, Tone
 from readiness.draining.judging import HELD, is_full, is_refusal
-from readiness.facts.drain import Fate, Kind, Stop, Tracked
+from readiness.facts.drain import Ending, Fate, Kind, Stop, Tracked
 
 __all__ = ["timeline"]
 
@@ -18,13 +18,7 @@ def timeline(service: str, stop: Stop, control: tuple[Tracked, ...]) -> Chart:
     ending = stop.ending
     end = ending.watched_seconds if ending.seconds is None else ending.seconds
     tone = Tone.BAD if ending.is_killed else Tone.GOOD
-    word = (
-        "killed"
-        if ending.exit_code == 137
-        else "still running"
-        if ending.seconds is None
-        else f"exit {ending.exit_code}"
-    )  # 128 + SIGKILL
+    word = _end_word(ending)
     lanes = [
         Lane(label=ending.signal, spans=(Span(start=0.0, end=0.0, label="signal"),)),
         Lane(label=service, spans=(Span(start=0.0, end=end, tone=tone, label=word),)),
@@ -39,6 +33,12 @@ def timeline(service: str, stop: Stop, control: tuple[Tracked, ...]) -> Chart:
     if fresh:
         lanes.append(Lane(label="new connections", spans=fresh))
     return Chart(title=f"{service} is stopped with requests in flight", lanes=tuple(lanes))
+
+
+def _end_word(ending: Ending) -> str:
+    if ending.seconds is None:
+        return "still running"
+    return "killed" if ending.is_killed else f"exit {ending.exit_code}"
 
 
 def _probe(at: float, status: int) -> Span:

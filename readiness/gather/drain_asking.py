@@ -39,7 +39,7 @@ __all__ = [
 
 ENTRY_EXAMPLE = "entry:\n  - {name: direct, service: api, port: 8000}   # the service itself, not its proxy"
 HALVES_EXAMPLE = "record:\n  create: {method: POST, path: /notes, json: {text: x}, as: user, id: id}"
-BACK_SECONDS = 60.0
+BACK_SECONDS = 90.0
 #: A declared slow request that takes longer is not waited for.
 MAX_SLOW_SECONDS = 15.0
 #: The lines before the signal that tell how the service logs.
@@ -145,7 +145,7 @@ def asked_quickly(target: Target, entry: Entry) -> Request:
 
 
 def headers_for(
-    target: Target, stack: Stack, http: HttpClient, entry: Entry, requests: list[Request], purpose: str
+    target: Target, stack: Stack, http: HttpClient, entry: Entry, *, requests: list[Request], purpose: str
 ) -> tuple[Mapping[str, str], str]:
     """What makes the caller somebody where a request needs it, and why it could not be had."""
     if all(request.as_user == "anonymous" for request in requests):

@@ -48,7 +48,7 @@ SLACK_SECONDS = 15.0
 
 @gatherer(impact=Impact.DISRUPTS, at_most_seconds=150)
 def drain_bound(
-    target: Target, stack: Stack, http: HttpClient, faults: Faults, variants: Variants, progress: Progress
+    *, target: Target, stack: Stack, http: HttpClient, faults: Faults, variants: Variants, progress: Progress
 ) -> DrainBound:
     """As deployed, and beside it in a variant with a shorter timeout where a variable sets it."""
     if Capability.STOP not in stack.capabilities:
@@ -62,7 +62,10 @@ def drain_bound(
     not_done: dict[str, str] = {}
     lowered: list[Bounded] = []
     beside = threading.Thread(
-        target=_lowered, args=(target, variants, entry, wanted[0], lowered, not_done), name="readiness-lowered"
+        target=_lowered,
+        args=(target, variants, entry, wanted[0]),
+        kwargs={"found": lowered, "not_done": not_done},
+        name="readiness-lowered",
     )
     beside.start()
     deployed = None
@@ -74,9 +77,9 @@ def drain_bound(
             held = _Outlasting(target, stack, http, entry, wanted[0])
             service = target.service or ""
             most = held.manner.grace_seconds + SLACK_SECONDS + timeout
-            with held.opened(late=timeout - max(MARGIN_SECONDS, MARGIN_RATIO * timeout)):
-                with faults.stopped(service, at_most_seconds=most + 30):
-                    deployed = held.result(timeout)
+            late = timeout - max(MARGIN_SECONDS, MARGIN_RATIO * timeout)
+            with held.opened(late=late), faults.stopped(service, at_most_seconds=most + 30):
+                deployed = held.result(timeout)
             back(target, http, entry)
     finally:
         # A variant has to be closed by whoever opened it.
@@ -91,7 +94,7 @@ def drain_bound(
 
 
 def _lowered(
-    target: Target, variants: Variants, entry: Entry, wanted: Open, found: list[Bounded], not_done: dict[str, str]
+    target: Target, variants: Variants, entry: Entry, wanted: Open, *, found: list[Bounded], not_done: dict[str, str]
 ) -> None:
     """The same in a variant; what goes wrong is told, never raised."""
     declared = drain_of(target)
@@ -125,7 +128,7 @@ class _Outlasting:
 
     def __init__(self, target: Target, stack: Stack, http: HttpClient, entry: Entry, wanted: Open) -> None:
         self._stack, self.manner = stack, manner_of(target, stack)
-        headers, problem = headers_for(target, stack, http, entry, [wanted.request], "drain-bound")
+        headers, problem = headers_for(target, stack, http, entry, requests=[wanted.request], purpose="drain-bound")
         if problem:
             raise Inconclusive(problem)
         self._held, self._late = (self._of(entry, wanted, headers) for _ in range(2))
@@ -158,7 +161,7 @@ class _Outlasting:
                 tasks.append(asyncio.create_task(self._late.run(timeout_seconds=most)))
                 await asyncio.sleep(OPENING_SECONDS + late)
                 self._late.release()
-            while not is_over() and not all(task.done() for task in tasks):
+            while not is_over() and not all(task.done() for task in tasks):  # noqa: ASYNC110  # another thread tells
                 await asyncio.sleep(0.05)
             await asyncio.sleep(0.2)  # what was cut at the very end is told as such
             for task in tasks:

@@ -32,7 +32,7 @@ from readiness.gather.drain_asking import (
 )
 from readiness.instruments.client import HttpClient
 from readiness.instruments.faults import Faults
-from readiness.instruments.held import Held
+from readiness.instruments.held import Held, Reply
 from readiness.instruments.identity import filled
 from readiness.instruments.locks import hold_tables
 from readiness.instruments.poller import run_bounded
@@ -72,12 +72,13 @@ class DrainPlan:
 
 
 @gatherer(impact=Impact.DISRUPTS, at_most_seconds=120)
-def drain_runs(target: Target, stack: Stack, http: HttpClient, faults: Faults, progress: Progress) -> DrainRuns:
+def drain_runs(*, target: Target, stack: Stack, http: HttpClient, faults: Faults, progress: Progress) -> DrainRuns:
     """Both stops, with a control before them: the same requests held as long without any signal."""
     for capability in (Capability.STOP, Capability.SIGNAL):
         if capability not in stack.capabilities:
             raise UnsupportedError(capability, runtime=stack.runtime, hint="audit a throw-away stack")
-    return _Runs(target, stack, http, faults, progress, DrainPlan()).run()
+    runs = _Runs(target=target, stack=stack, http=http, faults=faults, progress=progress, plan=DrainPlan())
+    return runs.run()
 
 
 @dataclass(kw_only=True)
@@ -88,7 +89,13 @@ class _Load:
     new: list[Held] = field(default_factory=list)
     quick: list[Held] = field(default_factory=list)
     ready: list[tuple[float, int]] = field(default_factory=list)
+    running: list[asyncio.Task[Reply]] = field(default_factory=list)
     problem: str = ""
+
+    def begin(self, held: Held, kept: list[Held], patience: float) -> None:
+        """Run a request beside the others."""
+        kept.append(held)
+        self.running.append(asyncio.create_task(held.run(timeout_seconds=patience)))
 
     def tracked(self, zero: float) -> tuple[Tracked, ...]:
         every = [held.tracked(zero) for held in (*self.held, *self.new, *self.quick)]
@@ -99,7 +106,7 @@ class _Runs:
     """The two stops of one stack."""
 
     def __init__(
-        self, target: Target, stack: Stack, http: HttpClient, faults: Faults, progress: Progress, plan: DrainPlan
+        self, *, target: Target, stack: Stack, http: HttpClient, faults: Faults, progress: Progress, plan: DrainPlan
     ) -> None:
         self._target, self._stack, self._http, self._faults = target, stack, http, faults
         self._progress, self._plan = progress, plan
@@ -108,7 +115,6 @@ class _Runs:
         self._record = record_of(target)
         self._not_done: dict[str, str] = {}
         self._headers: Mapping[str, str] = {}
-        self._is_locked = False
 
     def run(self) -> DrainRuns:
         plan, sessions = self._plan, SessionCount(self._target, self._stack)
@@ -137,9 +143,10 @@ class _Runs:
         if read is not None:
             name = f"{read.method} {read.path}, its tables locked"
             found.append(Open(kind=Kind.LOCKED, request=read, name=name))
-        self._is_locked = read is not None
         requests = [one.request for one in found]
-        self._headers, problem = headers_for(self._target, self._stack, self._http, self._entry, requests, "drain")
+        self._headers, problem = headers_for(
+            self._target, self._stack, self._http, self._entry, requests=requests, purpose="drain"
+        )
         if problem:
             self._not_done["login"] = problem
             found = [one for one in found if one.request.as_user == "anonymous"]
@@ -181,53 +188,35 @@ class _Runs:
         return [one for one in wanted if one.name in well - ill]
 
     async def _loaded(
-        self,
-        load: _Load,
-        wanted: list[Open],
-        zero: float,
-        *,
-        quick: bool,
-        until: Callable[[], bool],
+        self, load: _Load, wanted: list[Open], zero: float, *, quick: bool, until: Callable[[], bool]
     ) -> None:
         """Open everything, finish what is held at its time, and go on asking until it is over."""
-        plan, running = self._plan, list[asyncio.Task[object]]()
-        deadline = zero + plan.hold + plan.patience
-
-        def begin(held: Held, kept: list[Held], patience: float) -> None:
-            kept.append(held)
-            running.append(asyncio.create_task(held.run(timeout_seconds=patience)))
-
-        def of(one: Open) -> Held:
-            headers = {} if one.request.as_user == "anonymous" else self._headers
-            return Held(self._stack, self._entry, one.request, kind=one.kind, headers=headers, name=one.name)
-
+        plan, deadline = self._plan, zero + self._plan.hold + self._plan.patience
         for one in wanted:
             if one.kind is not Kind.LOCKED:
-                begin(of(one), load.held, deadline - time.monotonic())
+                load.begin(self._held(one), load.held, deadline - time.monotonic())
+        askers = [self._ask_anew(load, until), self._ask_ready(load, zero, until)]
         if quick:
-            head = Held(
-                self._stack, self._entry, asked_quickly(self._target, self._entry), kind=Kind.HEAD, name="half a head"
-            )
-            begin(head, load.held, deadline - time.monotonic())
-        askers = [asyncio.create_task(self._ask_anew(load, begin, zero, until))]
-        askers.append(asyncio.create_task(self._ask_ready(load, zero, until)))
-        if quick and self._record is not None and "login" not in self._not_done:
-            askers += [asyncio.create_task(self._write(load, begin, until)) for _ in range(2)]
-        locking = None
+            half = Open(kind=Kind.HEAD, request=asked_quickly(self._target, self._entry), name="half a head")
+            load.begin(self._held(half), load.held, deadline - time.monotonic())
+            askers += [self._write(load, until) for _ in range(2)]
+        asking = [asyncio.create_task(asker) for asker in askers]
         locked = [one for one in wanted if one.kind is Kind.LOCKED]
         if locked:
             await asyncio.sleep(max(0.0, zero - plan.locked_before - time.monotonic()))
-            locking = asyncio.create_task(asyncio.to_thread(self._lock, load, plan.locked_before + plan.hold))
+            asking.append(asyncio.create_task(asyncio.to_thread(self._lock, load, plan.locked_before + plan.hold)))
             await asyncio.sleep(plan.locked_before / 2)
             for one in locked:
-                begin(of(one), load.held, deadline - time.monotonic())
+                load.begin(self._held(one), load.held, deadline - time.monotonic())
         await asyncio.sleep(max(0.0, zero + plan.hold - time.monotonic()))
         for held in load.held:
             held.release()
-        await asyncio.gather(*askers)
-        if locking is not None:
-            await locking
-        await asyncio.gather(*running)
+        await asyncio.gather(*asking)
+        await asyncio.gather(*load.running)
+
+    def _held(self, one: Open) -> Held:
+        headers = {} if one.request.as_user == "anonymous" else self._headers
+        return Held(self._stack, self._entry, one.request, kind=one.kind, headers=headers, name=one.name)
 
     def _lock(self, load: _Load, seconds: float) -> None:
         databases = self._target.services_of(Role.DB)
@@ -236,12 +225,10 @@ class _Runs:
         except (GatherError, StackError, UnsupportedError) as error:
             load.problem = f"the tables could not be locked: {error}"[:300]
 
-    async def _ask_anew(
-        self, load: _Load, begin: Callable[[Held, list[Held], float], None], zero: float, until: Callable[[], bool]
-    ) -> None:
+    async def _ask_anew(self, load: _Load, until: Callable[[], bool]) -> None:
         request = asked_quickly(self._target, self._entry)
         while not until():
-            begin(Held(self._stack, self._entry, request, kind=Kind.NEW), load.new, self._plan.new)
+            load.begin(Held(self._stack, self._entry, request, kind=Kind.NEW), load.new, self._plan.new)
             await asyncio.sleep(self._plan.interval)
 
     async def _ask_ready(self, load: _Load, zero: float, until: Callable[[], bool]) -> None:
@@ -255,15 +242,13 @@ class _Runs:
             load.ready.append((round(sent - zero, 3), reply.status or 0))
             await asyncio.sleep(self._plan.interval)
 
-    async def _write(
-        self, load: _Load, begin: Callable[[Held, list[Held], float], None], until: Callable[[], bool]
-    ) -> None:
+    async def _write(self, load: _Load, until: Callable[[], bool]) -> None:
         """Writes one after the other, until nobody takes them any more."""
-        assert self._record is not None  # noqa: S101  # the caller looked
-        create = self._record.create
-        headers = {} if create.as_user == "anonymous" else self._headers
+        if self._record is None or "login" in self._not_done:
+            return
+        one = Open(kind=Kind.QUICK, request=self._record.create, name="")
         while not until() and len(load.quick) < self._plan.writes:
-            held = Held(self._stack, self._entry, create, kind=Kind.QUICK, headers=headers)
+            held = self._held(one)
             load.quick.append(held)
             reply = await held.run(timeout_seconds=self._plan.hold + self._plan.patience)
             if reply.fate is not Fate.FINISHED:
@@ -403,12 +388,10 @@ class _Runs:
             most = self._plan.patience + watched + 1
             tasks = [asyncio.create_task(held.run(timeout_seconds=most)) for held in load.held]
             deadline = time.monotonic() + self._plan.patience
-            while time.monotonic() < deadline and any(
-                held.released_at is None and held.reply is None for held in load.held
-            ):
+            while time.monotonic() < deadline and any(held.is_pending for held in load.held):  # noqa: ASYNC110  # they are many
                 await asyncio.sleep(0.02)
             opened.set()
-            while not ended.is_set():
+            while not ended.is_set():  # noqa: ASYNC110  # another thread tells
                 await asyncio.sleep(0.02)
             await asyncio.sleep(0.2)
             for task in tasks:

@@ -77,6 +77,11 @@ class Held:
         self.released_at = time.monotonic() if at is None else at
         self._released.set()
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether neither an answer nor a release has come."""
+        return self.released_at is None and self.reply is None
+
     async def sent(self) -> None:
         """Return when its first part is on its way, or its fate is known."""
         await self._is_sent.wait()

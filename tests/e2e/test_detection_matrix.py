@@ -29,6 +29,8 @@ AT_ONCE = 2
 #: Checks that only an engine can decide; their defects are audited under compose.
 NEEDS_ENGINE = {"probe.disk_memory", "drain.rolling_zero_downtime"} | {
     meta.id for meta in load_checks() if meta.id.startswith(("compose.", "scale."))
+NEEDS_ENGINE = {"probe.disk_memory", "drain.grace_period_fits"} | {
+    meta.id for meta in load_checks() if meta.id.startswith("compose.")
 }
 #: The defects of this check leave no running stack that other checks could be judged on.
 START = "start.stack"
@@ -36,6 +38,19 @@ LIMITER = {meta.id for meta in load_checks() if meta.id.startswith("ratelimit.")
 #: Defect -> checks whose premise it takes away: they say not applicable, neither a pass nor a finding.
 PREMISES = {
     "basic-always-ok": {"probe.cache_10s"},  # a probe that never falls has no age to judge
+    # Who waits for nothing shows no timeout, who says nothing no order, and who always drops connections no reason for it.
+    "drain-cuts-requests": {"drain.timeout_configurable"},
+    "exit-at-once": {
+        "drain.cleanup_errors_tolerated",
+        "drain.ordered",
+        "drain.refuses_new",
+        "drain.timeout_configurable",
+    },
+    "connections-left-open": {"drain.cleanup_errors_tolerated"},
+    "shutdown-silent": {"drain.ordered"},
+    # Who is killed anyway shows nothing of what a killing would be the sign of.
+    "signal-ignored": {"drain.cleanup_errors_tolerated", "drain.keepalive", "drain.ordered"},
+    "shutdown-never-ends": {"drain.cleanup_errors_tolerated", "drain.keepalive"},
     # Who is never refused shows nothing of how refusals are.
     "limiter-not-mounted": LIMITER,
     "exempt-prefix-slash": LIMITER,
@@ -46,6 +61,11 @@ ALONE = {
     "id-of-another-request",  # shows in the ids of concurrent requests alone, which other defects change
     "log-file-unbounded",  # shows in how much is logged, which other defects lessen
     "nul-in-text",  # shows in an answer of 503, which another defect turns into an apology
+    # Every stop of the service takes as long as its grace period, in whatever scenario.
+    "drain-unbounded",
+    "idle-connections-hold-up",
+    "shutdown-never-ends",
+    "signal-ignored",
     "limit-per-token",  # a new login must get a new allowance, which other limits of the same pack hide
 }
 MODE = os.environ.get("READINESS_MATRIX", "")

@@ -107,7 +107,8 @@ class Resources:
         except Exception as error:
             if defects.is_on("failed-step-ends-shutdown"):
                 raise
-            log.error("a step of the shutdown failed", step=done, reason=type(error).__name__)
+            # Nothing can be done about it any more, so the reason is enough.
+            log.error("a step of the shutdown failed", step=done, reason=type(error).__name__)  # noqa: TRY400
         else:
             if not defects.is_on("shutdown-silent"):
                 log.info(done)

@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -49,28 +50,27 @@ class Server(uvicorn.Server):
         if not is_silent:
             log.info("shutdown started", timeout_seconds=self.config.timeout_graceful_shutdown)
         if defects.is_on("drain-accepts"):
-            while self.server_state.tasks:
-                await asyncio.sleep(LOOK_SECONDS)
+            await self._wait_while(lambda: bool(self.server_state.tasks))
         if defects.is_on("drain-cuts-requests"):
             for connection in list(self.server_state.connections):
                 connection.transport.abort()
         if defects.is_on("idle-connections-hold-up"):
-            await self._wait_for_idle()
+            for server in self.servers:
+                server.close()
+            await self._wait_while(lambda: any(map(_is_idle, self.server_state.connections)))
         await super().shutdown(sockets)
         if defects.is_on("shutdown-never-ends"):
             threading.Thread(target=time.sleep, args=(3600,)).start()
         if not is_silent:
-            log.info("shutdown complete")
+            log.info("shutdown finished")
 
-    async def _wait_for_idle(self) -> None:
-        """Of a defect: nobody closes idle connections, so they are waited for."""
-        for server in self.servers:
-            server.close()
-        began = time.monotonic()
-        timeout = self.config.timeout_graceful_shutdown or 0
-        while any(_is_idle(c) for c in self.server_state.connections) and time.monotonic() - began < timeout:
+    async def _wait_while(self, is_open: Callable[[], bool]) -> None:
+        """Of a defect: wait within the timeout before anything else is done, which then has what is left of it."""
+        timeout = self.config.timeout_graceful_shutdown
+        deadline = time.monotonic() + (timeout or 0)
+        while is_open() and time.monotonic() < deadline:  # noqa: ASYNC110  # nothing tells
             await asyncio.sleep(LOOK_SECONDS)
-        self.config.timeout_graceful_shutdown = max(0, int(timeout - (time.monotonic() - began)))
+        self.config.timeout_graceful_shutdown = max(0, int(deadline - time.monotonic()))
 
 
 def _is_idle(connection: object) -> bool:

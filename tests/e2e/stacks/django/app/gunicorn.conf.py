@@ -1,5 +1,7 @@
 """gunicorn: two workers with threads, logging as the service does."""
 
+import os
+
 from prometheus_client import multiprocess
 
 from notes.log import logging_of
@@ -10,7 +12,8 @@ workers = 2
 worker_class = "gthread"
 threads = 16
 timeout = 30
-graceful_timeout = 20
+# Below the grace period of compose.yaml.
+graceful_timeout = int(os.environ.get("GRACEFUL_TIMEOUT", "20"))
 keepalive = 5
 worker_tmp_dir = "/dev/shm"
 # The service writes the line of a request itself.

@@ -20,14 +20,23 @@ async function start () {
   await proxy.watch()
   const server = metrics.serve()
   for (const signal of ['SIGTERM', 'SIGINT']) {
-    process.once(signal, async () => {
-      await app.close()
-      server.close()
-      await stores.close()
-      process.exit(0)
-    })
+    process.once(signal, () => shutDown(app, server))
   }
   await app.listen({ host: '0.0.0.0', port: settings.port, listenTextResolver: (address) => `server process ${process.pid} listens at ${address}` })
+}
+// Nothing new, what is open within its time, then what it used.
+async function shutDown (app, server) {
+  if (settings.has('CUTS_AT_STOP')) process.exit(0)
+  app.log.info('shutdown started')
+  const cut = setTimeout(() => app.server.closeAllConnections(), settings.shutdownSeconds * 1000)
+  await app.close()
+  clearTimeout(cut)
+  app.log.info('requests done')
+  server.close()
+  await stores.close()
+  app.log.info('stores closed')
+  app.log.info('shutdown complete')
+  process.exit(0)
 }
 // Several processes share the ports, and in Redis one count of requests.
 const processes = Number(process.env.WEB_CONCURRENCY || 1)

@@ -15,6 +15,8 @@ module.exports = {
   hasLimit: process.env.RATE_LIMIT_ENABLED !== 'false',
   limitRequests: number('RATE_LIMIT_MAX', 300),
   limitSeconds: number('RATE_LIMIT_WINDOW_SECONDS', 60),
+  // Below the grace period of compose.yaml.
+  shutdownSeconds: number('SHUTDOWN_SECONDS', 10),
   logLevel: process.env.LOG_LEVEL || 'info',
   port: 3000,
   metricsPort: 9464,

@@ -43,7 +43,7 @@ module.exports = {
     }
   },
   async close () {
-    redis.disconnect()
     await pool.end()
+    redis.disconnect()
   }
 }

@@ -1,0 +1,119 @@
+"""Graceful shutdown of services without database, cache or login; what must be seen, and that it is seen every time."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Audited, run_audit
+
+pytestmark = pytest.mark.slow
+
+SERVICE = Path(__file__).parent / "stacks" / "small" / "serve.py"
+DECLARATION = """
+name: small
+processes:
+  web:
+    command: ["{{python}}", serve.py, "{{state}}", "{{port}}"]
+    port: 8000
+    ready: /health
+    env: {{MODE: {mode}}}
+    stop_signal: {signal}
+    stop_grace_seconds: {grace}
+service: web
+entry: {{service: web, port: 8000}}
+roles: {{app: web, db: none, redis: none}}
+probes: {{live: /health, ready: /health}}
+login: none
+record:
+  create: {{method: POST, path: /records, json: {{text: tea}}, expect: 201, id: id}}
+  read: "/records/{{id}}"
+why: {{login: it is behind another service, roles.db: it keeps a file, roles.redis: it keeps a file}}
+"""
+#: How often the same verdicts are asked for; 20 is the acceptance figure.
+REPEATS = int(os.environ.get("READINESS_DRAIN_REPEATS", "0"))
+
+
+def small(folder: Path, mode: str, *, signal: str = "SIGTERM", grace: int = 8) -> Audited:
+    target = folder / "target"
+    target.mkdir()
+    shutil.copy(SERVICE, target)
+    (target / "readiness.yaml").write_text(DECLARATION.format(mode=mode, signal=signal, grace=grace))
+    arguments = ["--readiness-profile=production", f"--readiness-target={target}", "--readiness-runtime=process"]
+    return run_audit(folder, *arguments, "-m", "drain", "-n", "2", "--readiness-format=json")
+
+
+def drained(audited: Audited) -> dict[str, str]:
+    return {i.removeprefix("drain."): o for i, o in audited.outcomes.items() if i.startswith("drain.")}
+
+
+SOUND = {
+    "cleanup_errors_tolerated": "not_applicable",
+    "completion_logged": "pass",
+    "db_connections_closed": "not_applicable",
+    "exit_code": "pass",
+    "grace_period_fits": "inconclusive",
+    "inflight_completes": "pass",
+    "inflight_write_commits": "pass",
+    "keepalive": "not_applicable",  # it closes after every answer
+    "ordered": "inconclusive",
+    "pid1_forwards": "pass",
+    "refuses_new": "pass",
+    "timeout_30s": "inconclusive",
+    "timeout_configurable": "inconclusive",
+}
+
+
+def test_a_service_without_stores_and_login_is_judged(tmp_path: Path) -> None:
+    audited = small(tmp_path, "sound")
+    assert drained(audited) == SOUND, audited.explain()
+    row = next(row for row in audited.card["checks"] if row["id"] == "drain.inflight_completes")
+    lanes = {lane["label"] for lane in row["charts"][0]["lanes"]}
+    assert {"SIGTERM", "web", "readiness", "POST /records, half sent", "new connections"} <= lanes
+
+
+def test_killing_instead_of_stopping_cuts_what_is_in_flight(tmp_path: Path) -> None:
+    """The control: were this not seen, a pass would say nothing."""
+    audited = small(tmp_path, "sound", signal="SIGKILL")
+    outcomes = drained(audited)
+    assert outcomes["inflight_completes"] == "fail", audited.explain()
+    assert outcomes["inflight_write_commits"] == "pass", audited.explain()
+    assert outcomes["exit_code"] == "fail", audited.explain()
+
+
+def test_a_deaf_service_finishes_its_requests_and_is_killed(tmp_path: Path) -> None:
+    audited = small(tmp_path, "deaf")
+    told = {"completion_logged": "inconclusive", "keepalive": "not_applicable", "ordered": "inconclusive"}
+    failed = dict.fromkeys(("exit_code", "pid1_forwards", "refuses_new"), "fail")
+    assert drained(audited) == SOUND | told | failed, audited.explain()
+
+
+def test_a_service_that_ends_on_the_spot_cuts(tmp_path: Path) -> None:
+    audited = small(tmp_path, "cuts")
+    outcomes = drained(audited)
+    assert outcomes["inflight_completes"] == "fail", audited.explain()
+    assert outcomes["exit_code"] == "pass", audited.explain()  # 143 is what a signal leaves
+
+
+def test_a_service_that_leaves_by_itself_is_told_and_not_blamed_for_the_stop(tmp_path: Path) -> None:
+    audited = small(tmp_path, "leaves")
+    outcomes = drained(audited)
+    assert set(outcomes.values()) <= {"inconclusive", "not_applicable"}, audited.explain()
+    reasons = {row["reason"] for row in audited.card["checks"] if row["id"] == "drain.exit_code"}
+    assert all("exited" in reason or "ended" in reason or "not up" in reason for reason in reasons), reasons
+
+
+@pytest.mark.skipif(not REPEATS, reason="set READINESS_DRAIN_REPEATS")
+@pytest.mark.parametrize("defect", ["", "drain-cuts-requests", "drain-loses-writes", "connections-left-open"])
+def test_the_verdicts_are_the_same_every_time(tmp_path: Path, defect: str) -> None:
+    seen = []
+    for number in range(REPEATS):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        demo = f"--readiness-demo{f'={defect}' if defect else ''}"
+        arguments = ["--readiness-profile=production", demo, "--readiness-runtime=process", "-m", "drain", "-n", "2"]
+        seen.append(drained(run_audit(folder, *arguments, "--readiness-format=json")))
+    assert all(outcomes == seen[0] for outcomes in seen), seen
