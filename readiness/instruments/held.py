@@ -203,7 +203,12 @@ class Held:
         status: int | None = None
         content_type, body, problem = "", b"", ""
         while True:
-            event = protocol.next_event()
+            try:
+                event = protocol.next_event()
+            except h11.RemoteProtocolError as error:
+                # Also the end of the connection where the answer announces more.
+                problem = "" if status is not None and reader.at_eof() else f"no HTTP: {error}"[:200]
+                break
             if event is h11.NEED_DATA:
                 try:
                     data = await reader.read(READ_BYTES)

@@ -162,6 +162,19 @@ SOUND = {
     "drain.worker_finishes": "not_applicable",  # it has no background work
     "scale.failover": "pass",
     "scale.stateless": "pass",
+    "drain.cleanup_errors_tolerated": "pass",
+    "drain.completion_logged": "pass",
+    "drain.db_connections_closed": "pass",
+    "drain.exit_code": "pass",
+    "drain.grace_period_fits": "pass",
+    "drain.inflight_completes": "pass",
+    "drain.inflight_write_commits": "pass",
+    "drain.keepalive": "pass",
+    "drain.ordered": "pass",
+    "drain.pid1_forwards": "pass",
+    "drain.refuses_new": "pass",
+    "drain.timeout_30s": "pass",
+    "drain.timeout_configurable": "pass",
     "tls.certificate": "pass",
     "tls.ciphers": "pass",
     "tls.http2": "pass",
@@ -182,6 +195,19 @@ FIRST = {
 }
 SECOND = {
     "alive with its database only": defect("probe.live_no_deps", LIVE_CHECKS_DB="1"),
+    "a stop on the spot": defect(
+        "drain.inflight_completes",
+        "drain.db_connections_closed",
+        "drain.completion_logged",
+        unsettles={
+            "drain.cleanup_errors_tolerated": "not_applicable",
+            "drain.grace_period_fits": "not_applicable",
+            "drain.ordered": "not_applicable",
+            "drain.refuses_new": "not_applicable",
+            "drain.timeout_configurable": "not_applicable",
+        },
+        CUTS_AT_STOP="1",
+    ),
     "every origin": defect(
         "cors.denied_origin",
         "cors.production_origins_real",

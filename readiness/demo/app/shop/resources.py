@@ -110,8 +110,7 @@ class Resources:
             # Nothing can be done about it any more, so the reason is enough.
             log.error("a step of the shutdown failed", step=done, reason=type(error).__name__)  # noqa: TRY400
         else:
-            if not defects.is_on("shutdown-silent"):
-                log.info(done)
+            log.info(done)
 
     async def _count_the_last(self) -> None:
         await self.usage.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 import time
@@ -46,9 +47,9 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Finish what is open, within the timeout."""
         self._resources.is_draining = True
-        is_silent = defects.is_on("shutdown-silent")
-        if not is_silent:
-            log.info("shutdown started", timeout_seconds=self.config.timeout_graceful_shutdown)
+        if defects.is_on("shutdown-silent"):
+            logging.disable(logging.CRITICAL)
+        log.info("shutdown started", timeout_seconds=self.config.timeout_graceful_shutdown)
         if defects.is_on("drain-accepts"):
             await self._wait_while(lambda: bool(self.server_state.tasks))
         if defects.is_on("drain-cuts-requests"):
@@ -61,8 +62,7 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
         if defects.is_on("shutdown-never-ends"):
             threading.Thread(target=time.sleep, args=(3600,)).start()
-        if not is_silent:
-            log.info("shutdown finished")
+        log.info("shutdown finished")
 
     async def _wait_while(self, is_open: Callable[[], bool]) -> None:
         """Of a defect: wait within the timeout before anything else is done, which then has what is left of it."""
