@@ -21,7 +21,7 @@ name: shop
 compose: {files: [compose.yaml], profiles: [], services: [api, worker, db, cache, web]}
 processes:
   api: {command: "uvicorn app:app --port {port}", env: {A: 1, B: off, C: true, D: 1.10}, port: 8000, state: [data/]}
-  worker: {command: [python, -m, worker, 2], after: [api], env: {API: "http://127.0.0.1:{port:api}"}, stop_signal: SIGINT}
+  worker: {command: [python, -m, worker, 2], after: [api], env: {API: "http://127.0.0.1:{port:api}"}, stop_signal: SIGINT, stop_grace_seconds: 25}
 images: {"postgres:16": "registry.internal/postgres:16"}
 replace:
   api: {image: x, build: build, command: [a, 1], mounts: {/etc/x: compose.yaml}, environment: {X: 5}}
@@ -59,6 +59,7 @@ metrics: {path: /metrics, service: api, port: 9100, requests: http_requests_tota
 alerts: {rules: [compose.yaml], thresholds: {HighErrors: 0.01, Idle: {below: 1}}, scrape_config: p.yml, elsewhere: [node_]}
 tracking: {dsn_env: SENTRY_DSN, service: api, environment_env: ENV, traces_sample_ratio: 0.1, error: /boom}
 docs: {pages: [/docs, /redoc], document: /openapi.json, info: /api, production: open}
+drain: {timeout_seconds: 20, env: STOP_SECONDS, keepalive_seconds: 5, accepting_seconds: 1, logged: {start: begins, steps: [database], complete: ends}}
 tls: {entry: web, server_name: shop.local, ca: {service: api, file_env: CA_FILE}, plain_ports: [8080]}
 scaling: {replicas: 3}
 resources: {host: {cpus: 4, memory: 8G}, services: {api: {cpus: 0.5, memory: 384M, reserve: {memory: 1048576}}, worker: {cpus: 1}}}
@@ -177,6 +178,7 @@ def test_the_whole_declaration_is_read(folder: Path) -> None:
     assert target.compose.files == ("compose.yaml",)
     assert target.processes["api"].command == ("uvicorn", "app:app", "--port", "{port}")
     assert target.processes["worker"].command == ("python", "-m", "worker", "2")
+    assert (target.processes["worker"].stop_grace_seconds, target.processes["api"].stop_grace_seconds) == (25.0, 10.0)
     assert target.replace["api"].build is not None
     assert target.replace["api"].build.context == "build"
     assert target.entries[0].base == "/api"

@@ -201,25 +201,10 @@ class Held:
 
     async def _read(self, protocol: h11.Connection, reader: asyncio.StreamReader) -> Reply:
         status: int | None = None
-        content_type, body, problem = "", b"", ""
+        content_type, body = "", b""
         while True:
-            try:
-                event = protocol.next_event()
-            except h11.RemoteProtocolError as error:
-                # Also the end of the connection where the answer announces more.
-                problem = "" if status is not None and reader.at_eof() else f"no HTTP: {error}"[:200]
-                break
-            if event is h11.NEED_DATA:
-                try:
-                    data = await reader.read(READ_BYTES)
-                except OSError as error:
-                    problem, data = f"{type(error).__name__}: {error}"[:200], b""
-                if problem and not data:
-                    break
-                protocol.receive_data(data)
-                if not data and status is None:
-                    break
-            elif isinstance(event, h11.Response):
+            event, problem = await _next_event(protocol, reader)
+            if isinstance(event, h11.Response):
                 status = event.status_code
                 content_type = next((v.decode("latin-1") for n, v in event.headers if n == b"content-type"), "")
             elif isinstance(event, h11.Data):
@@ -244,6 +229,22 @@ class Held:
         with contextlib.suppress(OSError):
             await reader.read(1)
         return Reply(fate=Fate.FINISHED, ended_at=time.monotonic(), status=done.status, detail="closed by the service")
+
+
+async def _next_event(protocol: h11.Connection, reader: asyncio.StreamReader) -> tuple[object, str]:
+    """The next event, or None and what ended the connection in the middle of something; empty for a plain end."""
+    while True:
+        try:
+            event = protocol.next_event()
+        except h11.RemoteProtocolError as error:
+            # Also the end of the connection where the answer announces more.
+            return None, "" if reader.at_eof() else f"no HTTP: {error}"[:200]
+        if event is not h11.NEED_DATA:
+            return event, ""
+        try:
+            protocol.receive_data(await reader.read(READ_BYTES))
+        except OSError as error:
+            return None, f"{type(error).__name__}: {error}"[:200]
 
 
 def shape_of(reply: Reply) -> str:

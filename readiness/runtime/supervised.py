@@ -144,7 +144,7 @@ class Supervised:
             self._leader = psutil.Process(self._popen.pid)
             self._started_at = datetime.fromtimestamp(self._leader.create_time(), UTC).isoformat()
 
-    def stop(self, *, grace_seconds: float | None = None) -> None:
+    def stop(self) -> None:
         """The stop signal to the main process, SIGKILL to everything after the grace period. Idempotent.
 
         Raises:
@@ -152,7 +152,7 @@ class Supervised:
         """
         with self._lock:
             self.ask_to_stop()
-            self.wait(self.launch.grace_seconds if grace_seconds is None else grace_seconds)
+            self.wait(self.launch.grace_seconds)
             self._settle()
 
     def ask_to_stop(self) -> None:
@@ -279,7 +279,11 @@ class Supervised:
         self._exit_code = self._observe()
         if left:
             raise StackError(f"{self.launch.service}: these would not die: {[p.pid for p in left]}")
-        popen.wait()
+        code = popen.wait()
+        if self._exit_code is None:
+            # Its first thread had ended, so it was no more in the table, and another one had not: no end to observe yet.
+            self._is_alive, self._finished_at = False, datetime.now(UTC).isoformat()
+            self._exit_code = code if code >= 0 else 128 - code
         self._popen = self._leader = None
         self._is_paused = False
         forget_process(self._work, popen.pid)

@@ -345,8 +345,8 @@ def test_stop_sends_the_declared_signal_and_lets_the_service_finish(start: Start
 
 
 def test_service_that_ignores_its_stop_signal_is_killed(start: Start) -> None:
-    stack = start({"api": server("deaf")})
-    stack._service("api").process.stop(grace_seconds=0.2)
+    stack = start({"api": server("deaf", stop_grace_seconds=0.2)})
+    stack.stop("api")
     assert stack.state("api").exit_code == 128 + signal.SIGKILL
 
 
