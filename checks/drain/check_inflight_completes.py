@@ -9,6 +9,7 @@ from readiness.draining.judging import UNAVAILABLE, evidence_of, is_full, open_a
 from readiness.draining.timeline import timeline
 from readiness.facts.drain import DrainRuns, Fate, Kind, Tracked
 
+LIMITED = 429
 SUPPLY = (
     "record:\n  create: {method: POST, path: /notes, json: {text: x}, as: user, id: id}\n"
     "slow: {path: '/slow?seconds=5', seconds: 5}"
@@ -38,7 +39,8 @@ class InFlightLimits:
 def check_inflight_completes(drain_runs: DrainRuns, limits: InFlightLimits) -> Verdict:
     """Judge the fate of every request that was open when the signal came."""
     stop = stop_of(drain_runs)
-    held = open_at_signal(stop)
+    # Whom a limiter refuses was not in flight, whatever happens to the service.
+    held = tuple(r for r in open_at_signal(stop) if r.status != LIMITED)
     if not held:
         reason = "; ".join(drain_runs.not_done.values()) or "no request was in flight"
         raise Inconclusive(f"nothing was in flight: {reason}", supply=SUPPLY)

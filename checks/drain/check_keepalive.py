@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from readiness import Category, Evidence, Finding, Inconclusive, Measurement, NotApplicable, Severity, Verdict, check
+from readiness.declared.drain import drain_of
 from readiness.draining.judging import HELD, stop_of
 from readiness.facts.drain import DrainRuns, Fate, Kind
+from readiness.target import Target
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +17,8 @@ class KeepAliveLimits:
 
     # The ledger's 2 s, and what a busy machine needs to end a process.
     at_most_seconds: float = 5.0
+    # Beyond a declared figure: the ledger's 1 s, and another one for a server that looks once a second.
+    kept_slack_seconds: float = 2.0
 
 
 @check(
@@ -28,9 +32,12 @@ class KeepAliveLimits:
     seeds=("brain",),
     defects=("idle-connections-hold-up",),
 )
-def check_keepalive(drain_runs: DrainRuns, limits: KeepAliveLimits) -> Verdict:
+def check_keepalive(drain_runs: DrainRuns, target: Target, limits: KeepAliveLimits) -> Verdict:
     """Judge the end after a bare signal with idle connections, against the end that follows the last answer under load."""
     stop, idle = stop_of(drain_runs), drain_runs.idle
+    findings = _kept_too_long(drain_runs, target, limits)
+    if findings:
+        return Verdict(findings=findings)
     if idle is None:
         raise Inconclusive(drain_runs.not_done.get("idle", "it was not tried"))
     if stop.ending.is_killed:
@@ -50,3 +57,18 @@ def check_keepalive(drain_runs: DrainRuns, limits: KeepAliveLimits) -> Verdict:
         return Verdict(findings=(Finding(message=message, evidence=(evidence,)),))
     measured = Measurement(name="time to end with idle connections", value=idle.ending.seconds, unit="s", at_most=most)
     return Verdict(measured=(measured,), summary=f"{len(left_open)} idle connections: {idle.ending.words}")
+
+
+def _kept_too_long(drain_runs: DrainRuns, target: Target, limits: KeepAliveLimits) -> tuple[Finding, ...]:
+    """While the service serves, against the declared figure; nothing where none is declared."""
+    declared = drain_of(target).keepalive_seconds
+    if declared is None:
+        return ()
+    answered = [r for r in drain_runs.kept if r.released_seconds is not None]
+    kept = [r.ended_seconds - (r.released_seconds or 0.0) for r in answered]
+    most = declared + limits.kept_slack_seconds
+    late = [seconds for seconds in kept if seconds > most]
+    if not late:
+        return ()
+    message = f"{len(late)} of {len(kept)} idle connections were kept longer than the declared {declared:g} s: {max(late):.1f} s"
+    return (Finding(message=message, evidence=(Evidence(source=answered[0].name, text=answered[0].detail),)),)

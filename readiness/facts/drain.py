@@ -170,6 +170,7 @@ class DrainRuns:
         service: what was stopped; ``entry`` is where it was asked directly.
         control: the same requests as in ``stopped``, held as long, without any signal.
         stopped: under load, by the engine's own stop.
+        kept: idle connections to the serving service, until it closed them; only where a figure is declared.
         idle: with nothing but idle connections, by a bare signal, after which nobody kills.
         not_done: part -> why it could not be had.
     """
@@ -178,6 +179,7 @@ class DrainRuns:
     entry: str = ""
     control: tuple[Tracked, ...] = ()
     stopped: Stop | None = None
+    kept: tuple[Tracked, ...] = ()
     idle: Stop | None = None
     not_done: dict[str, str] = field(default_factory=dict)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from readiness.check import Impact
+from readiness.declared.drain import drain_of
 from readiness.declared.record import record_of
 from readiness.exceptions import GatherError, StackError, UnsupportedError
 from readiness.facts.drain import DrainRuns, Fate, Kind, Stop, Tracked, Written
@@ -53,6 +54,8 @@ class DrainPlan:
         interval: between two new connections.
         patience: for an answer after it could be given; ``new`` for that of a new connection.
         write_interval, writes: quick writes go on around the signal, so many at most.
+        kept: idle connections that are waited for until the service closes them, if that takes ``kept_at_most`` by its
+            declaration; ``kept_slack`` beyond it.
         idle: connections, the ledger's figure.
         idle_watched: so long the end after a bare signal is waited for, at most.
         settled: after the end, until the database's count shows it.
@@ -66,6 +69,9 @@ class DrainPlan:
     new: float = 4.0
     write_interval: float = 0.2
     writes: int = 20
+    kept: int = 5
+    kept_at_most: float = 15.0
+    kept_slack: float = 4.0
     idle: int = 20
     idle_watched: float = 12.0
     settled: float = 1.0
@@ -124,12 +130,14 @@ class _Runs:
         control = self._control(wanted)
         wanted = self._sound(wanted, control)
         stopped = self._stopped(wanted, sessions)
+        kept = self._kept() if "restart" not in self._not_done else ()
         idle = self._idle() if stopped is not None else None
         return DrainRuns(
             service=self._manner.service,
             entry=self._entry.name,
             control=control,
             stopped=stopped,
+            kept=kept,
             idle=idle,
             not_done=self._not_done,
         )
@@ -349,6 +357,26 @@ class _Runs:
         if record.read is None:
             return (True, "") if place in answer.body else (None, "the list does not hold it, and may be cut")
         return True, ""
+
+    def _kept(self) -> tuple[Tracked, ...]:
+        """Idle connections, until the service closes them; nothing is stopped."""
+        declared, plan = drain_of(self._target).keepalive_seconds, self._plan
+        if declared is None:
+            return ()
+        if declared > plan.kept_at_most:
+            self._not_done["keep-alive"] = f"the declared {declared:g} s are not waited for"
+            return ()
+        most = declared + plan.kept_slack
+        self._progress("idle connections to be closed", at_most_seconds=most)
+        one = Open(kind=Kind.IDLE, request=asked_quickly(self._target, self._entry), name="an idle connection")
+        kept = [self._held(one) for _ in range(plan.kept)]
+
+        async def wait() -> None:
+            await asyncio.gather(*(held.run(timeout_seconds=most) for held in kept))
+
+        zero = time.monotonic()
+        run_bounded(wait(), at_most_seconds=most + plan.patience)
+        return tuple(held.tracked(zero) for held in kept)
 
     def _idle(self) -> Stop | None:
         """A bare signal, and idle connections alone."""
