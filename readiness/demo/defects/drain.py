@@ -70,7 +70,7 @@ DEFECTS: tuple[Defect, ...] = (
         name="grace-period-short",
         title="The grace period is the engine's default",
         detected_by=("drain.grace_period_fits",),
-        compose="defects/grace-period-short.yaml",
+        compose="defects/overlays/grace-period-short.yaml",
         part="stop/grace",
     ),
 )
