@@ -25,7 +25,7 @@ USUAL = re.compile(
     source="Claims ledger, drain.completion_logged (brain)",
     remediation="Log a line when the signal comes, one for each step, and one when everything is done.",
     seeds=("brain",),
-    defects=("shutdown-silent", "signal-ignored", "exit-at-once"),
+    defects=("shutdown-silent", "signal-ignored", "signal-kept-by-shell", "exit-at-once"),
 )
 def check_completion_logged(drain_runs: DrainRuns, target: Target) -> Verdict:
     """Judge what was written between the signal and the end."""

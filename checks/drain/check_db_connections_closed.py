@@ -17,7 +17,7 @@ from readiness.target import Role, Target
     source="PostgreSQL documentation, pg_stat_database.sessions_abandoned; claims ledger, drain.db_connections_closed",
     remediation="Dispose of the connection pool when the last request is done, before the process ends.",
     seeds=("brainda", "memorai", "brain"),
-    defects=("connections-left-open", "exit-at-once", "signal-ignored"),
+    defects=("connections-left-open", "exit-at-once", "signal-ignored", "signal-kept-by-shell"),
 )
 def check_db_connections_closed(drain_runs: DrainRuns, target: Target) -> Verdict:
     """Judge the server's own count of sessions whose client went away without a word."""

@@ -29,7 +29,7 @@ class ExitLimits:
     source="Claims ledger, drain.exit_code (brainda, brain)",
     remediation="Handle the stop signal, and leave no thread, task or child behind that keeps the process alive.",
     seeds=("brainda", "brain"),
-    defects=("signal-ignored", "shutdown-never-ends"),
+    defects=("signal-ignored", "signal-kept-by-shell", "shutdown-never-ends"),
 )
 def check_exit_code(drain_runs: DrainRuns, limits: ExitLimits) -> Verdict:
     """Judge the end under load, and the one after a bare signal where it came."""

@@ -16,7 +16,10 @@ from readiness.facts.drain import DrainRuns, Kind
     source="Docker documentation, Dockerfile reference, ENTRYPOINT: shell form; claims ledger, drain.pid1_forwards",
     remediation="Start the application with exec, in the exec form of CMD, or under an init that forwards signals.",
     seeds=("brainda",),
-    defects=("signal-ignored",),
+    defects=(
+        "signal-ignored",
+        "signal-kept-by-shell",
+    ),
 )
 def check_pid1_forwards(drain_runs: DrainRuns) -> Verdict:
     """Judge whether anything at all happened because of the signal."""

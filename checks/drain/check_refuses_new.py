@@ -27,7 +27,7 @@ class RefusalLimits:
     source="Claims ledger, drain.refuses_new (brain)",
     remediation="Close the listening socket with the stop signal, in every process that holds it, or answer 503.",
     seeds=("brain",),
-    defects=("drain-accepts", "signal-ignored"),
+    defects=("drain-accepts", "signal-ignored", "signal-kept-by-shell"),
 )
 def check_refuses_new(drain_runs: DrainRuns, target: Target, limits: RefusalLimits) -> Verdict:
     """Judge new connections between the signal and the service's end."""

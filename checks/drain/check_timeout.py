@@ -26,7 +26,7 @@ class TimeoutLimits:
     source="Claims ledger, drain.timeout_30s (memorai, brain)",
     remediation="Give the server a graceful timeout below the engine's grace period, and cut what is open after it.",
     seeds=("memorai", "brain"),
-    defects=("drain-unbounded", "signal-ignored", "shutdown-never-ends"),
+    defects=("drain-unbounded", "signal-ignored", "signal-kept-by-shell", "shutdown-never-ends"),
 )
 def check_timeout(drain_bound: DrainBound, limits: TimeoutLimits) -> Verdict:
     """Judge the end of a service that holds a request which never becomes whole."""

@@ -26,7 +26,13 @@ class ConfigurableLimits:
     source="Claims ledger, drain.timeout_configurable (memorai)",
     remediation="Pass the configured figure to the server's graceful timeout.",
     seeds=("memorai",),
-    defects=("shutdown-variable-ignored", "drain-unbounded", "signal-ignored", "shutdown-never-ends"),
+    defects=(
+        "shutdown-variable-ignored",
+        "drain-unbounded",
+        "signal-ignored",
+        "signal-kept-by-shell",
+        "shutdown-never-ends",
+    ),
 )
 def check_timeout_configurable(drain_bound: DrainBound, target: Target, limits: ConfigurableLimits) -> Verdict:
     """Judge a second stack with a shorter timeout."""

@@ -71,7 +71,7 @@ ALONE = {
 MODE = os.environ.get("READINESS_MATRIX", "")
 IS_SINGLE = MODE == "single"
 
-ENGINE = [d for d in DEFECTS if NEEDS_ENGINE & set(d.detected_by)]
+ENGINE = [d for d in DEFECTS if d.compose or NEEDS_ENGINE & set(d.detected_by)]
 STARTLESS = [d for d in DEFECTS if START in d.detected_by]
 PROCESS = [d for d in DEFECTS if d not in ENGINE and d not in STARTLESS]
 

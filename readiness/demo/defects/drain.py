@@ -70,7 +70,22 @@ DEFECTS: tuple[Defect, ...] = (
         name="grace-period-short",
         title="The grace period is the engine's default",
         detected_by=("drain.grace_period_fits",),
-        compose="defects/overlays/grace-period-short.yaml",
+        compose="defects/overlays/api-grace-period-short.yaml",
         part="stop/grace",
+    ),
+    Defect(
+        name="signal-kept-by-shell",
+        title="A shell starts the service and keeps the stop signal to itself",
+        detected_by=(
+            "drain.exit_code",
+            "drain.pid1_forwards",
+            "drain.refuses_new",
+            "drain.db_connections_closed",
+            "drain.completion_logged",
+            "drain.timeout_30s",
+            "drain.timeout_configurable",
+        ),
+        compose="defects/overlays/api-started-by-a-shell.yaml",
+        part="stop",
     ),
 )
