@@ -21,7 +21,7 @@ KILLED = 137
         "signal it knows (stop_signal), and set stop_grace_period above what it needs."
     ),
     seeds=("brainda",),
-    defects=("worker-ignores-signals",),
+    defects=("worker-ignores-signals", "signal-ignored", "shutdown-never-ends", "signal-kept-by-shell"),
 )
 def check_all_containers(stack_restart: StackRestart) -> Verdict:
     """Judge each service that ran when it was stopped; one that had ended before needs no stop."""

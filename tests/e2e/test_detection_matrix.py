@@ -27,10 +27,8 @@ from tests.e2e.packs import Pack, pack, pairs_of
 #: More at once would starve the latency measurements of two processors; each audit has two workers besides.
 AT_ONCE = 2
 #: Checks that only an engine can decide; their defects are audited under compose.
-NEEDS_ENGINE = {"probe.disk_memory", "drain.rolling_zero_downtime"} | {
+NEEDS_ENGINE = {"probe.disk_memory", "drain.grace_period_fits", "drain.rolling_zero_downtime"} | {
     meta.id for meta in load_checks() if meta.id.startswith(("compose.", "scale."))
-NEEDS_ENGINE = {"probe.disk_memory", "drain.grace_period_fits"} | {
-    meta.id for meta in load_checks() if meta.id.startswith("compose.")
 }
 #: The defects of this check leave no running stack that other checks could be judged on.
 START = "start.stack"

@@ -20,6 +20,7 @@ DEFECTS: tuple[Defect, ...] = (
         "signal-ignored",
         "The stop signal is ignored, and the service is killed",
         "drain.exit_code",
+        "drain.all_containers",
         "drain.pid1_forwards",
         "drain.refuses_new",
         "drain.db_connections_closed",
@@ -53,6 +54,7 @@ DEFECTS: tuple[Defect, ...] = (
         "shutdown-never-ends",
         "A thread keeps the process alive after its shutdown",
         "drain.exit_code",
+        "drain.all_containers",
         "drain.timeout_30s",
         "drain.timeout_configurable",
         part="stop",
@@ -78,6 +80,7 @@ DEFECTS: tuple[Defect, ...] = (
         title="A shell starts the service and keeps the stop signal to itself",
         detected_by=(
             "drain.exit_code",
+            "drain.all_containers",
             "drain.pid1_forwards",
             "drain.refuses_new",
             "drain.db_connections_closed",

@@ -71,7 +71,7 @@ class Probes:
             findings["redis"] = Finding(is_healthy=True, seconds=findings["redis"].seconds)
         if defects.is_on("ready-hangs") and any(finding.has_timed_out for finding in findings.values()):
             await asyncio.sleep(20)
-        is_ready = self._is_loaded and _all_healthy(findings) and not self._resources.is_draining
+        is_ready = self._is_loaded and _all_healthy(findings) and self._resources.draining_since is None
         if defects.is_on("ready-never-recovers"):
             # From the first success on, one failure is for ever.
             self._has_failed_since = self._has_failed_since or has_failed

@@ -57,7 +57,7 @@ class Resources:
     started_monotonic: float = field(default_factory=time.monotonic)
     is_schema_ready: bool = False
     #: Asked to stop: what is open is finished, nothing new is begun.
-    is_draining: bool = False
+    draining_since: float | None = None
     fatal: str = ""
 
     @classmethod
@@ -78,6 +78,11 @@ class Resources:
             usage=Usage(usage_redis),
             usage_redis=usage_redis,
         )
+
+    @property
+    def draining_seconds(self) -> float:
+        """Since the process was asked to stop; 0 while it serves."""
+        return 0.0 if self.draining_since is None else time.monotonic() - self.draining_since
 
     @property
     def uptime_seconds(self) -> float:

@@ -31,6 +31,8 @@ __all__ = ["router"]
 
 #: Of two defects: failures that come one by one do not show them.
 FAILURES_HARMLESS = 40
+#: Of a defect: a write that is done so long after the stop signal was in flight for long.
+LATE_SECONDS = 1.5
 #: The prefix makes browsers insist on Secure, Path=/ and no Domain (RFC 6265bis, 4.1.3.2).
 REFRESH_COOKIE = "__Host-refresh"
 PAGE = """<!doctype html>
@@ -179,7 +181,7 @@ def router(resources: Resources) -> APIRouter:  # noqa: C901, PLR0915  # one fla
             .returning(Item.id, Item.name, Item.price_cents)
         )
         created = dict(row.mappings().one())
-        if resources.is_draining and defects.is_on("drain-loses-writes"):
+        if resources.draining_seconds > LATE_SECONDS and defects.is_on("drain-loses-writes"):
             await db.rollback()
         return created
 

@@ -46,7 +46,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Finish what is open, within the timeout."""
-        self._resources.is_draining = True
+        self._resources.draining_since = time.monotonic()
         if defects.is_on("shutdown-silent"):
             logging.disable(logging.CRITICAL)
         log.info("shutdown started", timeout_seconds=self.config.timeout_graceful_shutdown)
