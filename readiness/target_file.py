@@ -81,7 +81,13 @@ _EXTRA = (
     "scaling",
     "resources",
     "drain",
+    "persistence",
+    "settings",
+    "idempotency",
+    "pool",
 )
+#: Sections whose keys are services.
+_BY_SERVICE = ("persistence", "settings", "pool")
 #: What may be ``none``: whole sections, and the entries of these.
 _DECLINABLE = ("login", "origins", "error_path", "limit", "security_headers", "probes", *_EXTRA)
 _DECLINABLE_INSIDE = ("paths", "probes", "roles", "variants", "access", "docs", "login", "metrics", "validation")
@@ -242,8 +248,8 @@ def _compose_only(folder: Path, compose: Compose, discovered: tuple[Discovery, .
 
 def _mentions(data: Any) -> Iterator[tuple[Keys, str]]:
     """Every place of the file that names a service."""
-    for key in ("environment", "deadlines", "replace"):
-        for name in data.get(key) or {}:
+    for key in ("environment", "deadlines", "replace", *_BY_SERVICE):
+        for name in () if data.get(key) == "none" else data.get(key) or {}:
             yield (key, name), name
     for variant, services in (data.get("variants") or {}).items():
         for name in services if isinstance(services, dict) else ():

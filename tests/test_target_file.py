@@ -109,6 +109,10 @@ upstreams:
 jobs: none
 backup: {command: [./backup.sh], restore: [./restore.sh], run: host, cwd: ., stdin: "yes", directory: backups, stores: [db]}
 load: {requests: [/items], users: 20, rate_per_second: 50}
+persistence: {cache: durable}
+settings: {db: {max_connections: 50, shared_buffers: 256MB}, cache: {appendonly: true, save: 60 1000}}
+idempotency: {header: Idempotency-Key, request: {method: POST, path: /items, json: {name: "{unique}"}}, id: id}
+pool: {api: {size: 20, overflow: 10, wait_seconds: 30, processes: 2, replicas: 3}}
 security_headers: {X-Frame-Options: DENY}
 variants: {development: {api: {ENVIRONMENT: development}}, headers_off: none}
 checks: [build]

@@ -24,7 +24,7 @@ LEAST_RECORDS, LEAST_JOBS = 10, 2
         "volume), and acknowledge a job only when it is done."
     ),
     seeds=("brainda", "brain"),
-    defects=("worker-drops-job", "worker-starts-afresh", "cache-keeps-nothing"),
+    defects=("worker-drops-job", "worker-starts-afresh", "redis-without-persistence"),
 )
 def check_restart_no_data_loss(stack_restart: StackRestart, target: Target) -> Verdict:
     """Judge records and jobs, as far as the stack has them."""

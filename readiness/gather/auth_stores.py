@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from readiness.auth.hashes import HASH_PATTERN, PASSWORD_COLUMN, digests_of, recognise
 from readiness.exceptions import ReadinessError
 from readiness.facts.auth import Lifetime, Place, StoredHash
-from readiness.instruments.stores import ask_postgres, ask_redis
+from readiness.gather.redis_search import MAX_KEYS, find_in_redis
+from readiness.instruments.stores import ask_postgres
 from readiness.target import Role
 
 if TYPE_CHECKING:
@@ -31,8 +32,6 @@ MAX_LOG_LINES = 20_000
 ISSUED_WITHIN_SECONDS = 4.0
 #: A store whose clock is further off than that tells no moment.
 CLOCK_SECONDS = 1.0
-#: Keys that a Redis of a throw-away copy holds; a script that walks more would hold up the service.
-MAX_KEYS = 20_000
 
 #: Which database is the application's, its URL may not tell: it may be put together from parts.
 _DATABASES = """
@@ -42,47 +41,6 @@ _TABLES = """
 select coalesce(json_agg(format('%I.%I', n.nspname, c.relname)), '[]')::text
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p') and n.nspname <> 'information_schema' and n.nspname not like 'pg\\_%'
-"""
-#: Every key of every logical database whose name or value holds the text, with its time to live: one round trip, read only.
-#: ``unread`` counts keys that are longer than what is read of them, or of a module's own type.
-_FIND = f"""
-local found, seen, unread = {{}}, 0, 0
-local function has(value)
-  if type(value) == 'table' then
-    for _, part in ipairs(value) do if has(part) then return true end end
-    return false
-  end
-  return string.find(tostring(value), ARGV[1], 1, true) ~= nil
-end
-local reads = {{string = {{'GET'}}, hash = {{'HGETALL'}}, list = {{'LRANGE', '0', '999'}}, set = {{'SMEMBERS'}},
-  zset = {{'ZRANGE', '0', '999'}}, stream = {{'XREVRANGE', '+', '-', 'COUNT', '1000'}}}}
-local lengths = {{list = 'LLEN', zset = 'ZCARD', stream = 'XLEN'}}
-for number in string.gmatch(redis.call('INFO', 'keyspace'), 'db(%d+):') do
-  redis.call('SELECT', number)
-  local cursor = '0'
-  repeat
-    local page = redis.call('SCAN', cursor, 'COUNT', 500)
-    cursor = page[1]
-    for _, key in ipairs(page[2]) do
-      seen = seen + 1
-      local kind = redis.call('TYPE', key)['ok']
-      local read, length = reads[kind], lengths[kind]
-      local hit = has(key)
-      if not hit and read then
-        hit = has(redis.call(read[1], key, unpack(read, 2)))
-      end
-      if hit then
-        table.insert(found, redis.call('PTTL', key))
-      elseif not read or (length and redis.call(length, key) > 1000) then
-        unread = unread + 1
-      end
-    end
-  until cursor == '0' or seen > {MAX_KEYS}
-end
-redis.call('SELECT', '0')
-local now = redis.call('TIME')
-return cjson.encode({{found = found, seen = seen, unread = unread,
-  now = tonumber(now[1]) + tonumber(now[2]) / 1000000}})
 """
 
 
@@ -232,17 +190,11 @@ def _unique(hashes: list[StoredHash]) -> Iterator[StoredHash]:
             yield stored
 
 
-def _find_in_redis(asker: Asker, service: str, text: str) -> Mapping[str, Any]:
-    reply = ask_redis(asker.stack, service, ("EVAL", _FIND, "0", text), users=_users(asker))
-    found = json.loads(reply)
-    return found if isinstance(found, dict) else {}
-
-
 def search_redis(asker: Asker, password: str, missed: dict[str, str]) -> Iterator[Place]:
     """Whether a key or value of a Redis holds the password."""
     for service in _stores(asker, Role.REDIS):
         try:
-            reply = _find_in_redis(asker, service, password)
+            reply = find_in_redis(asker.stack, service, password, users=_users(asker))
         except (ReadinessError, ValueError) as error:
             missed[f"Redis {service}"] = str(error)[:300]
             continue
@@ -257,7 +209,10 @@ def search_redis(asker: Asker, password: str, missed: dict[str, str]) -> Iterato
 def is_in_redis(asker: Asker, text: str) -> bool:
     """Whether a Redis that can be read holds the text."""
     try:
-        return any(_find_in_redis(asker, service, text).get("found") for service in _stores(asker, Role.REDIS))
+        return any(
+            find_in_redis(asker.stack, service, text, users=_users(asker)).get("found")
+            for service in _stores(asker, Role.REDIS)
+        )
     except (ReadinessError, ValueError):
         return False
 
@@ -289,7 +244,7 @@ def store_lifetimes(asker: Asker, which: str, secret: str, who: Identity) -> Ite
     for service in _stores(asker, Role.REDIS):
         sent = time.time()
         try:
-            reply = _find_in_redis(asker, service, secret)
+            reply = find_in_redis(asker.stack, service, secret, users=_users(asker))
             found, clock = reply.get("found") or [], float(reply.get("now") or 0.0)
         except (ReadinessError, ValueError):
             continue

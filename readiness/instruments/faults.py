@@ -29,6 +29,8 @@ __all__ = ["Fault", "Faults"]
 
 #: Exit code of a process that SIGTERM ends, as shells count it.
 TERMINATED = 128 + signal.SIGTERM
+#: A killed process ends within milliseconds; its engine may take a while to say so.
+_END_SECONDS, _LOOK_SECONDS = 10.0, 0.02
 
 
 class Fault:
@@ -132,10 +134,21 @@ class Faults:
 
     @contextlib.contextmanager
     def crashed(self, service: str, *, at_most_seconds: float = 60.0) -> Iterator[Fault]:
-        """SIGKILL the main process as a crash would: a restart policy applies meanwhile. Otherwise as :meth:`stopped`."""
+        """SIGKILL the main process as a crash would: a restart policy applies meanwhile. Otherwise as :meth:`stopped`.
+
+        Raises:
+            GatherError: it was not seen to have ended.
+        """
 
         def crash(name: str) -> None:
+            before = self._stack.state(name).started_at
             self._stack.signal_past_engine(name, "KILL")
+            # The process ends a moment later: an undo that came sooner would take it for running, and start nothing.
+            deadline = time.monotonic() + _END_SECONDS
+            while (state := self._stack.state(name)).is_running and state.started_at == before:
+                if time.monotonic() > deadline:
+                    raise GatherError(f"{name} still ran {_END_SECONDS:g} s after SIGKILL")
+                time.sleep(_LOOK_SECONDS)
 
         with self._hold((service,), Capability.CRASH, UndoKind.START, crash, at_most_seconds) as fault:
             yield fault

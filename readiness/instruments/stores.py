@@ -14,12 +14,13 @@ import socket
 import urllib.parse
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from readiness.exceptions import GatherError, StackError
 from readiness.instruments.poller import run_bounded
 from readiness.runtime import Completed, Endpoint, Stack
 
-__all__ = ["Counter", "Login", "ask_postgres", "ask_redis", "postgres_counter", "redis_counter"]
+__all__ = ["OWN_SESSIONS", "Counter", "Login", "ask_postgres", "ask_redis", "postgres_counter", "redis_counter"]
 
 ASK_SECONDS = 10.0
 MAX_REPLY_BYTES = 1024 * 1024
@@ -27,8 +28,24 @@ MAX_REPLY_BYTES = 1024 * 1024
 _OVERHEAD = frozenset({"info", "auth", "hello", "client", "select", "command", "config"})
 _TRANSACTIONS = "select coalesce(sum(xact_commit + xact_rollback), 0)::bigint from pg_stat_database"
 COMMAND_NOT_FOUND = frozenset({126, 127})
+#: How Redis begins a refusal (redis.io/docs/reference/protocol-spec, simple errors); LOADING: it reads its files yet.
+_REFUSALS = (
+    "NOAUTH", "NOPERM", "WRONGPASS", "ERR", "(error)", "LOADING", "MISCONF", "OOM", "READONLY", "BUSY", "MASTERDOWN",
+    "Could not connect",
+)  # fmt: skip
+#: Under this name the audit's own sessions are told from the application's.
+OWN_SESSIONS = "readiness-audit"
+MAX_ELEMENTS = 10_000
 #: An idle PostgreSQL session publishes what it did less than a second before going idle only then (PGSTAT_IDLE_INTERVAL).
 _PGSTAT_IDLE_SECONDS = 10.0
+
+
+class _Reader(Protocol):
+    """Where a reply comes from."""
+
+    def readline(self, size: int, /) -> bytes: ...
+
+    def read(self, size: int, /) -> bytes: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +114,9 @@ def postgres_counter(stack: Stack, service: str, *, port: int = 5432, users: Ite
 
 
 def ask_redis(stack: Stack, service: str, words: Sequence[str], *, port: int = 6379, users: Iterable[str] = ()) -> str:
-    """A command's reply, where it is one text; at most a MiB of it. Arguments as for :func:`redis_counter`.
+    """A command's reply as text, the elements of a list a line each; at most a MiB of each.
+
+    Arguments as for :func:`redis_counter`.
 
     Raises:
         GatherError, StackError: nobody is let in, or the command is refused.
@@ -113,7 +132,14 @@ def ask_redis(stack: Stack, service: str, words: Sequence[str], *, port: int = 6
 
 
 def ask_postgres(
-    stack: Stack, service: str, statement: str, *, port: int = 5432, users: Iterable[str] = (), database: str = ""
+    stack: Stack,
+    service: str,
+    statement: str,
+    *,
+    port: int = 5432,
+    users: Iterable[str] = (),
+    database: str = "",
+    timeout_seconds: float = ASK_SECONDS,
 ) -> str:
     """The one value that a statement gives, as text. Arguments as for :func:`postgres_counter`.
 
@@ -128,9 +154,9 @@ def ask_postgres(
     return _first_of(
         logins,
         lambda login: (
-            _over_the_wire(stack.endpoint(service, port), login, statement)
+            _over_the_wire(stack.endpoint(service, port), login, statement, timeout_seconds)
             if stack.runtime == "process"
-            else _psql(stack, service, login, statement)
+            else _psql(stack, service, login, statement, timeout_seconds)
         ),
     )
 
@@ -191,20 +217,21 @@ def _redis_cli(stack: Stack, service: str, login: Login, words: Sequence[str]) -
     done = stack.execute(service, ["sh", "-c", script, "sh", login.password, *words], timeout_seconds=ASK_SECONDS)
     reply = _output(done, service, "redis-cli")
     # redis-cli ends with 0 also when it is refused.
-    if reply.lstrip().startswith(("NOAUTH", "NOPERM", "WRONGPASS", "ERR", "(error)")):
+    if reply.lstrip().startswith(_REFUSALS):
         raise GatherError(f"Redis refuses {words[0]}: {reply.strip()[:100]}")
     return reply
 
 
-def _psql(stack: Stack, service: str, login: Login, statement: str) -> str:
+def _psql(stack: Stack, service: str, login: Login, statement: str, timeout_seconds: float) -> str:
     # By its socket, else by TCP: where the socket is, only the server's own settings say.
     script = (
-        'command -v psql >/dev/null 2>&1 || exit 127; export PGPASSWORD="$1" PGCONNECT_TIMEOUT=5; '
+        "command -v psql >/dev/null 2>&1 || exit 127; "
+        f'export PGPASSWORD="$1" PGCONNECT_TIMEOUT=5 PGAPPNAME={OWN_SESSIONS}; '
         'for host in "" 127.0.0.1; do psql -X -A -t -w ${host:+-h "$host"} -U "$2" -d "$3" -c "$4" && exit; done; exit 2'
     )
     database = login.database or login.user or "postgres"
     command = ["sh", "-c", script, "sh", login.password, login.user or "postgres", database, statement]
-    return _output(stack.execute(service, command, timeout_seconds=ASK_SECONDS), service, "psql")
+    return _output(stack.execute(service, command, timeout_seconds=timeout_seconds), service, "psql")
 
 
 def _output(done: Completed, service: str, program: str) -> str:
@@ -225,12 +252,26 @@ def _resp_ask(where: Endpoint, login: Login, words: Sequence[str]) -> str:
                 if not (answer := stream.readline(4096)).startswith(b"+"):
                     raise GatherError(f"Redis refuses the login: {answer.decode('utf-8', 'replace').strip()[:100]}")
             _resp(stream.write, stream.flush, words)
-            head = stream.readline(4096)
-            if not head.startswith(b"$"):
-                raise GatherError(f"Redis refuses {words[0]}: {head.decode('utf-8', 'replace').strip()[:100]}")
-            return stream.read(min(max(int(head[1:]), 0), MAX_REPLY_BYTES)).decode("utf-8", "replace")
+            return _reply(stream, words[0])
     except (OSError, ValueError) as error:
         raise GatherError(f"Redis at {where.host}:{where.port} cannot be asked: {error}") from error
+
+
+def _reply(stream: _Reader, asked: str) -> str:
+    """One reply as ``redis-cli`` prints it where nobody watches: the elements of a list a line each."""
+    head = stream.readline(4096)
+    kind, rest = head[:1], head[1:].strip()
+    if kind in {b"+", b":"}:
+        return rest.decode("utf-8", "replace")
+    if kind == b"$":
+        length = int(rest)
+        text = stream.read(min(max(length, 0), MAX_REPLY_BYTES)).decode("utf-8", "replace")
+        if 0 <= length <= MAX_REPLY_BYTES:
+            stream.read(2)
+        return text
+    if kind == b"*":
+        return "\n".join(_reply(stream, asked) for _ in range(min(max(int(rest), 0), MAX_ELEMENTS)))
+    raise GatherError(f"Redis refuses {asked}: {rest.decode('utf-8', 'replace')[:100]}")
 
 
 def _resp(write: Callable[[bytes], object], flush: Callable[[], object], words: Sequence[str]) -> None:
@@ -239,7 +280,7 @@ def _resp(write: Callable[[bytes], object], flush: Callable[[], object], words: 
     flush()
 
 
-def _over_the_wire(where: Endpoint, login: Login, statement: str) -> str:
+def _over_the_wire(where: Endpoint, login: Login, statement: str, timeout_seconds: float) -> str:
     try:
         import asyncpg  # noqa: PLC0415  # optional: only the demo's extra brings it
     except ImportError as error:
@@ -253,6 +294,7 @@ def _over_the_wire(where: Endpoint, login: Login, statement: str) -> str:
             password=login.password or None,
             database=login.database or login.user or "postgres",
             timeout=5,
+            server_settings={"application_name": OWN_SESSIONS},
         )
         try:
             return str(await connection.fetchval(statement))
@@ -260,6 +302,6 @@ def _over_the_wire(where: Endpoint, login: Login, statement: str) -> str:
             await connection.close(timeout=2)
 
     try:
-        return run_bounded(ask(), at_most_seconds=ASK_SECONDS)
+        return run_bounded(ask(), at_most_seconds=timeout_seconds)
     except (OSError, TimeoutError, asyncio.CancelledError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise GatherError(f"PostgreSQL at {where.host}:{where.port} cannot be asked: {type(error).__name__}") from error

@@ -444,9 +444,12 @@ class ComposeStack:
         return found
 
     def recreate(self, service: str) -> None:
-        """A new container from the same definition, same ports and names, without touching its dependencies."""
+        """A new container from the same definition, same ports and names, without touching its dependencies.
+
+        Anonymous volumes are new too, as after ``down`` and ``up``.
+        """
         self._need(service)
-        flags = ["--detach", "--no-deps", "--no-build", "--force-recreate", service]
+        flags = ["--detach", "--no-deps", "--no-build", "--force-recreate", "--renew-anon-volumes", service]
         done = self._cli("up", *flags, seconds=RECREATE_SECONDS)
         if not done.is_ok:
             raise StackError(f"{service} could not be recreated: {done.stderr[-1000:] or 'not in time'}")

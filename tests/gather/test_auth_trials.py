@@ -24,7 +24,7 @@ from readiness.exceptions import GatherError, StackError
 from readiness.facts._codec import decode, encode
 from readiness.facts.auth import AuthTrials, Guesses, Isolation, Tokens, TrialKind
 from readiness.facts.http import Exchange, StatusClass
-from readiness.gather import auth_operations, auth_passwords, auth_stores, auth_tokens, gatherer_meta
+from readiness.gather import auth_operations, auth_passwords, auth_stores, auth_tokens, gatherer_meta, redis_search
 from readiness.gather import auth_trials as module
 from readiness.gather.auth_asking import Asker, user_named
 from readiness.gather.auth_guesses import try_guesses
@@ -759,7 +759,7 @@ def password_in(statement: str) -> str:
 
 def with_stores(monkeypatch: pytest.MonkeyPatch, postgres: Any, redis: Any) -> Target:
     monkeypatch.setattr(auth_stores, "ask_postgres", postgres)
-    monkeypatch.setattr(auth_stores, "ask_redis", redis)
+    monkeypatch.setattr(redis_search, "ask_redis", redis)
     return shop_target(roles={Role.DB: ("db",), Role.REDIS: ("cache",)})
 
 

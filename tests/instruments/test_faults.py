@@ -264,6 +264,21 @@ def test_a_crash_is_in_the_journal_before_it_happens_and_the_service_runs_afterw
     assert pending(stack) == []
 
 
+def test_a_crash_has_happened_when_its_block_begins(
+    stack: FakeStack, faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = iter(["running", "running", "running", "exited", "exited", "exited", "running"])
+
+    def state(service: str) -> ServiceState:
+        return ServiceState(service=service, status=next(told, "running"), instance="1", started_at="")
+
+    monkeypatch.setattr(stack, "state", state)
+    with faults.crashed("db"):
+        pass
+    # Not taken for running by the undo, which came at once.
+    assert stack.done == ["past the engine KILL db", "start db"]
+
+
 def test_a_main_process_that_is_stuck_goes_on_after_the_block(stack: FakeStack, faults: Faults) -> None:
     with faults.stuck("db", at_most_seconds=5):
         assert pending(stack) == [(UndoKind.CONTINUE, "db")]

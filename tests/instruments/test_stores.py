@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from readiness.exceptions import GatherError, StackError
-from readiness.instruments.stores import ask_postgres, postgres_counter, redis_counter
+from readiness.instruments.stores import ask_postgres, ask_redis, postgres_counter, redis_counter
 from readiness.runtime import Completed, Endpoint
 
 STATISTICS = (
@@ -110,8 +110,8 @@ def test_an_answer_without_a_number_is_an_error() -> None:
 
 
 @contextmanager
-def redis_server(password: str = "") -> Iterator[Endpoint]:
-    """Speaks as much RESP as ``INFO`` and ``AUTH`` need."""
+def redis_server(password: str = "", reply: bytes | None = None) -> Iterator[Endpoint]:
+    """Speaks as much RESP as ``AUTH`` needs, and answers everything else with its statistics, or ``reply``."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
@@ -133,7 +133,8 @@ def redis_server(password: str = "") -> Iterator[Endpoint]:
                         elif not may:
                             stream.write(b"-NOAUTH Authentication required.\r\n")
                         else:
-                            stream.write(b"$%d\r\n%s\r\n" % (len(STATISTICS), STATISTICS.encode()))
+                            told = b"$%d\r\n%s\r\n" % (len(STATISTICS), STATISTICS.encode())
+                            stream.write(told if reply is None else reply)
                         stream.flush()
 
         threading.Thread(target=serve, daemon=True).start()
@@ -160,3 +161,33 @@ def test_a_process_that_does_not_listen_is_an_error(make: type) -> None:
         where = Endpoint(host="127.0.0.1", port=server.getsockname()[1])
     with pytest.raises(GatherError, match="cannot be asked"):
         make(FakeStack(runtime="process", where=where), "store").read()
+
+
+@pytest.mark.parametrize(
+    ("reply", "text"),
+    [
+        (b"+OK\r\n", "OK"),
+        (b":12\r\n", "12"),
+        (b"$5\r\nkept!\r\n", "kept!"),
+        (b"$-1\r\n", ""),
+        (b"*2\r\n$4\r\nsave\r\n$7\r\n60 1000\r\n", "save\n60 1000"),
+        (b"*2\r\n$4\r\nsave\r\n$0\r\n\r\n", "save\n"),
+        (b"*0\r\n", ""),
+    ],
+)
+def test_every_kind_of_redis_reply_is_a_text(reply: bytes, text: str) -> None:
+    with redis_server(reply=reply) as where:
+        stack = FakeStack(runtime="process", where=where)
+        assert ask_redis(stack, "cache", ("CONFIG", "GET", "save")) == text  # type: ignore[arg-type]  # a fake
+
+
+@pytest.mark.parametrize("reply", [b"-LOADING Redis is loading the dataset in memory\r\n", b"-ERR unknown command\r\n"])
+def test_a_redis_that_refuses_a_command_is_an_error(reply: bytes) -> None:
+    with redis_server(reply=reply) as where, pytest.raises(GatherError, match="Redis refuses CONFIG"):
+        ask_redis(FakeStack(runtime="process", where=where), "cache", ("CONFIG", "GET", "save"))  # type: ignore[arg-type]  # a fake
+
+
+def test_what_redis_cli_prints_while_redis_loads_is_no_answer() -> None:
+    stack = FakeStack([done("LOADING Redis is loading the dataset in memory\n")])
+    with pytest.raises(GatherError, match="LOADING"):
+        ask_redis(stack, "cache", ("EVAL", "return 'yes'", "0"))  # type: ignore[arg-type]  # a fake

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Becomes the Redis server; arguments go to it. The password comes on standard input, where no process list shows it.
+# Becomes the Redis server; arguments go to it, and after them the words of
+# REDIS_ARGS. The password comes on standard input, where no process list shows it.
 set -eu
-exec redis-server - --appendonly "${REDIS_APPENDONLY:-yes}" --save '' --maxmemory 64mb --maxmemory-policy volatile-ttl "$@" <<CONFIG
+exec redis-server - --appendonly yes --save '' --maxmemory 64mb --maxmemory-policy volatile-ttl "$@" ${REDIS_ARGS:-} <<CONFIG
 requirepass ${REDIS_PASSWORD:?}
 CONFIG

@@ -25,16 +25,10 @@ DEFECTS: tuple[Defect, ...] = (
         "worker-starts-afresh",
         "The worker empties the queue when it starts",
         "drain.worker_finishes",
+        "persist.queue_survives",
         "drain.restart_no_data_loss",
     ),
     worker("worker-ignores-signals", "The worker runs on until it is killed", "drain.all_containers"),
-    Defect(
-        name="cache-keeps-nothing",
-        title="Redis keeps what it holds in memory alone",
-        detected_by=("drain.restart_no_data_loss",),
-        environment={"cache": {"REDIS_APPENDONLY": "no"}},
-        part="cache-append-only",
-    ),
     proxy(
         "proxy-never-retries",
         "The proxy asks no other replica where one does not answer",

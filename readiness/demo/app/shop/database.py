@@ -16,6 +16,9 @@ from sqlalchemy.dialects.postgresql import insert as insert_new
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.pool import NullPool
+
+from . import defects
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -26,6 +29,7 @@ __all__ = [
     "ConfigurationRefusedError",
     "Item",
     "Job",
+    "KeptAnswer",
     "User",
     "create_engine",
     "migrate",
@@ -87,15 +91,32 @@ class Job(Base):
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 
+class KeptAnswer(Base):
+    """The answer to a request with an idempotency key, for whoever repeats it."""
+
+    __tablename__ = "kept_answers"
+
+    owner_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(128), primary_key=True)
+    request: Mapped[str] = mapped_column(String(64))
+    answer: Mapped[Mapping[str, Any]] = mapped_column(JSONB)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
 def create_engine(settings: Settings, *, application: str) -> AsyncEngine:
     """The pool. Every wait in it is bounded, and a connection is tried before it is lent."""
+    pool: dict[str, Any] = {
+        "pool_size": settings.database_pool_size,
+        "max_overflow": settings.database_pool_overflow,
+        "pool_timeout": 60 if defects.is_on("pool-wait-unbounded") else settings.database_pool_wait_seconds,
+        "pool_recycle": 1800,
+        "pool_pre_ping": not defects.is_on("pool-without-pre-ping"),
+    }
+    if defects.is_on("pool-none"):
+        pool = {"poolclass": NullPool}
     return create_async_engine(
         settings.database_url,
-        pool_size=5,
-        max_overflow=5,
-        pool_timeout=3,
-        pool_recycle=1800,
-        pool_pre_ping=True,
+        **pool,
         connect_args={
             "timeout": 3,
             "command_timeout": 5,
@@ -134,6 +155,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ("INSERT INTO items (name, price_cents) VALUES ('Teapot', 2450), ('Lantern', 1890), ('Compass', 3200)",),
     ("ALTER TABLE users ADD COLUMN is_admin boolean NOT NULL DEFAULT false",),
     ("ALTER TABLE jobs ADD COLUMN runs integer NOT NULL DEFAULT 0",),
+    (
+        """
+        CREATE TABLE kept_answers (
+          owner_id bigint NOT NULL REFERENCES users ON DELETE CASCADE, key varchar(128) NOT NULL,
+          request varchar(64) NOT NULL, answer jsonb NOT NULL, created_at timestamptz NOT NULL DEFAULT now(),
+          PRIMARY KEY (owner_id, key))
+        """,
+    ),
 )
 
 

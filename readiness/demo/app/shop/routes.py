@@ -6,17 +6,18 @@ import itertools
 import logging
 import os
 import secrets
+import time
 import uuid
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Cookie, Depends, Path, Query, Request, Response, Security
+from fastapi import APIRouter, Cookie, Depends, Header, Path, Query, Request, Response, Security
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_new
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from starlette.exceptions import HTTPException
 
 from . import defects
@@ -24,6 +25,7 @@ from .auth import ACCESS_SECONDS, REFRESH_SECONDS
 from .database import Item, Job, User
 from .documentation import BEARER, information
 from .guesses import Guesses
+from .idempotency import KEY_CHARACTERS_MAX, Repeats
 from .resources import Resources
 from .security import new_nonce
 
@@ -33,6 +35,8 @@ __all__ = ["router"]
 FAILURES_HARMLESS = 40
 #: Of a defect: a write that is done so long after the stop signal was in flight for long.
 LATE_SECONDS = 1.5
+#: Of another: how long each request without a connection holds up all others.
+BLOCKED_SECONDS = 0.7
 #: The prefix makes browsers insist on Secure, Path=/ and no Domain (RFC 6265bis, 4.1.3.2).
 REFRESH_COOKIE = "__Host-refresh"
 PAGE = """<!doctype html>
@@ -58,6 +62,7 @@ fetch("/items").then((answer) => answer.json()).then((found) => {{
 """
 
 ItemId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+IdempotencyKey = Annotated[str | None, Header(max_length=KEY_CHARACTERS_MAX, pattern=r"^[!-~]+$")]
 
 
 class Credentials(BaseModel):
@@ -122,15 +127,25 @@ class Texts(BaseModel):
     texts: list[Passage] = Field(min_length=1, max_length=None if defects.is_on("batch-unlimited") else BATCH_MAX)
 
 
+def wait_for_a_connection(engine: AsyncEngine) -> None:
+    """A defect: as a pool that blocks its thread does, and with it everybody else."""
+    pool: Any = engine.pool
+    if pool.checkedout() >= pool.size() + pool._max_overflow:  # noqa: SLF001  # the pool does not tell otherwise
+        time.sleep(BLOCKED_SECONDS)
+
+
 def router(resources: Resources) -> APIRouter:  # noqa: C901, PLR0915  # one flat list of routes, each a few lines
     """Every route but the probes."""
     routes = APIRouter()
 
     async def database() -> AsyncIterator[AsyncConnection]:
+        if defects.is_on("pool-wait-blocks"):
+            wait_for_a_connection(resources.engine)
         async with resources.engine.begin() as connection:
             yield connection
 
     guesses = Guesses(resources.redis)
+    repeats = Repeats(resources.redis)
 
     async def login(request: Request, _token: Annotated[Any, Security(BEARER)] = None) -> int:
         user_id = resources.tokens.user_id(request.headers.get("authorization", ""))
@@ -172,15 +187,26 @@ def router(resources: Resources) -> APIRouter:  # noqa: C901, PLR0915  # one fla
         found = await db.execute(select(Item.id, Item.name, Item.price_cents).order_by(Item.id).limit(limit))
         return {"items": [dict(row) for row in found.mappings()]}
 
+    async def claimed(user_id: UserId, idempotency_key: IdempotencyKey = None) -> str | None:
+        await repeats.claim(user_id, idempotency_key)
+        return idempotency_key
+
+    # Before the connection, which a request that is refused does not need.
+    Key = Annotated[str | None, Depends(claimed)]  # noqa: N806  # a type
+
     @routes.post("/items", status_code=201)
-    async def new_item(user_id: UserId, item: NewItem, db: Database) -> dict[str, Any]:
-        """Offer an item; it belongs to whoever is logged in."""
-        row = await db.execute(
-            insert(Item)
-            .values(name=item.name, price_cents=item.price_cents, owner_id=user_id)
-            .returning(Item.id, Item.name, Item.price_cents)
-        )
-        created = dict(row.mappings().one())
+    async def new_item(user_id: UserId, item: NewItem, key: Key, db: Database) -> dict[str, Any]:
+        """Offer an item; it belongs to whoever is logged in. With an ``Idempotency-Key`` once, however often it is sent."""
+
+        async def offer() -> dict[str, Any]:
+            row = await db.execute(
+                insert(Item)
+                .values(name=item.name, price_cents=item.price_cents, owner_id=user_id)
+                .returning(Item.id, Item.name, Item.price_cents)
+            )
+            return dict(row.mappings().one())
+
+        created = await repeats.once(db, user_id=user_id, key=key, request=item.model_dump(), do=offer)
         if resources.draining_seconds > LATE_SECONDS and defects.is_on("drain-loses-writes"):
             await db.rollback()
         return created

@@ -34,6 +34,11 @@ class Settings(BaseSettings):
     database_user: str = "shop"
     database_password: SecretStr = Field(min_length=8)
 
+    #: Connections that are kept, more at a rush, and how long a request waits for one.
+    database_pool_size: PositiveInt = 5
+    database_pool_overflow: NonNegativeInt = 5
+    database_pool_wait_seconds: PositiveFloat = 3
+
     redis_host: str
     redis_port: int = 6379
     redis_password: SecretStr = Field(min_length=8)

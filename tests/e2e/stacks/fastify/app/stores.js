@@ -9,7 +9,9 @@ const pool = new Pool({
   connectionString: settings.databaseUrl,
   max: 10,
   connectionTimeoutMillis: 1000,
-  query_timeout: 1000
+  query_timeout: 1000,
+  // A little sooner: what the client gives up, the server is to give up too.
+  statement_timeout: 900
 })
 const redis = new Redis(settings.redisUrl, {
   lazyConnect: true,

@@ -1,0 +1,1 @@
+"""Judging what an application does with its database connections. Pure."""

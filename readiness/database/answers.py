@@ -1,0 +1,41 @@
+"""Answers while there was no connection to be had."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from readiness.facts.http import Exchange
+from readiness.failures.shape import is_good, shape_of
+from readiness.verdict import Inconclusive, NotApplicable
+
+__all__ = ["TOO_MANY", "require_database", "unstructured"]
+
+TOO_MANY = 429
+_FIRST_ERROR = 500
+
+
+def require_database(service: str, not_done: Mapping[str, str]) -> None:
+    """Stop a judgement without a database that was asked.
+
+    Raises:
+        NotApplicable: the stack has none.
+        Inconclusive: it has one, and it could not be asked.
+    """
+    if service:
+        return
+    if "database" in not_done:
+        raise NotApplicable(not_done["database"])
+    reasons = "; ".join(f"{name}: {why}" for name, why in not_done.items())
+    raise Inconclusive(reasons or "the database was not asked", supply="errors:\n  needs: {db: /items}")
+
+
+def unstructured(answers: Iterable[Exchange]) -> tuple[Exchange, ...]:
+    """Those that are neither a success nor an error that a program can read: an error without a JSON object."""
+    return tuple(
+        answer
+        for answer in answers
+        if answer.status is not None
+        and answer.status >= _FIRST_ERROR
+        and not is_good(answer)
+        and shape_of(answer).problem
+    )
