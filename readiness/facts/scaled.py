@@ -82,6 +82,7 @@ class ScaledStack:
     Attributes:
         request: of the load, as the owner would write it.
         per_second: how many of them.
+        late_seconds: how late the latest of them was sent: this machine's doing.
         rest, roll, crash: the load before anything was done, while the replicas were replaced, after one was killed.
         steps: the replacements; ``killed`` the loss.
         shared: what each replica knows of the other one's sessions and records; ``not_shared`` why nothing was asked.
@@ -91,6 +92,7 @@ class ScaledStack:
     service: str = ""
     request: str = ""
     per_second: float = 0.0
+    late_seconds: float = 0.0
     replicas: int = 0
     rest: LoadPhase | None = None
     roll: LoadPhase | None = None

@@ -50,7 +50,8 @@ class ScalePlan:
         rest_seconds: the load before anything is done.
         between_seconds: from a new replica being ready to the next one being told to stop: as the delay of an update has
             it (Compose Deploy Specification, ``update_config.delay``; its example is 10 s).
-        ready_seconds: what a new replica gets to become ready.
+        ready_seconds: what a new replica gets to become ready: as much as services that prepare a database take on a busy
+            machine.
         after_seconds: the load after the last change, until names and health checks have caught up.
     """
 
@@ -58,11 +59,11 @@ class ScalePlan:
     patience_seconds: float = 15.0
     rest_seconds: float = 3.0
     between_seconds: float = 5.0
-    ready_seconds: float = 90.0
+    ready_seconds: float = 180.0
     after_seconds: float = 5.0
 
 
-@gatherer(impact=Impact.PERTURBS, at_most_seconds=300)
+@gatherer(impact=Impact.PERTURBS, at_most_seconds=480)
 def scaled_stack(target: Target, stack: Stack, variants: Variants, progress: Progress) -> ScaledStack:
     """In a stack of its own with two replicas of the service under audit, or as many as are declared."""
     service, entry = target.service, proxied_entry(target)
@@ -78,7 +79,7 @@ def scaled_stack(target: Target, stack: Stack, variants: Variants, progress: Pro
         fact = replace(fact, shared=shared, not_shared=why)
         if entry is None:
             return replace(fact, problem="no entry leads through a proxy: roles: {proxy: SERVICE}, and its entry")
-        progress(f"{count} replicas are replaced under load", at_most_seconds=150)
+        progress(f"{count} replicas are replaced under load", at_most_seconds=400)
         return disturb(target, scaled, fact, entry)
 
 
@@ -143,6 +144,7 @@ def disturb(
         crash=phases[2] if len(phases) > 2 and killed is not None else None,  # noqa: PLR2004  # the third
         steps=tuple(steps),
         killed=killed,
+        late_seconds=round(load.late_seconds, 2),
         problem=problem,
     )
 

@@ -31,6 +31,7 @@ class SteadyLoad:
     Attributes:
         began: monotonic time of the first beat.
         left_out: beats without a request, because too many were under way.
+        late_seconds: how late the latest beat was: this machine's doing, not the service's.
     """
 
     def __init__(self, ask: Ask, *, resolve: Resolve, per_second: float) -> None:
@@ -41,6 +42,7 @@ class SteadyLoad:
         self._thread = threading.Thread(target=self._run, name="readiness-load", daemon=True)
         self.began = time.monotonic()
         self.left_out = 0
+        self.late_seconds = 0.0
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -79,7 +81,9 @@ class SteadyLoad:
         beat = 0
         began = time.monotonic()
         while not self._ended.is_set():
-            await asyncio.sleep(max(0.0, began + beat / self._per_second - time.monotonic()))
+            due = began + beat / self._per_second
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            self.late_seconds = max(self.late_seconds, time.monotonic() - due)
             beat += 1
             if len(under_way) >= MOST_UNDER_WAY:
                 self.left_out += 1

@@ -14,6 +14,8 @@ LEAST_AT_REST = 20
 #: Where more is refused by a limiter, what is judged is the limiter.
 MOST_LIMITED_RATIO = 0.5
 SHOWN = 5
+#: Where requests of our own are sent so late, a proxy's patience for a connection (2 s in the stacks at hand) may pass too.
+MOST_LATE_SECONDS = 1.0
 
 
 def require_load(scaled: ScaledStack, phase: LoadPhase | None, target: Target) -> LoadPhase:
@@ -25,11 +27,14 @@ def require_load(scaled: ScaledStack, phase: LoadPhase | None, target: Target) -
     """
     require_scaling(target)
     target.require("roles.proxy", target.services_of(Role.PROXY), example="roles:\n  proxy: SERVICE")
+    busy = ", and this machine was too busy to tell" if scaled.late_seconds > MOST_LATE_SECONDS else ""
     if scaled.problem:
-        raise Inconclusive(scaled.problem)
+        raise Inconclusive(f"{scaled.problem}{busy}")
     if phase is None or scaled.rest is None or not phase.sent:
         raise Inconclusive("no load was sent while the replicas changed")
     rest = scaled.rest
+    if busy and (phase.failed or rest.failed):
+        raise Inconclusive(f"{phase.failed} of {phase.sent} requests failed {phase.name}{busy}")
     if rest.failed:
         raise Inconclusive(
             f"{rest.failed} of {rest.sent} requests fail with {scaled.replicas} replicas at rest: {rest.failures[0].what}"

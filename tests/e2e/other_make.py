@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.e2e.conftest import run_audit
+from tests.e2e.kinds import is_in, marker
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Audited
@@ -39,14 +40,17 @@ def defect(*fails: str, unsettles: Mapping[str, str] | None = None, **environmen
     return Defect(environment=environment, fails=frozenset(fails), unsettles=unsettles or {})
 
 
-def audit(folder: Path, stack: str, defects: Iterable[Defect] = ()) -> Audited:
-    """The stack as its owner declares it, perhaps with defects, by two workers."""
+def audit(
+    folder: Path, stack: str, defects: Iterable[Defect] = (), *, families: frozenset[str] = frozenset()
+) -> Audited:
+    """The stack as its owner declares it, perhaps with defects, by two workers, and the checks of these families or all."""
     environment: dict[str, str] = {}
     for each in defects:
         assert not environment.keys() & each.environment.keys(), "two defects set one variable"
         environment |= each.environment
     target = f"--readiness-target={STACKS / stack}"
-    return run_audit(folder, "--readiness-profile=production", target, "-n", "2", environment=environment)
+    asked = ["-m", marker(families)] if families else []
+    return run_audit(folder, "--readiness-profile=production", target, "-n", "2", *asked, environment=environment)
 
 
 def audit_undeclared(folder: Path, stack: str) -> Audited:
@@ -63,14 +67,16 @@ def changed(sound: Mapping[str, str], defects: Iterable[Defect]) -> dict[str, st
     return outcomes
 
 
-def compare(audited: Audited, expected: Mapping[str, str]) -> None:
-    """Every check has its expected outcome, but for those that a busy machine left untold."""
-    outcomes = dict(expected) | dict.fromkeys(audited.crowded_out, "inconclusive")
-    told = {check: audited.outcomes.get(check) for check, outcome in outcomes.items() if outcome == EITHER}
+def compare(audited: Audited, expected: Mapping[str, str], *, families: frozenset[str] = frozenset()) -> None:
+    """Every check of these families, or of all, has its expected outcome, but for those that a busy machine left untold."""
+    found = {check: outcome for check, outcome in audited.outcomes.items() if is_in(check, families)}
+    outcomes = {check: outcome for check, outcome in expected.items() if is_in(check, families)}
+    outcomes |= dict.fromkeys(audited.crowded_out, "inconclusive")
+    told = {check: found.get(check) for check, outcome in outcomes.items() if outcome == EITHER}
     outcomes |= {check: outcome for check, outcome in told.items() if outcome in {"pass", "inconclusive"}}
     different = {
-        check: (outcomes.get(check, "unknown to this test"), audited.outcomes.get(check, "not run"))
-        for check in sorted(outcomes.keys() | audited.outcomes.keys())
-        if outcomes.get(check) != audited.outcomes.get(check)
+        check: (outcomes.get(check, "unknown to this test"), found.get(check, "not run"))
+        for check in sorted(outcomes.keys() | found.keys())
+        if outcomes.get(check) != found.get(check)
     }
     assert not different, f"expected and found: {different}\n{audited.explain()}"

@@ -21,6 +21,7 @@ import pytest
 from readiness.catalogue import load_checks
 from readiness.demo.defects import DEFECTS, Defect
 from tests.e2e.conftest import Audited, run_audit
+from tests.e2e.kinds import KINDS, is_in, marker
 from tests.e2e.packs import Pack, pack, pairs_of
 
 #: More at once would starve the latency measurements of two processors; each audit has two workers besides.
@@ -69,10 +70,6 @@ ALONE = {
     "signal-ignored",
     "limit-per-token",  # a new login must get a new allowance, which other limits of the same pack hide
 }
-#: Families that stop, kill and start what runs: an audit of them takes as long as one of all others. The defects of
-#: either kind meet the checks of their kind; with ``single`` and ``thorough`` every defect meets every check.
-DISRUPTION = {"startup", "retry", "drain", "scale", "compose", "persist", "db"}
-KINDS = (DISRUPTION, {meta.id.partition(".")[0] for meta in load_checks()} - DISRUPTION)
 MODE = os.environ.get("READINESS_MATRIX", "")
 IS_SINGLE = MODE == "single"
 
@@ -86,15 +83,14 @@ def family(defect: Defect) -> str:
     return defect.detected_by[0].partition(".")[0]
 
 
-def scope(defect: Defect) -> str:
-    """The checks that it meets, as pytest's ``-m`` takes them; all where it is seen by checks of both kinds."""
+def scope(defect: Defect) -> frozenset[str]:
+    """The families that it meets; all, written as none, where it is seen by checks of both kinds, and where asked for."""
     seen_by = {check.partition(".")[0] for check in defect.detected_by}
-    fitting = [] if MODE else [kind for kind in KINDS if seen_by <= kind]
-    return " or ".join(sorted(fitting[0])) if fitting else ""
+    return next((kind for kind in KINDS if seen_by <= kind and not MODE), frozenset())
 
 
 FAMILIES = sorted({family(d) for d in PROCESS})
-SCOPES = sorted({scope(d) for d in PROCESS})
+SCOPES = sorted({scope(d) for d in PROCESS}, key=marker)
 #: A stack of containers takes its time, so these meet once: what two of them did to each other would show as well.
 ENGINE_PACKS: list[Pack] = [
     found
@@ -110,8 +106,8 @@ WHOLE: list[Pack] = (
     if IS_SINGLE
     else [
         tuple(d for d in found if d.name not in ALONE)
-        for checks in SCOPES
-        for found in pack([d for d in PROCESS if scope(d) == checks])
+        for families in SCOPES
+        for found in pack([d for d in PROCESS if scope(d) == families])
         if any(d.name not in ALONE for d in found)
     ]
 )
@@ -125,32 +121,32 @@ class Matrix:
 
     def __init__(self, folder: Path, runtime: str, pool: ThreadPoolExecutor) -> None:
         self._folder, self._runtime, self._pool = folder, runtime, pool
-        self._audits: dict[tuple[str, str], Future[Audited]] = {}
+        self._audits: dict[tuple[str, frozenset[str]], Future[Audited]] = {}
 
-    def begin(self, defects: Pack, marker: str) -> None:
-        """Audit the demo with these defects and the checks of this marker, unless that is under way."""
-        key = (names(defects), marker)
+    def begin(self, defects: Pack, families: frozenset[str]) -> None:
+        """Audit the demo with these defects and the checks of these families, unless that is under way."""
+        key = (names(defects), families)
         if key not in self._audits:
             folder = self._folder / str(len(self._audits))
             folder.mkdir()
             demo = "--readiness-demo" + (f"={','.join(d.name for d in defects)}" if defects else "")
             arguments = ["--readiness-profile=production", demo, f"--readiness-runtime={self._runtime}", "-n", "2"]
-            arguments += ["--readiness-format=json", *(["-m", marker] if marker else [])]
+            arguments += ["--readiness-format=json", *(["-m", marker(families)] if families else [])]
             self._audits[key] = self._pool.submit(run_audit, folder, *arguments)
 
     def sound(self) -> Audited:
         """The demo without any defect."""
-        self.begin((), "")
-        return self._audits["", ""].result()
+        self.begin((), frozenset())
+        return self._audits["", frozenset()].result()
 
-    def changes(self, defects: Pack, marker: str) -> tuple[dict[str, str], Audited]:
+    def changes(self, defects: Pack, families: frozenset[str]) -> tuple[dict[str, str], Audited]:
         """Check id -> outcome, of the checks that end otherwise than on the sound stack."""
-        self.begin(defects, marker)
-        sound, defective = self.sound(), self._audits[names(defects), marker].result()
+        self.begin(defects, families)
+        sound, defective = self.sound(), self._audits[names(defects), families].result()
         assert sound.outcomes, sound.explain()
         assert sound.code == 0, sound.explain()
         noise = sound.crowded_out | defective.crowded_out
-        ran = {i: o for i, o in defective.outcomes.items() if is_in(i, marker)}
+        ran = {i: o for i, o in defective.outcomes.items() if is_in(i, families)}
         changed = {i: o for i, o in ran.items() if o != sound.outcomes.get(i)}
         return {i: o for i, o in changed.items() if o == "fail" or i not in noise}, defective
 
@@ -159,15 +155,11 @@ class Matrix:
             audit.cancel()
 
 
-def expected(defects: Pack, marker: str) -> dict[str, str]:
-    """What the defects' rows promise of the checks of this marker, taken together."""
+def expected(defects: Pack, families: frozenset[str]) -> dict[str, str]:
+    """What the defects' rows promise of the checks of these families, taken together."""
     premises = {check: "not_applicable" for d in defects for check in PREMISES.get(d.name, ())}
     every = premises | {check: "fail" for d in defects for check in d.detected_by}
-    return {check: outcome for check, outcome in every.items() if is_in(check, marker)}
-
-
-def is_in(check: str, marker: str) -> bool:
-    return not marker or check.partition(".")[0] in marker.split(" or ")
+    return {check: outcome for check, outcome in every.items() if is_in(check, families)}
 
 
 def names(defects: Pack) -> str:
@@ -178,11 +170,11 @@ def names(defects: Pack) -> str:
 def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         matrix = Matrix(tmp_path_factory.mktemp("matrix"), "process", pool)
-        matrix.begin((), "")
+        matrix.begin((), frozenset())
         for defects in WHOLE:
             matrix.begin(defects, scope(defects[0]))
         for defects in OWN:
-            matrix.begin(defects, family(defects[0]))
+            matrix.begin(defects, frozenset({family(defects[0])}))
         yield matrix
         matrix.close()
 
@@ -208,23 +200,23 @@ def test_what_needs_an_engine_says_so(processes: Matrix) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("defects", WHOLE, ids=names)
 def test_defects_flip_their_checks_and_no_other(processes: Matrix, defects: Pack) -> None:
-    checks = scope(defects[0])
-    changes, audited = processes.changes(defects, checks)
+    families = scope(defects[0])
+    changes, audited = processes.changes(defects, families)
     if len(defects) > 1:
         # So many defects at once also take away what others of their checks stand on, which is told, and no finding.
         changes = {check: outcome for check, outcome in changes.items() if outcome == "fail"}
-        failing = {check: outcome for check, outcome in expected(defects, checks).items() if outcome == "fail"}
+        failing = {check: outcome for check, outcome in expected(defects, families).items() if outcome == "fail"}
         assert changes == failing, audited.explain()
     else:
-        assert changes == expected(defects, checks), audited.explain()
+        assert changes == expected(defects, families), audited.explain()
     assert audited.code == 1, audited.explain()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("defects", OWN, ids=names)
 def test_defects_flip_their_checks_and_no_other_of_their_family(processes: Matrix, defects: Pack) -> None:
-    changes, audited = processes.changes(defects, family(defects[0]))
-    assert changes == expected(defects, family(defects[0])), audited.explain()
+    changes, audited = processes.changes(defects, frozenset({family(defects[0])}))
+    assert changes == expected(defects, frozenset({family(defects[0])})), audited.explain()
     assert audited.code == 1, audited.explain()
 
 
