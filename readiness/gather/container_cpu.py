@@ -26,7 +26,8 @@ __all__ = ["cpu_trial", "usage_of"]
 #: Forty periods of the kernel's accounting: one more or less is within the ledger's 5 %.
 BURN_SECONDS = 4
 REQUESTS_AT_REST = 20
-MOST_SERVICES = 8
+#: Nobody else may work meanwhile; those come first beside which requests can be asked.
+MOST_SERVICES = 3
 #: $1 how many loops, $2 for how many seconds. Says what the container used, in microseconds, and for how long.
 BURN = """
 usage() {
@@ -54,10 +55,11 @@ def container_cpu(
     require_containers(stack, Capability.EXEC)
     model = runtime.model()
     trials: list[CpuTrial] = []
-    for service, container in running(stack).items():
-        if container.cpus is None or len(trials) >= MOST_SERVICES:
-            continue
-        trial = CpuTrial(service=service, limit_cpus=container.cpus)
+    limited = [container for container in running(stack).values() if container.cpus is not None]
+    limited.sort(key=lambda container: _is_needed(container.service, target, model))
+    for container in limited[:MOST_SERVICES]:
+        service = container.service
+        trial = CpuTrial(service=service, limit_cpus=container.cpus or 0.0)
         progress(f"busy loops in {service}", at_most_seconds=2 * BURN_SECONDS)
         try:
             trials.append(cpu_trial(container, target=target, stack=stack, http=http, faults=faults, model=model))
@@ -115,6 +117,12 @@ def usage_of(said: str) -> float:
     return round((used[1] - used[0]) / 1e6 / (moments[1] - moments[0]), 3)
 
 
+def _is_needed(service: str, target: Target, model: StackModel) -> bool:
+    """Whether the stack's ordinary request goes through this service."""
+    entry = target.entries[0].service if target.entries else service
+    return service in {entry, *needs_of(entry, model)}
+
+
 def _ordinary(
     target: Target, http: HttpClient, *, apart_from: str, model: StackModel
 ) -> Callable[[], float | None] | None:
@@ -122,7 +130,7 @@ def _ordinary(
     if not target.entries:
         return None
     entry = target.entries[0]
-    if apart_from in {entry.service, *needs_of(entry.service, model)}:
+    if _is_needed(apart_from, target, model):
         return None
 
     def ask() -> float | None:

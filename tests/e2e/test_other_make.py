@@ -206,6 +206,7 @@ FIRST = {
     "every answer counts as well": defect("metrics.http_counter", COUNTS_ALL_AS_OK="1"),
     "documents for everybody": defect("docs.off_in_production", DOCS_OPEN="1"),
     "a setting that nobody reads": defect("db.server_settings", MAX_CONNECTIONS="300"),
+    "a health check that asks nobody": defect("compose.healthcheck_truthful", STORE_ASKS_NOBODY="1"),
 }
 SECOND = {
     "alive with its database only": defect("probe.live_no_deps", LIVE_CHECKS_DB="1"),
@@ -230,6 +231,7 @@ SECOND = {
         ANY_ORIGIN="1",
     ),
     "traces for callers": defect("errors.no_stack_trace", TRACE_IN_ERRORS="1"),
+    "a proxy that stays down": defect("compose.restart_policy", "compose.restart_on_crash", EDGE_RESTART="no"),
     "whatever id one sends": defect("reqid.inbound_safe", ANY_REQUEST_ID="1"),
     "whoever one says one is": defect("ratelimit.spoof_resistant", "log.client_ip", TRUSTS_ANYBODY="1"),
     "a volume beside the data": defect("persist.named_volumes", "persist.redis_restart", STORE_PATH="/kept"),

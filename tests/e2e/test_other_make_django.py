@@ -205,6 +205,7 @@ FIRST = {
     "no id where it went wrong": defect("reqid.on_errors", "errors.request_id_in_body", NO_ID_ON_ERRORS="1"),
     "cookies in the log": defect("log.no_secrets", LOG_COOKIES="1"),
     "sessions in clear": defect("headers.cookies", COOKIES_IN_CLEAR="1"),
+    "more memory than the wiki says": defect("compose.limits_figures", WEB_MEMORY="1G"),
     "old TLS": defect("tls.versions", TLS_FROM="TLSv1.0", TLS_CIPHERS="HIGH:!aNULL:!MD5:@SECLEVEL=0"),
 }
 SECOND = {
