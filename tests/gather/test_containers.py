@@ -282,6 +282,13 @@ def test_a_program_that_takes_too_much_is_cut_or_not(
     assert trial.well_seconds is not None
 
 
+def test_nothing_is_killed_where_nothing_brings_it_back(tmp_path: Path) -> None:
+    stack = machine(Completed(exit_code=0, output="ended 137\n"), "killed gunicorn\n")
+    stack.restart = "no"
+    trial = memory_trial(container(stack), stack=stack, faults=faults_of(stack, tmp_path), model=MODEL)  # type: ignore[arg-type]
+    assert (trial.is_cut, trial.victim) == (True, "")
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [({"available": 1024}, "too little memory"), ({"tools": ""}, "neither a shell with head and tail")],
