@@ -26,8 +26,11 @@ def check_restart_on_crash(container_crashes: ContainerCrashes, limits: Recovery
     told = [crash for crash in container_crashes.crashes if not crash.problem]
     doubts = [f"{crash.service}: {crash.problem}" for crash in container_crashes.crashes if crash.problem]
     doubts += [f"{service}: {why}" for service, why in container_crashes.not_done.items() if "no more than" in why]
-    slow = [c for c in told if is_crowded(load, c.well_seconds, c.status, limits)]
-    doubts += [f"{c.service} was not well again in time, and this machine was too busy to tell" for c in slow]
+    # One whose stack does not serve yet has not come back either.
+    slow = [
+        c for c in told if is_crowded(load, None if c.serving_seconds is None else c.well_seconds, c.status, limits)
+    ]
+    doubts += [f"{c.service} was not back in time, and this machine was too busy to tell" for c in slow]
     judged = [crash for crash in told if crash not in slow]
     findings = [finding for crash in judged for finding in _judge(crash)]
     measured = tuple(recovery_of(c.service, c.well_seconds, limits) for c in judged if c.well_seconds is not None)

@@ -231,7 +231,9 @@ SECOND = {
         ANY_ORIGIN="1",
     ),
     "traces for callers": defect("errors.no_stack_trace", TRACE_IN_ERRORS="1"),
-    "a proxy that stays down": defect("compose.restart_policy", "compose.restart_on_crash", EDGE_RESTART="no"),
+    "a proxy that stays down": defect(
+        "compose.restart_policy", "compose.restart_on_crash", "compose.restart_after_reboot", EDGE_RESTART="no"
+    ),
     "whatever id one sends": defect("reqid.inbound_safe", ANY_REQUEST_ID="1"),
     "whoever one says one is": defect("ratelimit.spoof_resistant", "log.client_ip", TRUSTS_ANYBODY="1"),
     "a volume beside the data": defect("persist.named_volumes", "persist.redis_restart", STORE_PATH="/kept"),
