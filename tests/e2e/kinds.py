@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from readiness.catalogue import load_checks
 
-__all__ = ["DISRUPTION", "KINDS", "TRAFFIC", "is_in", "marker"]
+__all__ = ["DISRUPTION", "TRAFFIC", "is_in", "marker"]
 
 DISRUPTION = frozenset({"startup", "retry", "drain", "scale", "compose", "persist", "db"})
 TRAFFIC = frozenset({meta.id.partition(".")[0] for meta in load_checks()} - DISRUPTION)
-KINDS = (DISRUPTION, TRAFFIC)
 
 
 def marker(families: frozenset[str]) -> str:
