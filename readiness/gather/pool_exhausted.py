@@ -137,12 +137,14 @@ def _settled(bench: Bench, peak: int) -> int:
 
 
 def _unrelated(target: Target) -> Request | None:
-    """An endpoint that needs no database: liveness, else the shallow health, else a static file."""
+    """An endpoint that needs no database: a static file, else liveness, whose own dependencies another check judges."""
+    if target.paths.static is not None:
+        return target.paths.static
     for kind in (ProbeKind.LIVE, ProbeKind.LEGACY):
         probe = target.probes.get(kind)
         if probe is not None:
             return Request(path=probe.path, service=probe.service, port=probe.port, expect=probe.expect)
-    return target.paths.static
+    return None
 
 
 def _ask(bench: Bench, request: Request) -> Exchange:

@@ -255,6 +255,24 @@ def test_what_waits_only_until_the_restart_is_lost_by_it_alone(gather: Callable[
     assert {job.before: job.is_done for job in fact.jobs} == {"stop": True, "restart": False, "crash": True}
 
 
+def test_a_worker_that_empties_the_queue_at_its_start_has_lost_the_job_that_waited(
+    gather: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = Shop()
+    losing = [True, True]  # what waited, and the first that comes while the worker starts
+
+    def work() -> None:
+        if "worker" not in shop.down and shop.queued and losing:
+            losing.pop()
+            shop.queued.clear()
+        Shop.work(shop)
+
+    monkeypatch.setattr(shop, "work", work)
+    fact: QueueSurvival = gather(queue_survival, "queue_survival", shop)
+    assert fact.not_done == {}
+    assert {job.before: job.is_done for job in fact.jobs} == {"stop": False, "restart": True, "crash": True}
+
+
 @pytest.mark.parametrize(("extra", "roles"), [({}, {}), (None, {"worker": ()})])
 def test_without_jobs_or_worker_nothing_is_stopped(
     gather: Callable[..., Any], extra: dict[str, Any] | None, roles: dict[str, tuple[str, ...]]
