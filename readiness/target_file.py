@@ -85,6 +85,7 @@ _EXTRA = (
     "settings",
     "idempotency",
     "pool",
+    "retry",
 )
 #: Sections whose keys are services.
 _BY_SERVICE = ("persistence", "settings", "pool")

@@ -22,6 +22,7 @@ PURE = {
     "readiness.profile": {"readiness.verdict"},
     "readiness.headers": {"readiness.verdict", "readiness.facts", "readiness.headers"},
     "readiness.probes": {"readiness.verdict", "readiness.facts", "readiness.probes", "readiness.target"},
+    "readiness.starting": {"readiness.verdict", "readiness.facts", "readiness.probes", "readiness.starting"},
     "readiness.logs": {
         "readiness.declared",
         "readiness.facts",
@@ -177,6 +178,7 @@ def test_checks_import_only_facts_and_the_public_names(path: Path) -> None:
         "readiness.persistence",
         "readiness.probes",
         "readiness.scaling",
+        "readiness.starting",
         "readiness.target",
         "readiness.tracking",
         "readiness.tls",

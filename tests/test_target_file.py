@@ -57,6 +57,7 @@ logs:
   files: [{service: api, path: "${LOGS}/app.log", max_bytes: 1000, holds: errors}]
 metrics: {path: /metrics, service: api, port: 9100, requests: http_requests_total, status_label: status, system: [cpu], sink: cache, unrelated: /app.css}
 alerts: {rules: [compose.yaml], thresholds: {HighErrors: 0.01, Idle: {below: 1}}, scrape_config: p.yml, elsewhere: [node_]}
+retry: {db: {base_seconds: 2, factor: 2, cap_seconds: 30, attempts: 5}}
 tracking: {dsn_env: SENTRY_DSN, service: api, environment_env: ENV, traces_sample_ratio: 0.1, error: /boom}
 docs: {pages: [/docs, /redoc], document: /openapi.json, info: /api, production: open}
 drain: {timeout_seconds: 20, env: STOP_SECONDS, keepalive_seconds: 5, accepting_seconds: 1, logged: {start: begins, steps: [database], complete: ends}}

@@ -281,6 +281,7 @@ class ColdStart:
     with_dependencies: Phase | None = None
     loading: Timeline | None = None
     proof: Timeline | None = None
+    crowd: tuple[Answer, ...] = ()
     not_done: dict[str, str] = field(default_factory=dict)
 
 

@@ -46,6 +46,9 @@ class ServiceStart:
         needs: services it waits for.
         image: resolved image id and tags.
         beyond: what beyond this machine it asked for in vain, where that is why it is not ready; a host, or words.
+        started_at: when its container was first seen to have started, by the engine's clock; UTC, ISO 8601. Empty where
+            it never was, or nobody looks.
+        healthy_at: when its health check passed for the first time, by the same clock.
     """
 
     service: str
@@ -62,6 +65,8 @@ class ServiceStart:
     needs: tuple[str, ...] = ()
     image: str = ""
     beyond: str = ""
+    started_at: str = ""
+    healthy_at: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +92,7 @@ class StackStart:
         changes: what the safe copy changed.
         refused: what the model asks for and this suite refuses to run, with the reason.
         problem: where nothing could even be created: the engine's words.
+        up_error: what ``compose up`` said when it gave up; empty where it did not.
     """
 
     runtime: str
@@ -97,3 +103,4 @@ class StackStart:
     changes: tuple[Change, ...] = ()
     refused: tuple[Change, ...] = ()
     problem: str = ""
+    up_error: str = ""

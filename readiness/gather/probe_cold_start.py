@@ -15,7 +15,7 @@ from readiness.gather import gatherer
 from readiness.gather.probe_asking import answer_of, asks_of, known_secrets, phase_of, snapshots, timeline_of
 from readiness.gather.probe_outage import stoppable
 from readiness.instruments.faults import Faults
-from readiness.instruments.poller import Ask, Poller
+from readiness.instruments.poller import Ask, Poller, Sample, burst, run_bounded
 from readiness.probes.standing import Standing, standing
 from readiness.runtime import Capability, Progress, Runtime, Stack
 from readiness.target import ProbeKind, Role, Target
@@ -24,6 +24,8 @@ __all__ = ["ColdPeriods", "ColdScenario"]
 
 #: What a proxy says for a service that does not accept connections yet (RFC 9110, 15.6.3 and 15.6.5).
 NOBODY_BEHIND_THE_PROXY = frozenset({502, 504})
+#: Requests at once while it loads: enough to be a crowd, and few beside a usual limit of a hundred a minute.
+CROWD = 20
 #: Asked at a cold start: those whose answer is declared to depend on the start, and liveness beside them.
 COLD = (ProbeKind.STARTUP, ProbeKind.READY, ProbeKind.LIVE, ProbeKind.LOADING)
 
@@ -39,6 +41,7 @@ class ColdPeriods:
         without: at most so long when it does not answer at all.
         up: for the service to be ready with everything there; the target's own deadline where it is longer.
         loaded: after the loading probe's first *yes* and the first proof.
+        crowd_timeout: one request of the crowd; the ledger's 30 s and some more.
     """
 
     interval: float = 0.1
@@ -47,6 +50,7 @@ class ColdPeriods:
     without: float = 20.0
     up: float = 90.0
     loaded: float = 1.0
+    crowd_timeout: float = 35.0
     timeout: float = 10.0
 
 
@@ -225,7 +229,11 @@ class ColdScenario:
             zero = time.monotonic()
             self.progress(f"watching {self.service} load", at_most_seconds=self._up)
 
+            crowd: list[Sample] = []
+
             def is_loaded() -> bool:
+                if not crowd and self._has_word(poller, (ask.name, "proof"), zero):
+                    crowd.extend(self._crowd(proof))
                 proofs = [sample for sample in poller.samples("proof") if sample.sent >= zero]
                 probes = poller.samples(ask.name)[-1:]
                 return (
@@ -236,7 +244,23 @@ class ColdScenario:
 
             poller.wait(is_loaded, at_most_seconds=self._up)
             loading, proved = (self._timeline(poller, each, zero) for each in (ask, proof))
-        return dataclasses.replace(fact, loading=loading, proof=proved)
+            answers = tuple(answer_of(sample, zero=zero, secrets=self._secrets) for sample in crowd)
+        return dataclasses.replace(fact, loading=loading, proof=proved, crowd=answers)
+
+    def _has_word(self, poller: Poller, names: tuple[str, ...], zero: float) -> bool:
+        """Whether the new instance has answered one of these questions."""
+        recent = [sample for name in names for sample in poller.samples(name)[-2:]]
+        return any(s.sent >= zero and s.status is not None and s.status not in NOBODY_BEHIND_THE_PROXY for s in recent)
+
+    def _crowd(self, proof: Ask) -> list[Sample]:
+        """Many proofs at once; none where there is no place to send them to any more."""
+        patient = dataclasses.replace(proof, name="crowd", timeout_seconds=self.periods.crowd_timeout)
+        try:
+            where = self.stack.endpoint(proof.entry.service, proof.entry.port)
+        except StackError:
+            return []
+        sending = burst(patient, where, count=CROWD, at_once=CROWD, stop_on=lambda _: False)
+        return run_bounded(sending, at_most_seconds=self.periods.crowd_timeout + 10)
 
 
 @gatherer(impact=Impact.DISRUPTS, at_most_seconds=180)

@@ -34,7 +34,8 @@ class Variants:
 
         Raises:
             Inconclusive: the runtime cannot make such a stack, or the variant does not come up although
-                ``variant.wait`` asks for it; carries the cause. Without ``wait`` the caller reads ``stack.report``.
+                ``variant.wait`` asks for it; carries the cause. Without ``wait``, or where the variant ``may_fail``, the
+                caller reads ``stack.report``.
             StackError: the machine is at fault.
         """
         try:
@@ -42,7 +43,7 @@ class Variants:
         except UnsupportedError as error:
             raise Inconclusive(f"variant {variant.name}: {error}", supply=error.hint) from error
         try:
-            if variant.wait and not stack.report.is_up:
+            if variant.wait and not variant.may_fail and not stack.report.is_up:
                 raise Inconclusive(f"variant {variant.name} does not come up: {_cause(stack.report)}")
             yield stack
         finally:

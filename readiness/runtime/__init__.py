@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from readiness.facts.model import StackModel
     from readiness.facts.start import StackStart
 
-__all__ = ["Capability", "Completed", "Endpoint", "Progress", "Runtime", "ServiceState", "Stack", "Variant"]
+__all__ = ["Capability", "Completed", "Endpoint", "Progress", "Runtime", "ServiceState", "Stack", "StandIn", "Variant"]
 
 
 class Capability(enum.StrEnum):
@@ -85,6 +85,19 @@ class ServiceState:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StandIn:
+    """What listens in a service's place: it accepts connections, closes them, and tells when they came.
+
+    Attributes:
+        image_of: the service whose image it runs in; it has Python, Node or Perl.
+        ports: where it listens.
+    """
+
+    image_of: str
+    ports: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Variant:
     """A second stack with an overlay.
 
@@ -95,6 +108,10 @@ class Variant:
         replicas: service -> how many containers it has.
         wait: False returns at once after creation, without waiting for readiness (cold start).
         stopped: services that are not started.
+        may_fail: how its start goes is what is asked: one that does not come up is a result, and no missing premise.
+        health_checks: service -> the health check's command in place of the owner's; empty switches it off.
+        cpus: service -> the processors that it may use.
+        stand_ins: service, one of ``stopped`` -> what listens in its place. Processes have none: their port is free.
     """
 
     name: str = "base"
@@ -103,6 +120,10 @@ class Variant:
     replicas: Mapping[str, int] = field(default_factory=dict)
     wait: bool = True
     stopped: tuple[str, ...] = ()
+    may_fail: bool = False
+    health_checks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    cpus: Mapping[str, float] = field(default_factory=dict)
+    stand_ins: Mapping[str, StandIn] = field(default_factory=dict)
 
 
 class Stack(Protocol):

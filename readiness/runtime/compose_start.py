@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,8 @@ POLL_SECONDS = 0.1
 DEFAULT_DEADLINE_SECONDS = 120.0
 #: A program without a health check that runs this long has got past its imports and its first connection.
 SETTLED_SECONDS = 2.0
+#: An engine begins to wait for the next start within milliseconds, on a busy machine within a second or two.
+RESTART_SECONDS = 3.0
 #: After a required service is lost, the others get this long to show their own trouble.
 LAST_LOOK_SECONDS = 3.0
 BUILD_SECONDS = 1800.0
@@ -64,6 +67,8 @@ NOT_YET = frozenset({502, 503, 504})
 #: ``up`` gives up everything when one service fails; those that do not need it are started again without it.
 ROUNDS = 4
 
+#: How the engine writes a moment that never came.
+_NEVER = "0001-"
 #: The machine is at fault, not the target.
 _MACHINE = (
     "non-overlapping ipv4 address pool", "no space left on device", "cannot connect to the docker daemon",
@@ -108,6 +113,9 @@ class _Seen:
     health_results: tuple[HealthResult, ...] = ()
     running_since: dict[tuple[str, str], float] = field(default_factory=dict)
     first_running: float | None = None
+    exited_since: float | None = None
+    started_at: str = ""
+    healthy_at: str = ""
     ready_at: float | None = None
     is_lost: bool = False
 
@@ -228,7 +236,7 @@ class Launch:
         self._subnets: tuple[str, ...] = ()
         self._build_logs: dict[str, str] = {}
         self._image_errors: dict[str, str] = {}
-        self._problem = ""
+        self._problem = self._up_error = ""
         self._began = time.monotonic()
         self._build_seconds = 0.0
         self._up: _Up | None = None
@@ -372,7 +380,7 @@ class Launch:
             assert self._up is not None  # noqa: S101  # _bring_up made it; tells the type checker
             if self._up.has_ended and not self._up.is_ok:
                 _machine_at_fault(self._up.result)
-                self._problem = _both(self._up.result)[-4000:]
+                self._problem = self._up_error = _both(self._up.result)[-4000:]
                 if not any(self._is_running(name) for name in open_names):
                     return
             if any(self._seen[name].is_lost for name in plan & self._required):
@@ -456,11 +464,24 @@ class Launch:
             is_over_deadline
             or is_crashing
             or any(state["Status"] == "dead" for state in states)
-            or any(state["Status"] == "exited" and not self._may_end(name, state, policy) for state in states)
+            or any(self._has_ended(name, state, policy, now) for state in states)
             or any((state.get("Health") or {}).get("Status") == "unhealthy" for state in states)
             or is_tool_missing(seen.health_results)
             or any(state["Status"] == "created" and state.get("Error") for state in states)
         )
+
+    def _has_ended(self, name: str, state: Mapping[str, Any], policy: str, now: float) -> bool:
+        """Whether a program has ended that should run, and nobody is about to start it again.
+
+        Between its end and the moment when the engine's restart policy applies it is *exited* like any other.
+        """
+        seen = self._seen[name]
+        if state["Status"] != "exited" or self._may_end(name, state, policy):
+            return False
+        if policy == "no":
+            return True
+        seen.exited_since = seen.exited_since if seen.exited_since is not None else now
+        return now - seen.exited_since > RESTART_SECONDS
 
     def _is_ready(self, name: str, container: dict[str, Any], now: float) -> bool:
         state = container["State"]
@@ -538,7 +559,7 @@ class Launch:
             self._subnets = self._own_subnets()
         observed = [self._observed(name, has_failed=has_failed) for name in self._services]
         observed += [self._left_out(name) for name in self._safe.left_out]
-        services = judge(observed)
+        services = tuple(self._with_times(service) for service in judge(observed))
         problem = "" if any(one.cause not in {None, FailureCause.UNKNOWN} for one in services) else self._problem
         if not self._services:
             problem = "no service is left that can be run in a copy"
@@ -551,7 +572,12 @@ class Launch:
             changes=self._changes,
             refused=(*self._safe.refused, *self._held_back(services)),
             problem=problem,
+            up_error=self._up_error,
         )
+
+    def _with_times(self, service: ServiceStart) -> ServiceStart:
+        seen = self._seen.get(service.service, _Seen())
+        return dataclasses.replace(service, started_at=seen.started_at, healthy_at=seen.healthy_at)
 
     def _held_back(self, services: Sequence[ServiceStart]) -> list[Change]:
         """What the owner can declare so that services start which fail because they may not reach out."""
@@ -681,15 +707,29 @@ def _remember(seen: _Seen, container: dict[str, Any], now: float) -> None:
     seen.is_out_of_memory = seen.is_out_of_memory or bool(state.get("OOMKilled"))
     if state["Status"] in {"exited", "restarting", "dead"}:
         seen.exit_code = int(state["ExitCode"])
+    if state["Status"] != "exited":
+        seen.exited_since = None
     if state["Status"] == "running":
         seen.first_running = seen.first_running if seen.first_running is not None else now
         seen.running_since.setdefault((container["Id"], state["StartedAt"]), now)
+    if not str(state["StartedAt"]).startswith(_NEVER):
+        # Of several replicas or starts the first one: who must come after it must come after all of them.
+        started = _instant(state["StartedAt"])
+        seen.started_at = min(seen.started_at or started, started)
     log = (state.get("Health") or {}).get("Log") or []
+    if not seen.healthy_at and (state.get("Health") or {}).get("Status") == "healthy":
+        passed = [_instant(entry["End"]) for entry in log if int(entry["ExitCode"]) == 0]
+        seen.healthy_at = min(passed, default="")
     if log:
         seen.health_results = tuple(
             HealthResult(exit_code=int(entry["ExitCode"]), output=str(entry.get("Output") or "")[:4000])
             for entry in log
         )
+
+
+def _instant(moment: object) -> str:
+    """A time of the engine's, of which some are UTC and some local, in one form that sorts."""
+    return datetime.fromisoformat(str(moment)).astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _listening(container: Mapping[str, Any]) -> tuple[int, ...]:

@@ -123,7 +123,7 @@ class ProcessRuntime:
         Without ``variant.wait`` only what others start ``after`` is waited for, as ``docker compose up -d`` does.
 
         Raises:
-            UnsupportedError: the variant wants a small disk or several replicas.
+            UnsupportedError: the variant wants a small disk, several replicas, another health check or a slower processor.
             ConfigError: the variant names a service that does not exist.
             StackError: the machine is at fault.
         """
@@ -131,6 +131,9 @@ class ProcessRuntime:
             raise UnsupportedError(Capability.TMPFS, runtime=self.name, hint="run with --readiness-runtime=compose")
         if variant.replicas:
             raise UnsupportedError(Capability.SCALE, runtime=self.name, hint="run with --readiness-runtime=compose")
+        if any(variant.health_checks.values()) or variant.cpus:
+            wish = "to slow a service down" if variant.cpus else "to replace a health check"
+            raise UnsupportedError(wish, runtime=self.name, hint="needs an engine: --readiness-runtime=compose")
         if strangers := sorted({*variant.environment, *variant.stopped} - set(self._target.processes)):
             raise ConfigError(
                 f"variant {variant.name}: no service {strangers[0]!r} in processes", file=self._target.file

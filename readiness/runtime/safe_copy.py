@@ -16,7 +16,7 @@ from typing import Any
 
 from readiness.declared.metrics import metrics_of
 from readiness.facts.start import Change
-from readiness.runtime import Variant
+from readiness.runtime import StandIn, Variant
 from readiness.runtime.compose_model import needs_of, seconds_of, unescape
 from readiness.runtime.egress import (
     CLOSED_NETWORK,
@@ -30,6 +30,7 @@ from readiness.runtime.egress import (
 from readiness.runtime.provide import NOWHERE, Store, outside, store_for
 from readiness.runtime.reaper import LABEL_OWNER, LABEL_RUN
 from readiness.runtime.safe_mounts import Decision, Disk, FileCopy, Mounts, Refusal, VolumeSeed, is_stores_own
+from readiness.runtime.stand_in import definition, stand_in_name
 from readiness.target import Request, Target
 
 __all__ = ["EDGE_NETWORK", "Host", "SafeCopy", "make_safe", "needed_ports"]
@@ -272,6 +273,8 @@ class _Maker:
         self._refuse_dependents()
         for name in self._services:
             self._depends(name)
+        for name, stand_in in self._variant.stand_ins.items():
+            self._stand_in(name, stand_in)
         network_of = self._publish()
         closed = self._let_out(network_of)
         services = self._services
@@ -589,6 +592,16 @@ class _Maker:
             safe["cpus"] = min(float(cpus), float(self._host.cpus))
             if float(cpus) > self._host.cpus:
                 self._change(name, f"cpus: {cpus} lowered to {self._host.cpus}", "this machine has no more")
+        if name in self._variant.cpus:
+            share = self._variant.cpus[name]
+            safe.pop("cpus", None)
+            limits = {**((safe["deploy"].get("resources") or {}).get("limits") or {}), "cpus": str(share)}
+            resources = {**(safe["deploy"].get("resources") or {}), "limits": limits}
+            resources["reservations"] = {
+                key: value for key, value in (resources.get("reservations") or {}).items() if key != "cpus"
+            }
+            safe["deploy"]["resources"] = {kind: part for kind, part in resources.items() if part}
+            self._change(name, f"slowed down to {share:g} processors", f"variant {self._variant.name}")
         if cpuset := str(service.get("cpuset") or ""):
             if all(int(number) < self._host.cpus for number in re.findall(r"\d+", cpuset)):
                 safe["cpuset"] = cpuset
@@ -597,6 +610,14 @@ class _Maker:
         return safe
 
     def _health_check(self, name: str, check: Mapping[str, Any] | None) -> dict[str, Any] | None:
+        if name in self._variant.health_checks:
+            test = self._variant.health_checks[name]
+            self._change(
+                name, f"health check {'replaced' if test else 'switched off'}", f"variant {self._variant.name}"
+            )
+            # Asked often and believed soon: what it says is known beforehand.
+            often = {"interval": "500ms", "timeout": "5s", "retries": 2, "start_period": "0s"}
+            return {"test": ["CMD", *test], **often} if test else {"disable": True}
         if not check:
             return None
         safe = {key: value for key, value in check.items() if value is not None}
@@ -853,6 +874,22 @@ class _Maker:
                 return
             for name, need in dict(gone).items():
                 self._refuse(name, f"it lives in {need}, which is not run")
+
+    def _stand_in(self, name: str, stand_in: StandIn) -> None:
+        """Add a listener in the place of a service that has networks; one without any has no place to take."""
+        networks, image = (self._services.get(name) or {}).get("networks"), self._services.get(stand_in.image_of)
+        if not networks or image is None:
+            return
+        added = definition(
+            name,
+            image=image,
+            networks=networks,
+            ports=stand_in.ports,
+            labels=self._labels,
+            has_start_interval=self._host.has_start_interval,
+        )
+        self._services[stand_in_name(name)] = {**added, **closed_place(added, None)}
+        self._change(stand_in_name(name), f"added: it listens in the place of {name}", f"variant {self._variant.name}")
 
     def _depends(self, name: str) -> None:
         service = self._services[name]

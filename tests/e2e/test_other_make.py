@@ -195,6 +195,15 @@ SOUND = {
     "db.pool_reuse": "pass",
     "db.pre_ping": "pass",
     "db.server_settings": "pass",
+    "retry.db_backoff": "pass",
+    "retry.db_late": "pass",
+    "retry.exhausted_clear": "pass",
+    "retry.logged": "pass",
+    "startup.dependency_order": "pass",
+    "startup.failed_dependency_blocks": "pass",
+    "startup.no_fixed_sleep": "pass",
+    "startup.repeatable": "pass",
+    "startup.requests_while_loading": "not_applicable",
 }
 
 #: Defects that meet in one audit must be seen apart: no two of a set touch the same check.
@@ -222,6 +231,7 @@ SECOND = {
 }
 #: Seen by checks that stop, kill and start what runs.
 THIRD = {
+    "no pause for its database": defect("retry.db_backoff", HURRIED="1"),
     "a setting that nobody reads": defect("db.server_settings", MAX_CONNECTIONS="300"),
     "a health check that asks nobody": defect("compose.healthcheck_truthful", STORE_ASKS_NOBODY="1"),
     "a stop on the spot": defect(

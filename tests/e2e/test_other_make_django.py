@@ -195,6 +195,15 @@ SOUND = {
     "db.pool_reuse": "waived",
     "db.pre_ping": "not_applicable",
     "db.server_settings": "pass",
+    "retry.db_backoff": "pass",
+    "retry.db_late": "pass",
+    "retry.exhausted_clear": "pass",
+    "retry.logged": "pass",
+    "startup.dependency_order": "pass",
+    "startup.failed_dependency_blocks": "pass",
+    "startup.no_fixed_sleep": "pass",
+    "startup.repeatable": "pass",
+    "startup.requests_while_loading": "not_applicable",
 }
 
 #: Defects that meet in one audit must be seen apart: no two of a set touch the same check.
@@ -218,6 +227,11 @@ SECOND = {
 }
 #: Seen by checks that stop, kill and start what runs.
 THIRD = {
+    "no patience for its database": defect(
+        "retry.db_late",
+        unsettles={"retry.db_backoff": "not_applicable", "retry.logged": "not_applicable"},
+        IMPATIENT="1",
+    ),
     "more memory than the wiki says": defect("compose.limits_figures", WEB_MEMORY="1G"),
 }
 

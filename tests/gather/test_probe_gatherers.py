@@ -612,6 +612,14 @@ def test_loading_is_watched_beside_its_proof(stack: FakeStack, faults: Faults) -
     assert ("stop", "db") not in stack.calls
 
 
+def test_a_crowd_comes_as_soon_as_anything_answers(stack: FakeStack, faults: Faults) -> None:
+    fact = cold(stack, faults, target(LOADING))
+    assert len(fact.crowd) == probe_cold_start.CROWD
+    assert {answer.status for answer in fact.crowd} <= {200, 503}
+    assert 503 in {answer.status for answer in fact.crowd}
+    assert json.loads(fact.crowd[0].body) == {"status": "loading"}
+
+
 def test_loading_without_a_proof_is_not_watched(stack: FakeStack, faults: Faults) -> None:
     fact = cold(stack, faults, target(Probe(kind=ProbeKind.LOADING, path="/loading")))
     assert "no request is declared" in fact.not_done["loading"]

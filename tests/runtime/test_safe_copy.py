@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from readiness.exceptions import ConfigError
-from readiness.runtime import Variant
+from readiness.runtime import StandIn, Variant
 from readiness.runtime.provide import NOWHERE, outside
 from readiness.runtime.reaper import LABEL_OWNER, LABEL_RUN
 from readiness.runtime.safe_copy import EDGE_NETWORK, Host, SafeCopy, make_safe, needed_ports
@@ -756,3 +756,47 @@ def test_stopped_services_hold_nobody_up() -> None:
     )
     assert "depends_on" not in safe.model["services"]["api"]
     assert "links" not in safe.model["services"]["api"]
+
+
+def test_a_stand_in_listens_under_the_name_of_a_stopped_service() -> None:
+    services = {
+        "api": {"image": "shop:1", "depends_on": {"db": {"condition": "service_healthy"}}},
+        "db": {"image": "postgres:16", "container_name": "old-db"},
+    }
+    variant = Variant(name="late", stopped=("db",), stand_ins={"db": StandIn(image_of="api", ports=(5432,))})
+    safe = copied(services, variant=variant)
+    added = safe.model["services"]["readiness-stand-in-db"]
+    assert added["image"] == "shop:1"
+    assert added["networks"]["default"]["aliases"] == ["old-db", "db"]
+    assert added["sysctls"] == {"net.ipv4.ip_default_ttl": "1"}
+    assert added["labels"] == LABELS
+    assert "depends_on" not in safe.model["services"]["api"]
+    assert any("listens in the place of db" in change.what for change in safe.changes)
+
+
+def test_who_has_no_network_has_no_place_to_be_taken() -> None:
+    services: dict[str, Any] = {"api": {"image": "shop:1"}, "db": {"image": "postgres:16", "network_mode": "none"}}
+    variant = Variant(name="late", stopped=("db",), stand_ins={"db": StandIn(image_of="api", ports=(5432,))})
+    assert set(copied(services, variant=variant).model["services"]) == {"api", "db"}
+
+
+def test_a_variant_replaces_a_health_check_or_switches_it_off() -> None:
+    services = {
+        "api": {"healthcheck": {"test": ["CMD", "true"], "interval": "30s"}},
+        "db": {"healthcheck": {"test": ["CMD", "true"]}},
+        "cache": {},
+    }
+    variant = Variant(name="v", health_checks={"api": (), "db": ("false",), "cache": ("false",)})
+    made = copied(services, variant=variant).model["services"]
+    assert made["api"]["healthcheck"] == {"disable": True}
+    assert made["db"]["healthcheck"]["test"] == ["CMD", "false"]
+    assert made["db"]["healthcheck"] == made["cache"]["healthcheck"]
+
+
+def test_a_variant_slows_a_service_down_wherever_its_limit_is_declared() -> None:
+    limits = {"resources": {"limits": {"cpus": "1.0", "memory": "64M"}, "reservations": {"cpus": "0.5"}}}
+    services: dict[str, Any] = {"db": {"deploy": limits}, "other": {"cpus": 2}, "plain": {}}
+    made = copied(services, variant=Variant(name="v", cpus={"db": 0.4, "other": 0.4, "plain": 0.4})).model["services"]
+    assert made["db"]["deploy"]["resources"] == {"limits": {"cpus": "0.4", "memory": "64M"}}
+    assert "cpus" not in made["other"]
+    assert made["other"]["deploy"] == made["plain"]["deploy"] == {"resources": {"limits": {"cpus": "0.4"}}}

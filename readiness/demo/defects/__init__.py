@@ -25,8 +25,10 @@ from readiness.demo.defects import (
     probe,
     ratelimit,
     reqid,
+    retry,
     sentry,
     start,
+    startup,
     tls,
     validate,
 )
@@ -54,8 +56,10 @@ DEFECTS: tuple[Defect, ...] = (
     *probe.DEFECTS,
     *ratelimit.DEFECTS,
     *reqid.DEFECTS,
+    *retry.DEFECTS,
     *sentry.DEFECTS,
     *start.DEFECTS,
+    *startup.DEFECTS,
     *tls.DEFECTS,
     *validate.DEFECTS,
 )

@@ -249,6 +249,10 @@ def cold_start() -> ColdStart:
             span(2.1, 3.4, loading, status=503),
             span(3.65, 4.9, '{"embedding": [0.1]}'),
         ),
+        crowd=tuple(
+            Answer(at_seconds=2.1, unix_seconds=UNIX + 2.2, status=503, seconds=0.02 + number / 100, body=loading)
+            for number in range(20)
+        ),
     )
 
 

@@ -30,22 +30,28 @@ __all__ = [
     "Item",
     "Job",
     "KeptAnswer",
+    "NotReachableError",
     "User",
     "create_engine",
     "migrate",
     "migrate_patiently",
+    "words_of",
 ]
 
 log = structlog.get_logger(__name__)
 
 #: Any constant of our own: serialises migrations of processes that start together.
 MIGRATION_LOCK = 7_203_114
-#: Longest wait between two attempts to reach the database at start.
-RETRY_SECONDS_MAX = 2.0
+#: First and longest wait between two attempts to reach the database at start; each is twice as long as the one before.
+RETRY_SECONDS_FIRST, RETRY_SECONDS_MAX = 0.25, 2.0
 
 
 class ConfigurationRefusedError(Exception):
     """The database answers, and refuses what we are configured with: waiting cannot help."""
+
+
+class NotReachableError(ConfigurationRefusedError):
+    """The database was not there when we came. Only a defect takes that for a reason to end."""
 
 
 class Base(DeclarativeBase):
@@ -197,7 +203,7 @@ async def migrate_patiently(engine: AsyncEngine, *, admin: Admin | None = None) 
     Raises:
         ConfigurationRefusedError: password, user or database name are refused.
     """
-    wait_seconds = 0.1
+    wait_seconds, attempt = RETRY_SECONDS_FIRST, 1
     while True:
         try:
             await migrate(engine, admin=admin)
@@ -206,12 +212,25 @@ async def migrate_patiently(engine: AsyncEngine, *, admin: Admin | None = None) 
             refusal = _refusal(error)
             if refusal:
                 raise ConfigurationRefusedError(refusal) from error
-            log.warning("database not reachable yet", reason=type(error).__name__, retry_in_seconds=wait_seconds)
-            await asyncio.sleep(wait_seconds)
-            wait_seconds = min(2 * wait_seconds, RETRY_SECONDS_MAX)
+            if defects.is_on("exits-when-database-late") or defects.is_on("starts-before-database"):
+                raise NotReachableError(type(error).__name__) from error
+            pause = 0.02 if defects.is_on("retries-without-pause") else wait_seconds
+            if not defects.is_on("retries-silently"):
+                log.warning(
+                    "database not reachable yet", reason=type(error).__name__, attempt=attempt, retry_in_seconds=pause
+                )
+            await asyncio.sleep(pause)
+            wait_seconds, attempt = min(2 * wait_seconds, RETRY_SECONDS_MAX), attempt + 1
         else:
             log.info("schema is up to date", version=len(MIGRATIONS))
             return
+
+
+def words_of(error: ConfigurationRefusedError) -> str:
+    """What the log says at the end."""
+    if isinstance(error, NotReachableError):
+        return "database not reachable: giving up"
+    return "database authentication failed: check DATABASE_NAME, _USER and _PASSWORD"
 
 
 def _refusal(error: BaseException) -> str | None:

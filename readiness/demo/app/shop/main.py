@@ -20,7 +20,7 @@ from . import defects, documentation, errors, probes, routes, tracking
 from .bodies import BodyLimit, JsonOnly
 from .buckets import TokenBuckets
 from .cross_origin import cross_origin
-from .database import Admin, ConfigurationRefusedError, migrate_patiently
+from .database import Admin, ConfigurationRefusedError, migrate_patiently, words_of
 from .limiter import RateLimit, policies_of
 from .metrics import METRICS_PATH, Metered
 from .middleware import ForwardedFrom, RequestContext
@@ -110,7 +110,10 @@ def create_api(resources: Resources) -> FastAPI:
 
     @app.exception_handler(ModelLoadingError)
     async def _loading(request: Request, _error: ModelLoadingError) -> Response:
-        return errors.error_response(request.scope, 503, message="The model is loading", headers={"Retry-After": "2"})
+        status = 500 if defects.is_on("loading-answers-500") else 503
+        return errors.error_response(
+            request.scope, status, message="The model is loading", headers={"Retry-After": "2"}
+        )
 
     return app
 
@@ -120,7 +123,7 @@ async def _prepare_schema(resources: Resources) -> None:
         await migrate_patiently(resources.engine, admin=await _admin(resources))
     except ConfigurationRefusedError as error:
         # Waiting cannot help, and a service that stays up half configured hides it: end, and say why.
-        log.critical("database authentication failed: check DATABASE_NAME, _USER and _PASSWORD", reason=str(error))
+        log.critical(words_of(error), reason=str(error))
         resources.fatal = str(error)
         os.kill(os.getpid(), signal.SIGTERM)
     else:

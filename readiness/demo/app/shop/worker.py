@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from . import defects, logs, settings
 from .cache import create_client
-from .database import ConfigurationRefusedError, Job, create_engine, migrate_patiently
+from .database import ConfigurationRefusedError, Job, create_engine, migrate_patiently, words_of
 from .jobs import JobQueue, Message
 from .model import EmbeddingModel
 
@@ -149,7 +149,7 @@ def main() -> None:
     try:
         asyncio.run(run())
     except ConfigurationRefusedError as error:
-        log.critical("database authentication failed: check DATABASE_NAME, _USER and _PASSWORD", reason=str(error))
+        log.critical(words_of(error), reason=str(error))
         raise SystemExit(1) from None
 
 

@@ -16,7 +16,7 @@ async function start () {
   }
   stores.pool.on('error', (error) => app.log.warn({ err: error }, 'database'))
   stores.redis.on('error', (error) => app.log.warn({ err: error }, 'redis'))
-  await stores.prepare()
+  await stores.prepare(app.log)
   await proxy.watch()
   const server = metrics.serve()
   for (const signal of ['SIGTERM', 'SIGINT']) {

@@ -1,0 +1,43 @@
+"""Starts that go well by luck."""
+
+from __future__ import annotations
+
+from readiness.demo.defects._defect import Defect, api
+
+__all__ = ["DEFECTS"]
+
+DEFECTS: tuple[Defect, ...] = (
+    Defect(
+        name="starts-before-database",
+        title="The API starts before its database is healthy, and ends when it is not there",
+        detected_by=(
+            "startup.dependency_order",
+            "startup.failed_dependency_blocks",
+            "startup.repeatable",
+            "retry.db_late",
+        ),
+        environment={"api": {"SHOP_DEFECTS": "starts-before-database"}},
+        compose="defects/overlays/starts-before-database.yaml",
+        part="startup/order",
+    ),
+    Defect(
+        name="first-start-fails",
+        title="The worker's first start on an empty disk fails, and its restart policy hides it",
+        detected_by=("startup.repeatable",),
+        compose="defects/overlays/first-start-fails.yaml",
+        part="startup/worker",
+    ),
+    api(
+        "loading-answers-500",
+        "The API fails with 500 while its model loads",
+        "startup.requests_while_loading",
+        part="startup/loading",
+    ),
+    Defect(
+        name="sleeps-before-start",
+        title="The worker sleeps for a while before it starts",
+        detected_by=("startup.no_fixed_sleep",),
+        compose="defects/overlays/sleeps-before-start.yaml",
+        part="startup/worker",
+    ),
+)
