@@ -35,6 +35,15 @@ def test_the_healthy_demo_decides_every_check(healthy: Audited) -> None:
     assert undecided <= healthy.crowded_out, healthy.explain()
 
 
+def test_the_audit_takes_little_longer_than_its_critical_path(healthy: Audited) -> None:
+    # Steps of work alone: gaps between them, in which everybody waited for nothing, are what is looked for.
+    run = healthy.card["run"]
+    path = sum(
+        step["seconds"] for step in run["critical_path"] if step["kind"] in {"start", "gather", "stop", "render"}
+    )
+    assert run["seconds"] <= 1.25 * path, run["critical_path"]
+
+
 def test_the_personal_profile_gives_a_top_grade(healthy: Audited, tmp_path: Path) -> None:
     recording = healthy.report.parent / "recording"
     audited = run_audit(tmp_path, "--readiness-profile=personal", f"--readiness-replay={recording}")

@@ -75,16 +75,18 @@ def _kill_at(runtime: str, moment: str) -> tuple[set[Path], list[str]]:
         shutil.rmtree(place, ignore_errors=True)
 
 
-#: What the audit says when it begins a thing: creating, asking, with a service stopped, with one frozen, a second stack.
+#: What the audit says when it begins a thing: creating, asking, with a service stopped, with one frozen, a second stack,
+#: with requests in flight.
 MOMENTS = [
     "to become ready|waiting for",
     "gathering responses",
     "watching the probes without db",
     "watching the probes while db hangs",
     "gathering development_responses",
+    "to stop with requests in flight",
 ]
 #: Enough of the checks to come through all of these.
-CHECKS = "nosniff or ready_503 or hang_bounded or hsts_absent_nonprod"
+CHECKS = "nosniff or ready_503 or hang_bounded or hsts_absent_nonprod or inflight_completes"
 
 Killed = dict[str, "Future[tuple[set[Path], list[str]]]"]
 
