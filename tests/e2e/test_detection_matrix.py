@@ -12,9 +12,11 @@ they mostly wait.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -24,8 +26,13 @@ from tests.e2e.conftest import Audited, run_audit
 from tests.e2e.kinds import TRAFFIC, is_in, marker
 from tests.e2e.packs import Pack, pack, pairs_of
 
-#: More at once would starve the latency measurements of two processors; each audit has two workers besides.
-AT_ONCE = 2
+#: More at once would starve the latency measurements of two processors. An audit of most families has two workers and
+#: keeps them busy; one of a few families that stop and start things mostly waits, and is quicker with one.
+ROOM, ROOM_OF_CONTAINERS, OF_MANY, OF_FEW = 4, 2, 2, 1
+#: Of so many families or fewer.
+FEW = 3
+#: Of a test without parameters.
+NOTHING = SimpleNamespace(params={})
 #: Checks that only an engine can decide; their defects are audited under compose.
 NEEDS_ENGINE = {
     "drain.grace_period_fits",
@@ -95,10 +102,15 @@ def scope(defect: Defect) -> frozenset[str]:
 
     Families that stop, kill and start what runs take minutes each: a defect that they see meets those that see it.
     """
-    seen_by = frozenset(check.partition(".")[0] for check in defect.detected_by)
     if MODE:
         return frozenset()
-    return TRAFFIC if seen_by.issubset(TRAFFIC) else seen_by
+    families = seen_by((defect,))
+    return TRAFFIC if families.issubset(TRAFFIC) else families
+
+
+def seen_by(defects: Pack) -> frozenset[str]:
+    """The families of all checks that detect them."""
+    return frozenset(check.partition(".")[0] for d in defects for check in d.detected_by)
 
 
 FAMILIES = sorted({family(d) for d in PROCESS})
@@ -131,8 +143,9 @@ if MODE == "thorough":
 class Matrix:
     """The audits of one runtime, begun at once, each waited for where it is judged."""
 
-    def __init__(self, folder: Path, runtime: str, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, folder: Path, runtime: str, pool: ThreadPoolExecutor, *, room: int) -> None:
         self._folder, self._runtime, self._pool = folder, runtime, pool
+        self._room, self._entrance = threading.BoundedSemaphore(room), threading.Lock()
         self._audits: dict[tuple[str, frozenset[str]], Future[Audited]] = {}
 
     def begin(self, defects: Pack, families: frozenset[str]) -> None:
@@ -142,19 +155,34 @@ class Matrix:
             folder = self._folder / str(len(self._audits))
             folder.mkdir()
             demo = "--readiness-demo" + (f"={','.join(d.name for d in defects)}" if defects else "")
-            arguments = ["--readiness-profile=production", demo, f"--readiness-runtime={self._runtime}", "-n", "2"]
+            arguments = ["--readiness-profile=production", demo, f"--readiness-runtime={self._runtime}"]
             arguments += ["--readiness-format=json", *(["-m", marker(families)] if families else [])]
-            self._audits[key] = self._pool.submit(run_audit, folder, *arguments)
+            is_small = bool(families) and len(families) <= FEW
+            arguments += [] if is_small else ["-n", "2"]
+            self._audits[key] = self._pool.submit(self._run, folder, arguments, OF_FEW if is_small else OF_MANY)
+
+    def _run(self, folder: Path, arguments: list[str], takes: int) -> Audited:
+        with self._entrance:
+            for _ in range(takes):
+                self._room.acquire()
+        try:
+            return run_audit(folder, *arguments)
+        finally:
+            for _ in range(takes):
+                self._room.release()
+
+    def ended(self, defects: Pack, families: frozenset[str]) -> Audited:
+        """The audit of these, waited for."""
+        self.begin(defects, families)
+        return self._audits[names(defects), families].result()
 
     def sound(self) -> Audited:
         """The demo without any defect."""
-        self.begin((), frozenset())
-        return self._audits["", frozenset()].result()
+        return self.ended((), frozenset())
 
     def changes(self, defects: Pack, families: frozenset[str]) -> tuple[dict[str, str], Audited]:
         """Check id -> outcome, of the checks that end otherwise than on the sound stack."""
-        self.begin(defects, families)
-        sound, defective = self.sound(), self._audits[names(defects), families].result()
+        sound, defective = self.sound(), self.ended(defects, families)
         assert sound.outcomes, sound.explain()
         assert sound.code == 0, sound.explain()
         noise = sound.crowded_out | defective.crowded_out
@@ -174,19 +202,36 @@ def expected(defects: Pack, families: frozenset[str]) -> dict[str, str]:
     return {check: outcome for check, outcome in every.items() if is_in(check, families)}
 
 
+def packs_of(items: Sequence[pytest.Item]) -> list[Pack]:
+    """The packs of the tests that are to run."""
+    return [item.callspec.params["defects"] for item in items if "defects" in getattr(item, "callspec", NOTHING).params]
+
+
 def names(defects: Pack) -> str:
     return "+".join(d.name for d in defects)
 
 
 @pytest.fixture(scope="module")
-def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
-    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-        matrix = Matrix(tmp_path_factory.mktemp("matrix"), "process", pool)
+def processes(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Matrix]:
+    chosen = packs_of(request.session.items)
+    with ThreadPoolExecutor(max_workers=ROOM) as pool:
+        matrix = Matrix(tmp_path_factory.mktemp("matrix"), "process", pool, room=ROOM)
         matrix.begin((), frozenset())
-        for defects in WHOLE:
+        for defects in (pack for pack in WHOLE if pack in chosen):
             matrix.begin(defects, scope(defects[0]))
-        for defects in OWN:
+        for defects in (pack for pack in OWN if pack in chosen):
             matrix.begin(defects, frozenset({family(defects[0])}))
+        yield matrix
+        matrix.close()
+
+
+@pytest.fixture(scope="module")
+def containers(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Matrix]:
+    chosen = packs_of(request.session.items)
+    with ThreadPoolExecutor(max_workers=ROOM_OF_CONTAINERS) as pool:
+        matrix = Matrix(tmp_path_factory.mktemp("containers"), "compose", pool, room=ROOM_OF_CONTAINERS)
+        for defects in (pack for pack in ENGINE_PACKS if pack in chosen):
+            matrix.begin(defects, seen_by(defects))
         yield matrix
         matrix.close()
 
@@ -234,15 +279,11 @@ def test_defects_flip_their_checks_and_no_other_of_their_family(processes: Matri
 
 @pytest.mark.docker
 @pytest.mark.parametrize("defects", ENGINE_PACKS, ids=names)
-def test_defects_that_need_an_engine_fail_their_checks_and_no_other(tmp_path: Path, defects: Pack) -> None:
+def test_defects_that_need_an_engine_fail_their_checks_and_no_other(containers: Matrix, defects: Pack) -> None:
     # That the sound demo fails nothing under compose is seen in test_demo_compose.
-    demo = f"--readiness-demo={','.join(d.name for d in defects)}"
-    families = " or ".join(sorted({check.partition(".")[0] for d in defects for check in d.detected_by}))
-    arguments = [demo, "--readiness-runtime=compose", "-m", families, "-n", "2"]
-    audited = run_audit(tmp_path, "--readiness-profile=production", *arguments)
+    audited = containers.ended(defects, seen_by(defects))
     failed = {check for check, outcome in audited.outcomes.items() if outcome == "fail"}
-    wanted = {check for d in defects for check in d.detected_by if is_in(check, frozenset({family(defects[0])}))}
-    assert failed == wanted, audited.explain()
+    assert failed == {check for d in defects for check in d.detected_by}, audited.explain()
 
 
 @pytest.mark.slow
