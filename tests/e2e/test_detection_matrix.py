@@ -148,8 +148,11 @@ class Matrix:
         self._room, self._entrance = threading.BoundedSemaphore(room), threading.Lock()
         self._audits: dict[tuple[str, frozenset[str]], Future[Audited]] = {}
 
-    def begin(self, defects: Pack, families: frozenset[str]) -> None:
-        """Audit the demo with these defects and the checks of these families, unless that is under way."""
+    def begin(self, defects: Pack, families: frozenset[str], *, narrow: bool = False) -> None:
+        """Audit the demo with these defects and the checks of these families, unless that is under way.
+
+        ``narrow`` asks those checks alone that detect them, and others of their nouns.
+        """
         key = (names(defects), families)
         if key not in self._audits:
             folder = self._folder / str(len(self._audits))
@@ -157,6 +160,8 @@ class Matrix:
             demo = "--readiness-demo" + (f"={','.join(d.name for d in defects)}" if defects else "")
             arguments = ["--readiness-profile=production", demo, f"--readiness-runtime={self._runtime}"]
             arguments += ["--readiness-format=json", *(["-m", marker(families)] if families else [])]
+            nouns = sorted({check.partition(".")[2] for d in defects for check in d.detected_by})
+            arguments += ["-k", " or ".join(nouns)] if narrow else []
             is_small = bool(families) and len(families) <= FEW
             arguments += [] if is_small else ["-n", "2"]
             self._audits[key] = self._pool.submit(self._run, folder, arguments, OF_FEW if is_small else OF_MANY)
@@ -231,7 +236,7 @@ def containers(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fixture
     with ThreadPoolExecutor(max_workers=ROOM_OF_CONTAINERS) as pool:
         matrix = Matrix(tmp_path_factory.mktemp("containers"), "compose", pool, room=ROOM_OF_CONTAINERS)
         for defects in (pack for pack in ENGINE_PACKS if pack in chosen):
-            matrix.begin(defects, seen_by(defects))
+            matrix.begin(defects, seen_by(defects), narrow=not MODE)
         yield matrix
         matrix.close()
 
