@@ -37,6 +37,8 @@ __all__ = ["OutageScenario", "Periods"]
 DEPENDENT = frozenset({ProbeKind.READY, ProbeKind.BASIC, ProbeKind.DETAILED})
 #: A limiter's usual window: longer than this is not waited for.
 LIMITER_SECONDS = 65.0
+#: A service whose connections were broken by an earlier scenario notices within a probe or two.
+SETTLING_SECONDS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,8 +150,10 @@ class OutageScenario:
         poller.wait(lambda: False, at_most_seconds=enough)
         # A limiter that an earlier scenario has filled says nothing about health; its window is waited out.
         poller.wait(lambda: not self._is_limited(poller, zero), at_most_seconds=LIMITER_SECONDS)
-        limited_for = time.monotonic() - zero
-        if limited_for > 2 * enough:
+        # What an earlier scenario broke may stand in a cached answer for a while.
+        poller.wait(lambda: not self._is_failing(poller, zero), at_most_seconds=self._longest_cache + SETTLING_SECONDS)
+        waited = time.monotonic() - zero
+        if waited > 2 * enough:
             zero = time.monotonic()
             poller.wait(lambda: False, at_most_seconds=enough)
         return self._phase(poller, zero=zero, since=zero)
@@ -282,6 +286,9 @@ class OutageScenario:
 
     def _is_limited(self, poller: Poller, since: float) -> bool:
         return any(self._latest(poller, name, since, 1) == [Standing.LIMITED] for name in self.asks)
+
+    def _is_failing(self, poller: Poller, since: float) -> bool:
+        return any(self._latest(poller, name, since, 1) == [Standing.NO] for name in self.asks)
 
     def _has_fallen(self, poller: Poller, zero: float, *, must_answer: bool = False) -> bool:
         """Whether every probe that depends on the role has stopped saying yes, and not only just now.
