@@ -36,6 +36,7 @@ class Audited:
     def explain(self) -> str:
         """For assertion messages: the terminal's summary and why checks did not pass."""
         rows = [row for row in self.card["checks"] if row["outcome"] not in {"pass", "not_applicable"}]
+        rows = [row for row in rows if row["reason"] != "did not run"]
         reasons = [
             f"{row['id']}: {row['outcome']}: {row['reason']} {'; '.join(f['message'] for f in row['findings'])}"
             for row in rows
