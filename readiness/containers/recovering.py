@@ -14,8 +14,8 @@ class RecoveryLimits:
     """How long a container may take to be well again, and on what machine that may be said."""
 
     well_within_seconds: float = 60.0  # ledger, compose.restart_on_crash: healthy again within 60 s
-    # Starting is mostly work: on a machine that runs several programs for each processor it takes as many times as long.
-    load_per_cpu: float = 3.0
+    # Starting is mostly work: with so many programs for each processor what takes seconds alone takes the whole time.
+    load_per_cpu: float = 6.0
 
 
 def is_crowded(load_per_cpu: float, well_seconds: float | None, status: str, limits: RecoveryLimits) -> bool:

@@ -8,6 +8,7 @@ by its policies alone, what is to run: all at the same time, without the order t
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from readiness.check import Impact
@@ -15,6 +16,7 @@ from readiness.exceptions import StackError
 from readiness.facts.container_trials import Crash
 from readiness.facts.containers import Container
 from readiness.facts.everything_ended import EverythingEnded
+from readiness.facts.model import HealthCheck
 from readiness.gather import gatherer
 from readiness.gather.container_serving import serving
 from readiness.gather.container_wells import Wells, load_per_cpu, require_containers, run_health_check, running
@@ -62,24 +64,22 @@ def end_everything(
     began = time.monotonic()
     with faults.crashed_all(*found, at_most_seconds=WATCH_SECONDS + SERVING_SECONDS + 30) as fault:
         zero = fault.applied_at
-        crashes = []
-        for service, container in found.items():
-            wells = Wells(stack=stack, service=service, check=checks.get(service), since=zero)
-            well = wells.wait(
-                at_most_seconds=WATCH_SECONDS,
-                is_back=partial(_is_back, before[service]),
-                is_lost=partial(_is_lost, container.restart),
-            )
-            crashes.append(_crash(stack, container, wells, well))
+        with ThreadPoolExecutor(max_workers=max(1, len(found))) as pool:
+            # All at once: one that never comes back must not take the others' time.
+            watched = [
+                pool.submit(_watched, stack, container, checks.get(service), before[service], zero)
+                for service, container in found.items()
+            ]
+            crashes = [each.result() for each in watched]
         is_all_well = all(crash.well_seconds is not None for crash in crashes)
         served = serving(target, http, zero, at_most_seconds=SERVING_SECONDS) if was_serving and is_all_well else None
-        watched = time.monotonic() - zero
+        seconds = time.monotonic() - zero
     return EverythingEnded(
         crashes=tuple(crashes),
         spread_seconds=round(zero - began, 3),
         was_serving=was_serving,
         serving_seconds=served,
-        watched_seconds=round(watched, 1),
+        watched_seconds=round(seconds, 1),
         load_per_cpu=load_per_cpu(),
     )
 
@@ -90,6 +90,16 @@ def _is_back(before: str, status: str, started: str) -> bool:
 
 def _is_lost(policy: str, status: str) -> bool:
     return status in {"exited", "dead"} and policy == "no"
+
+
+def _watched(stack: Stack, container: Container, check: HealthCheck | None, before: str, zero: float) -> Crash:
+    wells = Wells(stack=stack, service=container.service, check=check, since=zero)
+    well = wells.wait(
+        at_most_seconds=WATCH_SECONDS,
+        is_back=partial(_is_back, before),
+        is_lost=partial(_is_lost, container.restart),
+    )
+    return _crash(stack, container, wells, well)
 
 
 def _crash(stack: Stack, container: Container, wells: Wells, well: float | None) -> Crash:
