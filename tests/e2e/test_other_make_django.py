@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.kinds import DISRUPTION, TRAFFIC
+from tests.e2e.kinds import DISRUPTION, TRAFFIC, thoroughly
 from tests.e2e.other_make import EITHER, Defect, audit, audit_undeclared, changed, compare, defect
 
 pytestmark = pytest.mark.docker
@@ -244,8 +244,11 @@ def test_a_sound_stack_is_judged_sound(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("defects", "families"),
-    [(FIRST, TRAFFIC), (SECOND, TRAFFIC), (THIRD, DISRUPTION)],
-    ids=["first", "second", "third"],
+    [
+        pytest.param(FIRST, TRAFFIC, id="first"),
+        pytest.param(SECOND, TRAFFIC, id="second", marks=thoroughly),
+        pytest.param(THIRD, DISRUPTION, id="third"),
+    ],
 )
 def test_every_defect_is_seen_and_blamed_on_nothing_else(
     defects: dict[str, Defect], families: frozenset[str], tmp_path: Path
