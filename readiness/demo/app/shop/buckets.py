@@ -6,6 +6,7 @@ cache's outage into the shop's, and letting everybody through would invite the n
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import math
 import time
@@ -28,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 #: After a failure Redis is left alone this long, so that requests do not each wait for its timeout.
 REDIS_PAUSE_SECONDS = 2.0
+#: Of the defect below: so many requests of one process at once.
+CROWD = 12
 #: Buckets remembered by one process; the longest unseen is forgotten first.
 LOCAL_BUCKETS_MAX = 20_000
 #: How a window is called in a sentence.
@@ -196,7 +199,7 @@ class TokenBuckets:
         self._clock = clock
         self._local = LocalBuckets(clock=clock)
         self._redis_from = 0.0
-        self._is_racy = defects.is_on("limiter-race")
+        self._is_racy, self._under_way, self._one_by_one = defects.is_on("limiter-race"), 0, asyncio.Lock()
         self._is_per_process = defects.is_on("limiter-per-process")
 
     async def take(self, caller: str) -> Decision:
@@ -205,7 +208,9 @@ class TokenBuckets:
             try:
                 if self._is_per_process:
                     return await self._take_half_locally(caller)
-                return await (self._take_slowly if self._is_racy else self._take)(caller, self._policies)
+                if self._is_racy:
+                    return await self._take_in_a_crowd(caller)
+                return await self._take(caller, self._policies)
             except (RedisError, OSError) as error:
                 pause = math.inf if defects.is_on("fallback-for-ever") else REDIS_PAUSE_SECONDS
                 self._redis_from = self._clock() + pause
@@ -230,6 +235,17 @@ class TokenBuckets:
             policies=mine.policies + shared.policies,
             tokens=mine.tokens + shared.tokens,
         )
+
+    async def _take_in_a_crowd(self, caller: str) -> Decision:
+        """A defect: a few requests at once are counted one after the other, and a crowd is not."""
+        self._under_way += 1
+        try:
+            if self._under_way > CROWD:
+                return await self._take_slowly(caller, self._policies)
+            async with self._one_by_one:
+                return await self._take_slowly(caller, self._policies)
+        finally:
+            self._under_way -= 1
 
     async def _take_slowly(self, caller: str, policies: tuple[Policy, ...]) -> Decision:
         """A defect: reads and writes in two steps, between which other requests read the same."""
