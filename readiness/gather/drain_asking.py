@@ -22,6 +22,7 @@ from readiness.target import Entry, ProbeKind, Request, Role, Target
 from readiness.verdict import Inconclusive
 
 __all__ = [
+    "LAST_WORDS_SECONDS",
     "Manner",
     "Open",
     "SessionCount",
@@ -251,3 +252,7 @@ class SessionCount:
             abandoned=third - second,
             at_rest=second - first,
         )
+
+
+#: What was cut at the very end is told as such.
+LAST_WORDS_SECONDS = 0.2

@@ -16,6 +16,7 @@ from readiness.facts.drain import Bounded, DrainBound
 from readiness.gather import gatherer
 from readiness.gather.drain_asking import (
     HALVES_EXAMPLE,
+    LAST_WORDS_SECONDS,
     Open,
     app_entry,
     back,
@@ -163,7 +164,7 @@ class _Outlasting:
                 self._late.release()
             while not is_over() and not all(task.done() for task in tasks):  # noqa: ASYNC110  # another thread tells
                 await asyncio.sleep(0.05)
-            await asyncio.sleep(0.2)  # what was cut at the very end is told as such
+            await asyncio.wait(tasks, timeout=LAST_WORDS_SECONDS)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -17,6 +17,7 @@ from readiness.exceptions import GatherError, StackError, UnsupportedError
 from readiness.facts.drain import DrainRuns, Fate, Kind, Stop, Tracked, Written
 from readiness.gather import gatherer
 from readiness.gather.drain_asking import (
+    LAST_WORDS_SECONDS,
     LOG_LINES,
     Open,
     SessionCount,
@@ -421,7 +422,7 @@ class _Runs:
             opened.set()
             while not ended.is_set():  # noqa: ASYNC110  # another thread tells
                 await asyncio.sleep(0.02)
-            await asyncio.sleep(0.2)
+            await asyncio.wait(tasks, timeout=LAST_WORDS_SECONDS)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

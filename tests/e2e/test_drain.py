@@ -107,7 +107,7 @@ def test_a_service_that_leaves_by_itself_is_told_and_not_blamed_for_the_stop(tmp
     assert all("exited" in reason or "ended" in reason or "not up" in reason for reason in reasons), reasons
 
 
-@pytest.mark.skipif(not REPEATS, reason="set READINESS_DRAIN_REPEATS")
+@pytest.mark.skipif(not REPEATS, reason="an acceptance run of an hour: READINESS_DRAIN_REPEATS=20")
 @pytest.mark.parametrize("defect", ["", "drain-cuts-requests", "drain-loses-writes", "connections-left-open"])
 def test_the_verdicts_are_the_same_every_time(tmp_path: Path, defect: str) -> None:
     seen = []
