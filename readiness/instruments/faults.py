@@ -139,18 +139,7 @@ class Faults:
         Raises:
             GatherError: it was not seen to have ended.
         """
-
-        def crash(name: str) -> None:
-            before = self._stack.state(name).started_at
-            self._stack.signal_past_engine(name, "KILL")
-            # The process ends a moment later: an undo that came sooner would take it for running, and start nothing.
-            deadline = time.monotonic() + _END_SECONDS
-            while (state := self._stack.state(name)).is_running and state.started_at == before:
-                if time.monotonic() > deadline:
-                    raise GatherError(f"{name} still ran {_END_SECONDS:g} s after SIGKILL")
-                time.sleep(_LOOK_SECONDS)
-
-        with self._hold((service,), Capability.CRASH, UndoKind.START, crash, at_most_seconds) as fault:
+        with self.crashed_all(service, at_most_seconds=at_most_seconds) as fault:
             yield fault
 
     @contextlib.contextmanager
@@ -161,7 +150,7 @@ class Faults:
             # When the last one is in the journal, all are.
             if name == services[-1]:
                 with ThreadPoolExecutor(max_workers=len(services)) as pool:
-                    list(pool.map(lambda each: self._stack.signal_past_engine(each, "KILL"), services))
+                    list(pool.map(self._crash, services))
 
         with self._hold(services, Capability.CRASH, UndoKind.START, crash, at_most_seconds) as fault:
             yield fault
@@ -276,6 +265,16 @@ class Faults:
             raise GatherError(
                 f"{' and '.join(services)} came back by itself after {at_most_seconds:g} s, before the observation was over"
             )
+
+    def _crash(self, service: str) -> None:
+        before = self._stack.state(service).started_at
+        self._stack.signal_past_engine(service, "KILL")
+        # The process ends a moment later: an undo that came sooner would take it for running, and start nothing.
+        deadline = time.monotonic() + _END_SECONDS
+        while (state := self._stack.state(service)).is_running and state.started_at == before:
+            if time.monotonic() > deadline:
+                raise GatherError(f"{service} still ran {_END_SECONDS:g} s after SIGKILL")
+            time.sleep(_LOOK_SECONDS)
 
     def _require(self, capability: Capability, services: tuple[str, ...]) -> None:
         if capability not in self._stack.capabilities:

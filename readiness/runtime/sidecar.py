@@ -32,7 +32,6 @@ for pid; do
 done
 exit 0
 """
-SIDECAR_SECONDS = 20
 #: The least it needs: see another user's mounts, and signal its process.
 CAPABILITIES = ["SYS_PTRACE", "DAC_READ_SEARCH", "KILL"]
 

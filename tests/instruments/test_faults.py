@@ -309,3 +309,11 @@ def test_a_service_that_does_not_bear_the_strain_is_started_again(stack: FakeSta
         assert stack.states["db"] == "exited"
     assert stack.done == ["start db"]
     assert pending(stack) == []
+
+
+def test_several_crash_when_all_of_them_are_in_the_journal(stack: FakeStack, faults: Faults) -> None:
+    with faults.crashed_all("db", "cache"):
+        assert set(stack.states.values()) == {"exited"}
+    assert stack.open_before[:2] == [2, 2]
+    assert set(stack.states.values()) == {"running"}
+    assert pending(stack) == []
