@@ -12,7 +12,7 @@ import pytest
 from readiness.exceptions import StackError, UnsupportedError
 from readiness.facts.containers import Container
 from readiness.facts.model import HealthCheck, ServiceModel, StackModel
-from readiness.gather import container_health, container_memory, container_wells
+from readiness.gather import container_health, container_memory, container_wells, everything_ended
 from readiness.gather.container_cpu import cpu_trial, usage_of
 from readiness.gather.container_crashes import crash_of
 from readiness.gather.container_health import bound_seconds, rounds_of, try_round
@@ -240,6 +240,30 @@ def test_a_crash_is_followed_until_the_container_is_well(
     assert (crash.back_seconds is not None, crash.well_seconds is not None) == (is_back, is_back)
     assert crash.log == ("" if is_back else "last words"[:5])
     assert stack.status == "running"  # whatever its policy, it runs again afterwards
+
+
+def test_when_everything_ended_one_that_stays_red_takes_no_time_from_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(everything_ended, "WATCH_SECONDS", 0.6)
+    stack = Pretended(services=("proxy", "api"))
+
+    def run(command: Sequence[str]) -> Completed:
+        is_red = command[-1] == "proxy" and stack.starts > 1
+        return Completed(exit_code=int(is_red), output="")
+
+    stack.run = run
+    proxy = replace(container(stack, replace(CHECK, test=("ask", "proxy"))), service="proxy")
+    fact = everything_ended.end_everything(
+        {"proxy": proxy, "api": container(stack)},
+        target=NO_TARGET,
+        stack=stack,  # type: ignore[arg-type]
+        http=None,  # type: ignore[arg-type]
+        faults=faults_of(stack, tmp_path),
+    )
+    ways = {crash.service: (crash.back_seconds is not None, crash.well_seconds is not None) for crash in fact.crashes}
+    assert ways == {"proxy": (True, False), "api": (True, True)}
+    assert (fact.was_serving, fact.serving_seconds) == (False, None)
 
 
 def test_an_engine_that_forbids_it_ends_the_look(tmp_path: Path) -> None:
