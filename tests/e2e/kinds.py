@@ -5,20 +5,12 @@ An audit of either takes about as long as one of the other, so tests that look f
 
 from __future__ import annotations
 
-import os
-
-import pytest
-
 from readiness.catalogue import load_checks
 
-__all__ = ["DISRUPTION", "TRAFFIC", "is_in", "marker", "thoroughly"]
+__all__ = ["DISRUPTION", "TRAFFIC", "is_in", "marker"]
 
 DISRUPTION = frozenset({"startup", "retry", "drain", "scale", "compose", "persist", "db"})
 TRAFFIC = frozenset({meta.id.partition(".")[0] for meta in load_checks()} - DISRUPTION)
-#: For what says again, on another stack, what others say already: asked for before a release, not at every change.
-thoroughly = pytest.mark.skipif(
-    os.environ.get("READINESS_MATRIX", "") != "thorough", reason="READINESS_MATRIX=thorough runs it"
-)
 
 
 def marker(families: frozenset[str]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.kinds import DISRUPTION, TRAFFIC, thoroughly
+from tests.e2e.kinds import DISRUPTION, TRAFFIC
 from tests.e2e.other_make import EITHER, Defect, audit, audit_undeclared, changed, compare, defect
 
 pytestmark = pytest.mark.docker
@@ -246,7 +246,7 @@ def test_a_sound_stack_is_judged_sound(tmp_path: Path) -> None:
     ("defects", "families"),
     [
         pytest.param(FIRST, TRAFFIC, id="first"),
-        pytest.param(SECOND, TRAFFIC, id="second", marks=thoroughly),
+        pytest.param(SECOND, TRAFFIC, id="second"),
         pytest.param(THIRD, DISRUPTION, id="third"),
     ],
 )
