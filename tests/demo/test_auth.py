@@ -14,7 +14,7 @@ from readiness.instruments.forgery import Token, read_token
 
 SECRET = "s" * 64
 NOW = int(time.time())
-CLAIMS = {"iss": "shop", "sub": "7", "iat": NOW, "exp": NOW + 600}
+CLAIMS = {"iss": "shop", "sub": "7", "iat": NOW, "exp": NOW + 86_400}
 
 
 @pytest.fixture

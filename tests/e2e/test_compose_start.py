@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ import pytest
 
 from readiness.exceptions import StackError
 from readiness.facts.start import FailureCause, ServiceStart, StackStart
-from readiness.runtime import Variant
+from readiness.runtime import Endpoint, Variant
 from readiness.runtime.compose import ComposeRuntime, ComposeStack
 from readiness.runtime.reaper import LABEL_RUN
 from readiness.target import Compose, Entry, Provide, Target
@@ -66,9 +67,20 @@ def _service(report: StackStart, name: str) -> ServiceStart:
 
 
 def _get(stack: ComposeStack, service: str, port: int = 8000) -> int:
-    where = stack.endpoint(service, port)
-    with urllib.request.urlopen(f"http://{where.host}:{where.port}/", timeout=5) as answer:
-        return int(answer.status)
+    return _answered(stack.endpoint(service, port))
+
+
+def _answered(place: Endpoint) -> int:
+    """The status there, once the service inside listens: the engine takes connections for it before that."""
+    give_up_at = time.monotonic() + 20
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://{place.host}:{place.port}/", timeout=5) as answer:
+                return int(answer.status)
+        except OSError:
+            if time.monotonic() > give_up_at:
+                raise
+            time.sleep(0.1)
 
 
 def test_sound_stack_comes_up_and_obeys(start: Start) -> None:
@@ -129,8 +141,7 @@ def test_replicas_are_reached_replaced_and_killed_one_by_one(start: Start) -> No
     places = stack.replica_endpoints("api", 8000)
     assert len(places) == len(set(places.values())) == 2
     for place in places.values():
-        with urllib.request.urlopen(f"http://{place.host}:{place.port}/", timeout=5) as answer:
-            assert answer.status == 200
+        assert _answered(place) == 200
 
     first, second = places
     stack.replace("api", first)

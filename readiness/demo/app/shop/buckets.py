@@ -243,6 +243,8 @@ class TokenBuckets:
             if self._under_way > CROWD:
                 return await self._take_slowly(caller, self._policies)
             async with self._one_by_one:
+                if self._clock() < self._redis_from:  # who stood behind a failure does not wait for one more
+                    return self._local.take(caller, self._policies)
                 return await self._take_slowly(caller, self._policies)
         finally:
             self._under_way -= 1
