@@ -149,6 +149,7 @@ class Probe:
         components: name in the body -> service of the stack (or a name outside it), where declared.
         reports: fields that the owner says the body has, for example ``("timestamp", "uptime_seconds", "system_metrics", "alerts")``.
         proof: for a loading probe, the request that succeeds exactly when loading is over.
+        listens_seconds: for a loading probe, how soon after its start the service answers anything, where declared.
         disk: for a basic probe, ``{"service": …, "path": …}`` of the disk it watches.
         memory: for a basic probe, ``{"service": …}`` whose memory it watches.
     """
@@ -164,6 +165,7 @@ class Probe:
     components: dict[str, str] = field(default_factory=dict)
     reports: tuple[str, ...] = ()
     proof: Request | None = None
+    listens_seconds: float | None = None
     disk: dict[str, str] = field(default_factory=dict)
     memory: dict[str, str] = field(default_factory=dict)
 

@@ -652,6 +652,7 @@ class _Reader:
                 components=dict(raw.get("components") or {}),
                 reports=tuple(raw.get("reports") or ()),
                 proof=None if proof is None else self._request(proof, (*at, "proof")),
+                listens_seconds=None if raw.get("listens_seconds") is None else float(raw["listens_seconds"]),
                 disk=dict(raw.get("disk") or {}),
                 memory=dict(raw.get("memory") or {}),
             )

@@ -77,7 +77,7 @@ probes:
   live: /health/live
   ready: {path: /ready, port: 9090, service: api, expect: [200, 204], components: {database: db}, timeout_seconds: 3}
   startup: none
-  loading: {path: /health/model, proof: {method: POST, path: /embed, body: {base64: aGk=}}}
+  loading: {path: /health/model, listens_seconds: 5, proof: {method: POST, path: /embed, body: {base64: aGk=}}}
   basic: {path: /health, disk: {service: api, path: /data}, memory: {service: api}, reports: [timestamp]}
 login:
   register: {method: POST, path: /register, json: {name: "{name}"}}
@@ -199,6 +199,7 @@ def test_the_whole_declaration_is_read(folder: Path) -> None:
     assert target.paths.error.path == "/boom"
     assert target.probes[ProbeKind.READY].expect == (200, 204)
     assert target.probes[ProbeKind.LIVE].expect == (200,)
+    assert target.probes[ProbeKind.LOADING].listens_seconds == 5.0
     proof = target.probes[ProbeKind.LOADING].proof
     assert proof is not None
     assert proof.body_base64 == "aGk="

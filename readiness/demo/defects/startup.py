@@ -33,6 +33,12 @@ DEFECTS: tuple[Defect, ...] = (
         "startup.requests_while_loading",
         part="startup/loading",
     ),
+    api(
+        "loads-before-listening",
+        "The API fetches its model before it listens, and until then nothing answers",
+        "startup.async_load",
+        part="startup/listening",
+    ),
     Defect(
         name="sleeps-before-start",
         title="The worker sleeps for a while before it starts",

@@ -82,6 +82,8 @@ def create_api(resources: Resources) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         psutil.cpu_percent(interval=None)  # the first call only sets the mark that later ones measure from
+        if defects.is_on("loads-before-listening"):
+            await resources.model.fetch()
         background = [asyncio.create_task(_prepare_schema(resources)), asyncio.create_task(_load_model(resources))]
         background.append(asyncio.create_task(resources.usage.run()))
         yield

@@ -18,6 +18,8 @@ __all__ = ["DIMENSIONS", "EmbeddingModel", "ModelLoadingError"]
 DIMENSIONS = 32
 BUCKETS = 512
 NGRAM = 3
+#: More than anybody waits for a service that says nothing.
+FETCH_SECONDS = 12.0
 
 
 class ModelLoadingError(Exception):
@@ -34,6 +36,10 @@ class EmbeddingModel:
     def is_loaded(self) -> bool:
         """Whether :meth:`embed` works."""
         return self._rows is not None
+
+    async def fetch(self) -> None:
+        """Get the weights of a larger model first; only the defect that does so before it listens asks for it."""
+        await asyncio.sleep(FETCH_SECONDS)
 
     async def load(self, *, at_least_seconds: float) -> None:
         """Compute the matrix, in slices so that the event loop keeps answering."""
