@@ -83,12 +83,13 @@ _EXTRA = (
     "drain",
     "persistence",
     "settings",
+    "versions",
     "idempotency",
     "pool",
     "retry",
 )
 #: Sections whose keys are services.
-_BY_SERVICE = ("persistence", "settings", "pool")
+_BY_SERVICE = ("persistence", "settings", "versions", "pool")
 #: What may be ``none``: whole sections, and the entries of these.
 _DECLINABLE = ("login", "origins", "error_path", "limit", "security_headers", "probes", *_EXTRA)
 _DECLINABLE_INSIDE = ("paths", "probes", "roles", "variants", "access", "docs", "login", "metrics", "validation")

@@ -189,6 +189,7 @@ SOUND = {
     "persist.redis_crash": "pass",
     "persist.redis_restart": "pass",
     "persist.redis_save_points": "pass",
+    "db.dependency_versions": "pass",
     "db.pool_ceiling": "pass",
     "db.pool_exhaustion_clean": "pass",
     "db.pool_fits_server": "pass",

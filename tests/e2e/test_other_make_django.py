@@ -189,6 +189,7 @@ SOUND = {
     "persist.redis_crash": "not_applicable",  # the cache is declared to be volatile
     "persist.redis_restart": "not_applicable",  # the same
     "persist.redis_save_points": "not_applicable",  # nothing states how Redis runs
+    "db.dependency_versions": "not_applicable",  # none is stated
     "db.pool_ceiling": "not_applicable",  # every request has a connection of its own
     "db.pool_exhaustion_clean": "not_applicable",
     "db.pool_fits_server": "not_applicable",

@@ -21,6 +21,13 @@ DEFECTS: tuple[Defect, ...] = (
         declares={"settings": {"db": {"max_connections": 200}}},
         part="db/declared",
     ),
+    Defect(
+        name="database-older-than-declared",
+        title="The database is older than the application is declared to need",
+        detected_by=("db.dependency_versions",),
+        declares={"versions": {"db": ">=99"}},
+        part="db/version",
+    ),
     api("pool-without-pre-ping", "A connection is lent without a try", "db.pre_ping", part="pool/ping"),
     api(
         "pool-wait-unbounded", "A request waits a minute for a connection", "db.pool_exhaustion_clean", part="pool/wait"

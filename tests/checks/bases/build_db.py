@@ -83,6 +83,7 @@ def target() -> Target:
         roles={Role.APP: ("api",), Role.WORKER: ("worker",), Role.DB: ("db",)},
         extra={
             "settings": {"db": {"work_mem": "4MB"}},
+            "versions": {"db": ">=13"},
             "pool": {
                 "api": {"size": 5, "overflow": 5, "wait_seconds": 3, "replicas": 2},
                 "worker": {"size": 5, "overflow": 5, "wait_seconds": 3},
