@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from readiness import Category, Evidence, Finding, Inconclusive, Measurement, NotApplicable, Severity, Verdict, check
-from readiness.database.answers import TOO_MANY, require_database, unstructured
+from readiness.database.answers import TOO_MANY, require_database, require_idle_machine, unstructured
 from readiness.declared.database import POOL_EXAMPLE, pools_of
 from readiness.facts.database import PoolExhausted
 from readiness.facts.http import Exchange
@@ -52,7 +52,9 @@ def check_pool_exhaustion_clean(pool_exhausted: PoolExhausted, target: Target, l
         raise NotApplicable(f"premise failed: {fact.request} was answered while every table was locked: it needs none")
     wait = pool.wait_seconds if pool is not None else limits.wait_seconds
     bound = wait + limits.margin_seconds
-    findings = [*_bare(fact), *_after(fact)]
+    after = _after(fact)
+    require_idle_machine(after, fact.slowest_look_seconds)
+    findings = [*_bare(fact), *after]
     waited = [*_late(fact, held, bound, wait), *_others(fact, limits)]
     if pool is not None and fact.peak >= pool.per_replica:
         findings += waited

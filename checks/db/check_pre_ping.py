@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from readiness import Category, Evidence, Finding, Inconclusive, NotApplicable, Severity, Verdict, check
-from readiness.database.answers import require_database
+from readiness.database.answers import require_database, require_idle_machine
 from readiness.facts.database import BrokenConnections
 from readiness.facts.http import Exchange
 
@@ -57,6 +57,7 @@ def check_pre_ping(broken_connections: BrokenConnections) -> Verdict:
     what = f"{len(first)} of {asked} times after the database was restarted and the service called itself ready"
     findings += _findings(first, what, fact)
     after = f"and {len(fact.after_restart)} after its restart" if fact.after_restart else "its restart was not watched"
+    require_idle_machine(findings, fact.slowest_look_seconds)
     summary = f"{fact.good} requests after {fact.ended} connections were ended, {after}: none failed"
     return Verdict(findings=tuple(findings), summary=summary)
 

@@ -29,6 +29,8 @@ class BrokenConnections:
         good: answers to the ``requests`` after that which were no errors; ``refused`` those of a limiter.
         bad: the first of those of 500 and more, or that did not come at all.
         after_restart: the first answers after the service called itself ready again; None: not watched.
+        trials: how often all were ended: once more where requests failed, and the better trial is told.
+        slowest_look_seconds: of the audit's own new connections to the database meanwhile.
         not_done: part -> why it could not be had.
     """
 
@@ -43,6 +45,8 @@ class BrokenConnections:
     refused: int = 0
     after_restart: tuple[Exchange, ...] | None = None
     reused: Reused | None = None
+    trials: int = 1
+    slowest_look_seconds: float = 0.0
     not_done: dict[str, str] = field(default_factory=dict)
 
 
@@ -54,7 +58,8 @@ class PoolExhausted:
         service: the database; empty where there is none that can be asked.
         request: what was asked, as evidence names it.
         held_seconds: how long the tables were locked.
-        answers: to the requests, the quickest first; ``after`` those after the release.
+        answers: to the requests, the quickest first; ``after`` those after the release, once it had time to recover.
+        slowest_look_seconds: of the audit's own new connections to the database after the release.
         unrelated: answers of an endpoint that needs no database, meanwhile; ``unrelated_at_rest`` before.
         at_rest, peak, settled: connections to the database before, at most, and some time after.
         max_connections: of the server; ``reserved`` those that only an administrator gets.
@@ -72,6 +77,7 @@ class PoolExhausted:
     at_rest: int = 0
     peak: int = 0
     settled: int = 0
+    slowest_look_seconds: float = 0.0
     max_connections: int | None = None
     reserved: int = 0
     refusals: tuple[str, ...] = ()

@@ -30,6 +30,8 @@ ANSWER_SECONDS = 10.0
 FAULT_SECONDS = 60.0
 #: The server counts a session when it ends or goes idle, within a second (PGSTAT_MIN_INTERVAL).
 COUNTED_SECONDS = 1.5
+#: Until a request is answered well again, before another trial.
+RECOVERED_SECONDS = 10.0
 #: What travels to a pool that listens on its idle connections, on a busy machine.
 NOTICED_SECONDS = 2.0
 KEPT = 5
@@ -50,15 +52,19 @@ def broken_connections(
     first = bench.send()
     if not is_good(first):
         return BrokenConnections(not_done={"request": f"it is not answered well at rest: {first.label[:200]}"})
-    fact = _ended(bench)
+    fact = _ended(bench, _warm(bench))
+    if fact.bad and wait_for(lambda: is_good(bench.send()), at_most_seconds=RECOVERED_SECONDS) is not None:
+        # A machine that is busy for a moment fails requests too; a pool that does not notice fails them again.
+        again = _ended(bench, fact.reused)
+        fact = dataclasses.replace(min(fact, again, key=lambda trial: trial.requests - trial.good), trials=2)
     after, reason = _restarted(target, bench, faults)
     missed = fact.not_done | ({"restart": reason} if reason else {})
-    return dataclasses.replace(fact, after_restart=after, not_done=missed)
+    return dataclasses.replace(
+        fact, after_restart=after, slowest_look_seconds=round(bench.slowest_look_seconds, 3), not_done=missed
+    )
 
 
-def _ended(bench: Bench) -> BrokenConnections:
-    bench.learn_database()
-    reused = _warm(bench)
+def _ended(bench: Bench, reused: Reused | None) -> BrokenConnections:
     at_rest = bench.sessions()
     ended = bench.end_sessions()
     wait_for(lambda: bench.sessions() == 0, at_most_seconds=2.0)
@@ -83,6 +89,7 @@ def _ended(bench: Bench) -> BrokenConnections:
 
 def _warm(bench: Bench) -> Reused | None:
     """Fill the pool, then see how many sessions the server begins for as many requests again."""
+    bench.learn_database()
     bench.send_many(2 * AT_ONCE, at_once=AT_ONCE, timeout_seconds=ANSWER_SECONDS)
     try:
         time.sleep(COUNTED_SECONDS)

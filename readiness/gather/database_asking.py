@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -32,7 +33,11 @@ _SESSIONS = (
 
 @dataclasses.dataclass(kw_only=True)
 class Bench:
-    """One PostgreSQL, and the request that needs it."""
+    """One PostgreSQL, and the request that needs it.
+
+    ``slowest_look_seconds`` is the longest that a connection and a question of the audit's own took: what the application's
+    connections cannot be expected to be quicker than.
+    """
 
     target: Target
     stack: Stack
@@ -40,6 +45,7 @@ class Bench:
     request: Request
     requester: Requester
     database: str = ""
+    slowest_look_seconds: float = 0.0
 
     @property
     def label(self) -> str:
@@ -52,8 +58,10 @@ class Bench:
         Raises:
             GatherError, StackError: it does not come.
         """
-        users = store_users(self.target)
-        return ask_postgres(self.stack, self.service, statement, users=users, database=self.database).strip()
+        users, began = store_users(self.target), time.monotonic()
+        answer = ask_postgres(self.stack, self.service, statement, users=users, database=self.database).strip()
+        self.slowest_look_seconds = max(self.slowest_look_seconds, time.monotonic() - began)
+        return answer
 
     def number(self, statement: str) -> int:
         """One figure.

@@ -111,8 +111,8 @@ def _held(bench: Bench, fact: PoolExhausted, pools: dict[str, Pool], unrelated: 
                 seen.append(_ask(bench, unrelated))
         held = time.monotonic() - began
     thread.join(patience)
-    time.sleep(1.0)
-    after = bench.send_many(AFTER, at_once=2, timeout_seconds=patience)
+    bench.slowest_look_seconds = 0.0
+    after = _after(bench, patience)
     settled = _settled(bench, peak)
     return dataclasses.replace(
         fact,
@@ -122,8 +122,19 @@ def _held(bench: Bench, fact: PoolExhausted, pools: dict[str, Pool], unrelated: 
         unrelated=tuple(seen),
         peak=peak,
         settled=settled,
+        slowest_look_seconds=round(bench.slowest_look_seconds, 3),
         refusals=log_lines(from_here(), *NONE_LEFT),
     )
+
+
+def _after(bench: Bench, patience: float) -> tuple[Exchange, ...]:
+    """Requests once the lock is gone, again and again until all are served or a pool has had time to fill anew."""
+    deadline = time.monotonic() + SETTLED_SECONDS
+    while True:
+        time.sleep(1.0)
+        after = bench.send_many(AFTER, at_once=2, timeout_seconds=patience)
+        if all(is_good(answer) for answer in after) or time.monotonic() > deadline:
+            return after
 
 
 def _settled(bench: Bench, peak: int) -> int:

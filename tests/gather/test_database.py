@@ -27,6 +27,8 @@ class Shop:
 
     pings: bool = True
     stale: int = 0
+    hiccups: int = 0
+    hiccups_after_lock: int = 0
     open: int = 3
     begun: int = 40
     is_locked: bool = False
@@ -72,6 +74,9 @@ class Shop:
             self.open = min(self.open + 1, 10)
             self.log += "FATAL:  sorry, too many clients already\n"
             return 503, {}, "{}"
+        if self.hiccups and self.stale:
+            self.hiccups -= 1
+            return 503, {}, "{}"
         if self.stale and not self.pings:
             self.stale -= 1
             return 500, {}, "{}"
@@ -90,7 +95,7 @@ def gather(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
                 raise GatherError("the tables of db could not be locked: permission denied")
             shop.is_locked = True
             yield
-            shop.is_locked = False
+            shop.is_locked, shop.hiccups, shop.stale = False, shop.hiccups_after_lock, 1
 
         for where in (database_asking, store_asking):
             monkeypatch.setattr(where, "ask_postgres", shop.ask)
@@ -141,7 +146,18 @@ def test_connections_are_ended_and_the_database_restarted(gather: Callable[..., 
 
 def test_stale_connections_are_errors_of_the_first_requests(gather: Callable[..., Any]) -> None:
     fact: BrokenConnections = gather(broken_connections, "broken_connections", Shop(pings=False))
-    assert (fact.good, [answer.status for answer in fact.bad]) == (47, [500] * 3)
+    assert fact.trials == 2  # once more, and the better one is told
+    assert (fact.good, [answer.status for answer in fact.bad]) == (49, [500])
+
+
+def test_a_moment_in_which_nothing_connects_is_tried_again(gather: Callable[..., Any]) -> None:
+    fact: BrokenConnections = gather(broken_connections, "broken_connections", Shop(hiccups=20))
+    assert (fact.trials, fact.good, fact.bad) == (2, 50, ())
+
+
+def test_a_pool_is_given_time_to_fill_anew(gather: Callable[..., Any]) -> None:
+    fact: PoolExhausted = gather(pool_exhausted, "pool_exhausted", Shop(hiccups_after_lock=15))
+    assert {answer.status for answer in fact.after} == {200}
 
 
 def test_the_pool_is_used_up_beside_an_endpoint_that_needs_none(gather: Callable[..., Any]) -> None:
