@@ -114,7 +114,7 @@ persistence: {cache: durable}
 settings: {db: {max_connections: 50, shared_buffers: 256MB}, cache: {appendonly: true, save: 60 1000}}
 versions: {db: ">=13", cache: ">= 6.2"}
 idempotency: {header: Idempotency-Key, request: {method: POST, path: /items, json: {name: "{unique}"}}, id: id}
-pool: {api: {size: 20, overflow: 10, wait_seconds: 30, processes: 2, replicas: 3}}
+pool: {api: {size: 20, overflow: 10, wait_seconds: 30, processes: 2, replicas: 3, recycle_seconds: 60, env: {recycle_seconds: RECYCLE}}}
 security_headers: {X-Frame-Options: DENY}
 variants: {development: {api: {ENVIRONMENT: development}}, headers_off: none}
 checks: [build]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from readiness.target import Target
 
-__all__ = ["POOL_EXAMPLE", "Pool", "pools_of"]
+__all__ = ["POOL_EXAMPLE", "RECYCLE_EXAMPLE", "Pool", "pools_of"]
 
 POOL_EXAMPLE = "pool:\n  SERVICE: {size: 20, overflow: 10, wait_seconds: 30, processes: 1}"
+RECYCLE_EXAMPLE = "pool:\n  SERVICE: {size: 20, recycle_seconds: 3600, env: {recycle_seconds: DB_POOL_RECYCLE}}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +23,8 @@ class Pool:
         wait_seconds: how long a request waits for one.
         processes: of the service, each with a pool of its own.
         replicas: of the service in production.
+        recycle_seconds: how old a connection is at most when it is lent; None: as old as it gets.
+        env: figure -> the variable of the service that sets it.
     """
 
     size: int
@@ -28,6 +32,8 @@ class Pool:
     wait_seconds: float = 30.0
     processes: int = 1
     replicas: int = 1
+    recycle_seconds: float | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def per_replica(self) -> int:

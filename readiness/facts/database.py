@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from readiness.facts.http import Exchange
 
-__all__ = ["BrokenConnections", "PoolExhausted", "Reused"]
+__all__ = ["BrokenConnections", "PoolExhausted", "RecycledConnections", "Reused", "UsedSession"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,4 +81,46 @@ class PoolExhausted:
     max_connections: int | None = None
     reserved: int = 0
     refusals: tuple[str, ...] = ()
+    not_done: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UsedSession:
+    """One session of the database that requests used.
+
+    Attributes:
+        begun_seconds: when it began, from the first request on; negative before.
+        used_seconds: when it was seen to have been given a statement, likewise.
+    """
+
+    begun_seconds: float
+    used_seconds: tuple[float, ...]
+
+    @property
+    def ages(self) -> tuple[float, ...]:
+        """How old it was at every use."""
+        return tuple(used - self.begun_seconds for used in self.used_seconds)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecycledConnections:
+    """Requests on a stack of its own whose pool is told to keep no connection for long.
+
+    Attributes:
+        service: the database; empty where nothing was done.
+        request: what was asked, as evidence names it.
+        variable: of the service under audit; ``recycle_seconds`` what it was set to.
+        seconds: how long requests were sent; ``good`` how many were answered well.
+        sessions: those that were used meanwhile, without the ``others``, used also while no requests were sent.
+        not_done: part -> why it could not be had.
+    """
+
+    service: str = ""
+    request: str = ""
+    variable: str = ""
+    recycle_seconds: float = 0.0
+    seconds: float = 0.0
+    good: int = 0
+    sessions: tuple[UsedSession, ...] = ()
+    others: int = 0
     not_done: dict[str, str] = field(default_factory=dict)

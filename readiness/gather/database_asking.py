@@ -21,11 +21,11 @@ from readiness.verdict import Inconclusive
 if TYPE_CHECKING:
     from readiness.facts.http import Exchange
 
-__all__ = ["TOO_MANY", "Bench", "bench_of", "log_lines"]
+__all__ = ["SESSIONS", "TOO_MANY", "Bench", "bench_of", "log_lines"]
 
 TOO_MANY = 429
 #: The application's sessions: those of clients that are not the audit's own.
-_SESSIONS = (
+SESSIONS = (
     "from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid() "
     f"and application_name <> '{OWN_SESSIONS}'"
 )
@@ -74,11 +74,11 @@ class Bench:
 
     def sessions(self) -> int:
         """Connections of the application now."""
-        return self.number(f"select count(*) {_SESSIONS}")
+        return self.number(f"select count(*) {SESSIONS}")
 
     def end_sessions(self) -> int:
         """End every connection of the application from the server's side; how many that were."""
-        return self.number(f"select count(*) filter (where pg_terminate_backend(pid)) {_SESSIONS}")
+        return self.number(f"select count(*) filter (where pg_terminate_backend(pid)) {SESSIONS}")
 
     def learn_database(self) -> None:
         """Which database is the application's, while it has sessions there."""

@@ -193,6 +193,7 @@ SOUND = {
     "db.pool_ceiling": "not_applicable",  # every request has a connection of its own
     "db.pool_exhaustion_clean": "not_applicable",
     "db.pool_fits_server": "not_applicable",
+    "db.pool_recycle": "not_applicable",
     "db.pool_reuse": "waived",
     "db.pre_ping": "not_applicable",
     "db.server_settings": "pass",

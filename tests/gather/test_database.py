@@ -12,11 +12,19 @@ import pytest
 
 from readiness.exceptions import GatherError
 from readiness.facts._codec import decode, encode
-from readiness.facts.database import BrokenConnections, PoolExhausted
-from readiness.gather import broken_connections, database_asking, gatherer_meta, pool_exhausted, store_asking
+from readiness.facts.database import BrokenConnections, PoolExhausted, RecycledConnections
+from readiness.gather import (
+    broken_connections,
+    database_asking,
+    gatherer_meta,
+    pool_exhausted,
+    recycled_connections,
+    store_asking,
+)
+from readiness.gather.recycled_connections import RECYCLE_SECONDS
 from readiness.instruments import table_lock
 from readiness.instruments.table_lock import tables_locked
-from readiness.runtime import Capability
+from readiness.runtime import Capability, Variant
 from readiness.target import Entry, Paths, Probe, ProbeKind, Request, Role, Target
 from tests.gather.asked import Answer, FakeHttp
 
@@ -222,3 +230,81 @@ def test_a_lock_that_is_not_had_is_an_error(monkeypatch: pytest.MonkeyPatch) -> 
         tables_locked(Shop(), "db", at_most_seconds=1.0),  # type: ignore[arg-type]  # a fake
     ):
         pass
+
+
+@dataclass
+class Recycling:
+    """Sessions of a server by its own clock, which goes on by half a second with every look."""
+
+    is_recycled: bool = True
+    now: float = 1000.0
+    kept: list[list[float]] = field(default_factory=lambda: [[100.0 + number, 990.0, 995.0] for number in range(2)])
+
+    def look(self) -> str:
+        self.now += 0.5
+        self.kept[0][2] = self.now - 0.1  # somebody else's, who asks all the time
+        return json.dumps([self.now, self.kept])
+
+    def serve(self) -> None:
+        pool = self.kept[1]
+        if self.is_recycled and self.now - pool[1] > RECYCLE_SECONDS:
+            pool[:2] = [pool[0] + 10, self.now]
+        pool[2] = self.now
+
+
+@pytest.mark.parametrize(("is_recycled", "oldest"), [(True, 3.5), (False, 21.5)])
+def test_the_ages_of_the_sessions_that_requests_use(
+    monkeypatch: pytest.MonkeyPatch, *, is_recycled: bool, oldest: float
+) -> None:
+    shop, server = Shop(), Recycling(is_recycled=is_recycled)
+    given: list[Mapping[str, Mapping[str, str]]] = []
+
+    @contextlib.contextmanager
+    def variants(variant: Variant) -> Iterator[Shop]:
+        given.append(variant.environment)
+        yield shop
+
+    def ask(stack: Shop, service: str, statement: str, **more: Any) -> str:
+        return server.look() if "json_agg" in statement else shop.ask(stack, service, statement, **more)
+
+    def serve(entry: str, method: str, path: str, headers: Mapping[str, str]) -> Answer:
+        server.serve()
+        return 200, {}, "{}"
+
+    for where in (database_asking, store_asking):
+        monkeypatch.setattr(where, "ask_postgres", ask)
+    monkeypatch.setattr(database_asking, "HttpClient", lambda _: FakeHttp(serve))
+    monkeypatch.setattr(recycled_connections, "HttpClient", lambda _: FakeHttp(serve))
+    monkeypatch.setattr(recycled_connections.time, "sleep", lambda _: None)
+    target = Target(
+        name="shop",
+        folder="shop",
+        service="api",
+        entries=(Entry(name="direct", service="api", port=8000),),
+        roles={Role.APP: ("api",), Role.DB: ("db",)},
+        paths=Paths(ok=Request(path="/items")),
+        extra={"pool": {"api": {"size": 5, "recycle_seconds": 60, "env": {"recycle_seconds": "RECYCLE"}}}},
+    )
+    meta = gatherer_meta(recycled_connections.recycled_connections._get_wrapped_function())  # type: ignore[attr-defined]  # pytest's
+    assert meta is not None
+    fact = meta.function(target=target, variants=variants, progress=lambda *_, **__: None)
+    assert given == [{"api": {"RECYCLE": "3"}}]
+    assert decode(RecycledConnections, json.loads(json.dumps(encode(fact)))) == fact
+    assert (fact.service, fact.variable, fact.others) == ("db", "RECYCLE", 1)
+    assert max(age for session in fact.sessions for age in session.ages) == pytest.approx(oldest, abs=0.6)
+    assert len(fact.sessions) == (4 if is_recycled else 1)
+
+
+@pytest.mark.parametrize(
+    ("pool", "part"),
+    [({}, "pool"), ({"api": {"size": 5}}, "pool"), ({"api": {"size": 5, "recycle_seconds": 60}}, "variable")],
+)
+def test_without_a_declared_variable_no_stack_is_started(pool: dict[str, Any], part: str) -> None:
+    def variants(variant: Variant) -> None:
+        pytest.fail("started")
+
+    meta = gatherer_meta(recycled_connections.recycled_connections._get_wrapped_function())  # type: ignore[attr-defined]  # pytest's
+    assert meta is not None
+    target = Target(name="shop", folder="shop", service="api", extra={"pool": pool})
+    fact = meta.function(target=target, variants=variants, progress=lambda *_, **__: None)
+    assert list(fact.not_done) == [part]

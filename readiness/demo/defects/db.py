@@ -45,6 +45,12 @@ DEFECTS: tuple[Defect, ...] = (
         environment={"api": {"DATABASE_POOL_SIZE": "25"}},
         part="pool/wait",
     ),
+    api(
+        "pool-recycle-ignored",
+        "The pool keeps connections for half an hour, whatever it is told",
+        "db.pool_recycle",
+        part="pool/recycle",
+    ),
     api("pool-none", "Every request opens a connection of its own", "db.pool_reuse", "db.pool_ceiling", part="pool"),
     Defect(
         name="pool-larger-than-server",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from readiness.facts._codec import encode
-from readiness.facts.database import BrokenConnections, PoolExhausted, Reused
+from readiness.facts.database import BrokenConnections, PoolExhausted, RecycledConnections, Reused, UsedSession
 from readiness.facts.http import Exchange, StatusClass
 from readiness.facts.persistence import Store, StoreSettings
 from readiness.target import Entry, Role, Target
@@ -74,6 +74,24 @@ def exhausted() -> PoolExhausted:
     )
 
 
+def recycled() -> RecycledConnections:
+    first, then = (tuple(start + 0.6 * step for step in range(5)) for start in (0.1, 3.2))
+    return RecycledConnections(
+        service="db",
+        request="GET /items",
+        variable="POOL_RECYCLE",
+        recycle_seconds=3.0,
+        seconds=9.2,
+        good=64,
+        sessions=(
+            *(UsedSession(begun_seconds=0.0, used_seconds=first) for _ in range(4)),
+            *(UsedSession(begun_seconds=3.1, used_seconds=then) for _ in range(4)),
+            *(UsedSession(begun_seconds=6.2, used_seconds=tuple(t + 3.1 for t in then)) for _ in range(4)),
+        ),
+        others=2,
+    )
+
+
 def target() -> Target:
     return Target(
         name="shop",
@@ -85,7 +103,14 @@ def target() -> Target:
             "settings": {"db": {"work_mem": "4MB"}},
             "versions": {"db": ">=13"},
             "pool": {
-                "api": {"size": 5, "overflow": 5, "wait_seconds": 3, "replicas": 2},
+                "api": {
+                    "size": 5,
+                    "overflow": 5,
+                    "wait_seconds": 3,
+                    "replicas": 2,
+                    "recycle_seconds": 1800,
+                    "env": {"recycle_seconds": "POOL_RECYCLE"},
+                },
                 "worker": {"size": 5, "overflow": 5, "wait_seconds": 3},
             },
         },
@@ -98,6 +123,7 @@ def build() -> dict[str, Any]:
         "store_settings": stores(),
         "broken_connections": broken(),
         "pool_exhausted": exhausted(),
+        "recycled_connections": recycled(),
     }
     return {name: encode(fact) for name, fact in facts.items()}
 

@@ -115,7 +115,7 @@ def create_engine(settings: Settings, *, application: str) -> AsyncEngine:
         "pool_size": settings.database_pool_size,
         "max_overflow": settings.database_pool_overflow,
         "pool_timeout": 60 if defects.is_on("pool-wait-unbounded") else settings.database_pool_wait_seconds,
-        "pool_recycle": 1800,
+        "pool_recycle": 1800 if defects.is_on("pool-recycle-ignored") else settings.database_pool_recycle_seconds,
         "pool_pre_ping": not defects.is_on("pool-without-pre-ping"),
     }
     if defects.is_on("pool-none"):

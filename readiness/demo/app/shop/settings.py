@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     database_pool_size: PositiveInt = 5
     database_pool_overflow: NonNegativeInt = 5
     database_pool_wait_seconds: PositiveFloat = 3
+    #: A connection that is older than that is replaced before it is lent: servers and networks end old ones.
+    database_pool_recycle_seconds: PositiveInt = 1800
 
     redis_host: str
     redis_port: int = 6379
