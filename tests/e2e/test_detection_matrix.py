@@ -67,7 +67,7 @@ PREMISES = {
     # Who is never refused shows nothing of how refusals are.
     "limiter-not-mounted": LIMITER,
     "exempt-prefix-slash": LIMITER,
-    "pool-none": {"db.pre_ping"},  # no connection is kept that could break
+    "pool-none": {"db.pre_ping", "db.pool_recycle"},  # no connection is kept that could break or become old
     # Who does not try again has neither pauses nor lines about them.
     "exits-when-database-late": {"retry.db_backoff", "retry.logged"},
 }

@@ -191,6 +191,7 @@ SOUND = {
     "persist.redis_save_points": "not_applicable",  # nothing states how Redis runs
     "db.dependency_versions": "not_applicable",  # none is stated
     "db.pool_ceiling": "not_applicable",  # every request has a connection of its own
+    "db.pool_configured": "not_applicable",
     "db.pool_exhaustion_clean": "not_applicable",
     "db.pool_fits_server": "not_applicable",
     "db.pool_recycle": "not_applicable",

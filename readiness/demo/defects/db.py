@@ -41,8 +41,15 @@ DEFECTS: tuple[Defect, ...] = (
     Defect(
         name="pool-more-than-declared",
         title="The pool has more connections than it is declared to have",
-        detected_by=("db.pool_ceiling",),
+        detected_by=("db.pool_ceiling", "db.pool_configured"),
         environment={"api": {"DATABASE_POOL_SIZE": "25"}},
+        part="pool/wait",
+    ),
+    Defect(
+        name="pool-less-than-declared",
+        title="The pool has fewer connections than it is declared to have",
+        detected_by=("db.pool_configured",),
+        environment={"api": {"DATABASE_POOL_SIZE": "1", "DATABASE_POOL_OVERFLOW": "1"}},
         part="pool/wait",
     ),
     api(
@@ -51,7 +58,14 @@ DEFECTS: tuple[Defect, ...] = (
         "db.pool_recycle",
         part="pool/recycle",
     ),
-    api("pool-none", "Every request opens a connection of its own", "db.pool_reuse", "db.pool_ceiling", part="pool"),
+    api(
+        "pool-none",
+        "Every request opens a connection of its own",
+        "db.pool_reuse",
+        "db.pool_ceiling",
+        "db.pool_configured",
+        part="pool",
+    ),
     Defect(
         name="pool-larger-than-server",
         title="The pools of all replicas have more connections than the database",

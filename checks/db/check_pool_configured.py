@@ -1,0 +1,86 @@
+"""The pool that is declared is the one that the service works with."""
+
+from __future__ import annotations
+
+from readiness import Category, Evidence, Finding, Inconclusive, Measurement, Severity, Verdict, check
+from readiness.database.answers import TOO_MANY, require_database
+from readiness.declared.database import POOL_EXAMPLE, Pool, pools_of
+from readiness.facts.database import PoolExhausted
+from readiness.target import Role, Target
+
+_FIRST_ERROR = 500
+#: A proxy says these for a service that does not answer, which is no word about a pool (RFC 9110, 15.6.3 and 15.6.5).
+_PROXY = frozenset({502, 504})
+#: From the end of the declared wait to the answer, on a busy machine; the ledger's margin would reach other timeouts.
+ANSWER_SECONDS = 1.5
+
+
+@check(
+    id="db.pool_configured",
+    category=Category.DB,
+    severity=Severity.LOW,
+    title="The connection pool that is declared is the one that the service works with",
+    why="A size that nobody reads leaves most of the capacity unused, and the incident is looked for elsewhere.",
+    source="Claims ledger, db.pool_configured: size, overflow and wait as the rows on pools show them at work",
+    remediation="Give size and overflow to the pool that the requests use, and log them at the start.",
+    seeds=("brain", "memorai", "myragdb"),
+    defects=("pool-less-than-declared", "pool-more-than-declared", "pool-none"),
+)
+def check_pool_configured(pool_exhausted: PoolExhausted, target: Target) -> Verdict:
+    """Compare the figures with the connections that were used while more requests waited than the pool has.
+
+    Two things tell the size of a pool from outside: how many connections the server saw, others' among them, and how
+    many requests were refused when the declared wait was over: all but those that had a connection.
+    """
+    fact = pool_exhausted
+    require_database(fact.service, fact.not_done)
+    pools = pools_of(target)
+    target.require("pool", pools, example=POOL_EXAMPLE)
+    if "lock" in fact.not_done:
+        raise Inconclusive(f"the tables could not be locked, so no rush was had: {fact.not_done['lock']}")
+    gained, ceiling = max(fact.peak - fact.at_rest, 0), sum(pool.per_replica for pool in pools.values())
+    services = {name for role in (Role.APP, Role.WORKER, Role.SCHEDULER) for name in target.services_of(role)}
+    if gained > ceiling and not services - pools.keys():
+        return _differs(fact, f"{gained} connections came on top of those at rest, and {ceiling} are declared")
+    pool = pools.get(target.service or "")
+    target.require("pool", pool or "", example=POOL_EXAMPLE)
+    assert pool is not None  # noqa: S101  # require() raised otherwise; tells the type checker
+    one = pool.size + pool.overflow  # of one process: which of several gets how many requests is chance
+    told = [answer for answer in fact.answers if answer.status != TOO_MANY]
+    waited = _waited(fact, pool)
+    held = len(told) - waited
+    is_told_apart = waited >= max(len(told) - pool.per_replica, 1) and held > 0
+    if is_told_apart and held < one - 1 and fact.peak < one:
+        return _differs(
+            fact,
+            f"of {len(told)} requests at once {waited} were refused after {pool.wait_seconds:g} s, when at most "
+            f"{fact.peak} connections were used; {one} are declared",
+        )
+    if fact.peak < one or (is_told_apart and held < one - 1):
+        raise Inconclusive(
+            f"of {len(told)} requests at once {waited} were refused after the declared wait; at most {fact.peak} "
+            f"connections were seen, {fact.at_rest} of them at rest already: that tells no size of a pool of {one}"
+        )
+    measured = (Measurement(name="connections at most", value=fact.peak, unit="count"),)
+    summary = (
+        f"at most {fact.peak} connections for a pool of {one}, {fact.at_rest} of them at rest already; "
+        f"{waited} of {len(told)} requests were refused after its wait"
+    )
+    return Verdict(measured=measured, summary=summary)
+
+
+def _waited(fact: PoolExhausted, pool: Pool) -> int:
+    """How many requests the service refused when the declared wait was just over."""
+    return sum(
+        answer.status is not None
+        and answer.status >= _FIRST_ERROR
+        and answer.status not in _PROXY
+        and 0 <= answer.seconds - pool.wait_seconds <= ANSWER_SECONDS
+        for answer in fact.answers
+    )
+
+
+def _differs(fact: PoolExhausted, message: str) -> Verdict:
+    times = ", ".join(f"{answer.status} after {answer.seconds:.1f} s" for answer in fact.answers)
+    evidence = (Evidence(source=f"{fact.request}, many at once", text=times[:600]),)
+    return Verdict(findings=(Finding(message=message, evidence=evidence),))
