@@ -27,9 +27,23 @@ def _lacking(marker: str) -> str | None:
     return None if shutil.which("chromium") or shutil.which("google-chrome") else "no chromium"
 
 
+#: Files of many minutes, in the order in which they begin: whatever is begun last is waited for by everybody, so the
+#: longest come first, and the longest of all beside the quick tests.
+FIRST = "test_detection_matrix.py"
+LONG = ("test_other_make_django.py", "test_other_make.py", "test_demo_compose.py")
+
+
+def _turn(item: pytest.Item) -> tuple[int, int]:
+    """When a test's file begins: cheap ones before those that need an engine, and there the long ones first."""
+    if item.path.name == FIRST:
+        return -1, int(item.get_closest_marker("docker") is not None)
+    needs = sum(item.get_closest_marker(name) is not None for name in ("browser", "docker"))
+    return needs, LONG.index(item.path.name) if item.path.name in LONG else len(LONG)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Cheap tests first: an engine is asked for only when all else has passed."""
-    items.sort(key=lambda item: sum(item.get_closest_marker(name) is not None for name in ("browser", "docker")))
+    """Order the files for the shortest run."""
+    items.sort(key=_turn)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

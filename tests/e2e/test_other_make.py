@@ -211,7 +211,7 @@ SOUND = {
 }
 
 #: Defects that meet in one audit must be seen apart: no two of a set touch the same check.
-FIRST = {
+UNDER_TRAFFIC = {
     "ready without its database": defect("probe.ready_503_db", READY_IGNORES_DB="1"),
     "errors without the headers": defect("headers.on_error_responses", NO_HELMET_ON_ERRORS="1"),
     "a wait in milliseconds": defect("ratelimit.retry_after", "ratelimit.body_429", RETRY_AFTER_IN_MS="1"),
@@ -219,8 +219,6 @@ FIRST = {
     "queries in the log": defect("log.no_secrets", LOG_QUERY="1"),
     "every answer counts as well": defect("metrics.http_counter", COUNTS_ALL_AS_OK="1"),
     "documents for everybody": defect("docs.off_in_production", DOCS_OPEN="1"),
-}
-SECOND = {
     "alive with its database only": defect("probe.live_no_deps", LIVE_CHECKS_DB="1"),
     "every origin": defect(
         "cors.denied_origin",
@@ -234,7 +232,7 @@ SECOND = {
     "whoever one says one is": defect("ratelimit.spoof_resistant", "log.client_ip", TRUSTS_ANYBODY="1"),
 }
 #: Seen by checks that stop, kill and start what runs.
-THIRD = {
+UNDER_DISRUPTION = {
     "no pause for its database": defect("retry.db_backoff", HURRIED="1"),
     "a setting that nobody reads": defect("db.server_settings", MAX_CONNECTIONS="300"),
     "a health check that asks nobody": defect("compose.healthcheck_truthful", STORE_ASKS_NOBODY="1"),
@@ -267,9 +265,8 @@ def test_a_sound_stack_is_judged_sound(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("defects", "families"),
     [
-        pytest.param(FIRST, TRAFFIC, id="first"),
-        pytest.param(SECOND, TRAFFIC, id="second"),
-        pytest.param(THIRD, DISRUPTION, id="third"),
+        pytest.param(UNDER_TRAFFIC, TRAFFIC, id="traffic"),
+        pytest.param(UNDER_DISRUPTION, DISRUPTION, id="disruption"),
     ],
 )
 def test_every_defect_is_seen_and_blamed_on_nothing_else(

@@ -211,7 +211,7 @@ SOUND = {
 }
 
 #: Defects that meet in one audit must be seen apart: no two of a set touch the same check.
-FIRST = {
+UNDER_TRAFFIC = {
     "any page that begins like an allowed one": defect(
         "cors.denied_origin", "cors.credentials_safe", LOOSE_ORIGINS="1"
     ),
@@ -220,8 +220,6 @@ FIRST = {
     "cookies in the log": defect("log.no_secrets", LOG_COOKIES="1"),
     "sessions in clear": defect("headers.cookies", COOKIES_IN_CLEAR="1"),
     "old TLS": defect("tls.versions", TLS_FROM="TLSv1.0", TLS_CIPHERS="HIGH:!aNULL:!MD5:@SECLEVEL=0"),
-}
-SECOND = {
     "passwords may be guessed for ever": defect("auth.guesses", ENDLESS_GUESSES="1"),
     "everybody's notes": defect("auth.principal_isolation", ANYBODYS_NOTES="1"),
     "a limit of whoever one says one is": defect("ratelimit.spoof_resistant", "log.client_ip", COUNTS_FORWARDED="1"),
@@ -230,7 +228,7 @@ SECOND = {
     "ready without its database": defect("probe.ready_503_db", "probe.basic_503", READY_IGNORES_DB="1"),
 }
 #: Seen by checks that stop, kill and start what runs.
-THIRD = {
+UNDER_DISRUPTION = {
     "no patience for its database": defect(
         "retry.db_late",
         unsettles={"retry.db_backoff": "not_applicable", "retry.logged": "not_applicable"},
@@ -249,9 +247,8 @@ def test_a_sound_stack_is_judged_sound(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("defects", "families"),
     [
-        pytest.param(FIRST, TRAFFIC, id="first"),
-        pytest.param(SECOND, TRAFFIC, id="second"),
-        pytest.param(THIRD, DISRUPTION, id="third"),
+        pytest.param(UNDER_TRAFFIC, TRAFFIC, id="traffic"),
+        pytest.param(UNDER_DISRUPTION, DISRUPTION, id="disruption"),
     ],
 )
 def test_every_defect_is_seen_and_blamed_on_nothing_else(
