@@ -127,7 +127,8 @@ def grade_run(
             partial=partial,
             broken_off=broken_off,
         ),
-        next_grade=_next_grade(checks, tally, grade, stack_started=stack_started),
+        # Of a part of the checks, most of what is "missing" was not asked for.
+        next_grade=NextGrade(grade=None) if partial else _next_grade(checks, tally, grade, stack_started=stack_started),
         categories=_categories(checks),
     )
 

@@ -245,6 +245,11 @@ class TestGate:
         assert graded.gate.passed
         assert graded.gate.reasons[-1] == "grade at least A was not judged: partial run (-k headers)"
 
+    def test_a_partial_run_shows_no_way_to_the_next_grade(self) -> None:
+        whole = grade(*passes(8), result("bad", Outcome.FAIL))
+        assert whole.next_grade.fix == ("bad",)
+        assert grade(*passes(8), result("bad", Outcome.FAIL), partial="-k headers").next_grade.fix == ()
+
     def test_still_judges_failures_on_a_partial_run(self) -> None:
         graded = grade(result("bad", Outcome.FAIL, Severity.HIGH), gate=Gate(min_grade="A"), partial="-k bad")
         assert not graded.gate.passed
