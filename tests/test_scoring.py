@@ -247,7 +247,7 @@ class TestGate:
 
     def test_a_partial_run_shows_no_way_to_the_next_grade(self) -> None:
         whole = grade(*passes(8), result("bad", Outcome.FAIL))
-        assert whole.next_grade.fix == ("bad",)
+        assert whole.next_grade.fix == ("headers.bad",)
         assert grade(*passes(8), result("bad", Outcome.FAIL), partial="-k headers").next_grade.fix == ()
 
     def test_still_judges_failures_on_a_partial_run(self) -> None:
