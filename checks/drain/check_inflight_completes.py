@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from readiness import Category, Finding, Inconclusive, Measurement, Severity, Verdict, check
 from readiness.draining.judging import UNAVAILABLE, evidence_of, is_full, open_at_signal, stop_of
 from readiness.draining.timeline import timeline
-from readiness.facts.drain import DrainRuns, Fate, Kind, Tracked
+from readiness.facts.drain import DrainRuns, Fate, Kind, Stop, Tracked
 
 LIMITED = 429
 SUPPLY = (
     "record:\n  create: {method: POST, path: /notes, json: {text: x}, as: user, id: id}\n"
-    "slow: {path: '/slow?seconds=5', seconds: 5}"
+    "slow: {path: '/slow?seconds=5', seconds: 5}\n"
+    "drain:\n  stream: {path: /notes/export, as: user}"
 )
 
 
@@ -34,7 +35,7 @@ class InFlightLimits:
     remediation="On the stop signal stop accepting, finish what is open, and only then end; give the server's own "
     "graceful timeout more time than the slowest request takes.",
     seeds=("brainda", "brain"),
-    defects=("drain-cuts-requests", "exit-at-once"),
+    defects=("drain-cuts-requests", "drain-cuts-streams", "exit-at-once"),
 )
 def check_inflight_completes(drain_runs: DrainRuns, limits: InFlightLimits) -> Verdict:
     """Judge the fate of every request that was open when the signal came."""
@@ -67,5 +68,14 @@ def check_inflight_completes(drain_runs: DrainRuns, limits: InFlightLimits) -> V
         finding = Finding(message=message, evidence=evidence_of(lost))
         return Verdict(findings=(finding,), measured=measured, credit=len(finished) / len(held), charts=charts)
     last = max(r.ended_seconds for r in finished)
-    summary = f"{len(finished)} of {len(held)} requests in flight finished, the last {last:.1f} s after the signal"
+    summary = (
+        f"{len(finished)} of {len(held)} requests in flight finished, the last {last:.1f} s after the signal{_writes(stop)}"
+        f"{f'; no more because: {drain_runs.fewer}' if drain_runs.fewer else ''}"
+    )
     return Verdict(measured=measured, summary=summary, charts=charts)
+
+
+def _writes(stop: Stop) -> str:
+    """What became of the writes, which another check judges."""
+    told = [written.is_there for written in stop.written if written.is_there is not None]
+    return f", {told.count(False)} of {len(told)} acknowledged writes lost" if told else ""

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from readiness.target import Target
+from readiness.declared.request import request_of
+from readiness.target import Request, Target
 
 __all__ = ["LOGGED_EXAMPLE", "TIMEOUT_EXAMPLE", "Drain", "drain_of"]
 
@@ -25,6 +26,8 @@ class Drain:
         timeout_seconds: so long after its stop signal the service cuts what is still open, and ends.
         env: the variable that sets it.
         keepalive_seconds: so long it keeps an idle connection open while it serves.
+        stream: a request whose answer begins at once and goes on: for some seconds by itself, or as long as the tables
+            are locked that it reads from.
         accepting_seconds: so long after its stop signal it goes on accepting by intention.
         start, steps, complete: texts of the lines that it logs while it stops, in their order.
     """
@@ -32,6 +35,7 @@ class Drain:
     timeout_seconds: float | None = None
     env: str = ""
     keepalive_seconds: float | None = None
+    stream: Request | None = None
     accepting_seconds: float = 0.0
     start: str = ""
     steps: tuple[str, ...] = ()
@@ -46,6 +50,7 @@ def drain_of(target: Target) -> Drain:
         timeout_seconds=raw.get("timeout_seconds"),
         env=raw.get("env", ""),
         keepalive_seconds=raw.get("keepalive_seconds"),
+        stream=request_of(raw["stream"]) if "stream" in raw else None,
         accepting_seconds=float(raw.get("accepting_seconds") or 0.0),
         start=logged.get("start", ""),
         steps=tuple(logged.get("steps") or ()),

@@ -18,7 +18,7 @@ __all__ = [
 ]
 
 #: What was in flight on purpose.
-HELD = (Kind.WRITE, Kind.UPLOAD, Kind.SLOW, Kind.LOCKED)
+HELD = (Kind.WRITE, Kind.UPLOAD, Kind.SLOW, Kind.LOCKED, Kind.STREAM)
 #: A server notices its signal at the next turn of its loop, and what is in the queue of its port is still its own.
 SWITCH_SECONDS = 1.0
 UNAVAILABLE = 503

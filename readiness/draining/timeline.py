@@ -25,7 +25,7 @@ def timeline(service: str, stop: Stop, control: tuple[Tracked, ...]) -> Chart:
     ]
     if stop.ready:
         lanes.append(Lane(label="readiness", spans=tuple(_probe(at, status) for at, status in stop.ready[:MOST])))
-    lanes += [Lane(label=r.name[:40], spans=(_bar(r, control),)) for r in stop.of(*HELD)]
+    lanes += _crowd(stop.of(*HELD), control)
     quick = tuple(_bar(r, control) for r in stop.of(Kind.QUICK)[:MOST])
     if quick:
         lanes.append(Lane(label="writes", spans=quick))
@@ -33,6 +33,20 @@ def timeline(service: str, stop: Stop, control: tuple[Tracked, ...]) -> Chart:
     if fresh:
         lanes.append(Lane(label="new connections", spans=fresh))
     return Chart(title=f"{service} is stopped with requests in flight", lanes=tuple(lanes))
+
+
+def _crowd(requests: tuple[Tracked, ...], control: tuple[Tracked, ...]) -> list[Lane]:
+    """A lane for all that have the same name and the same end, in order of sending, from the first to the last of them."""
+    alike: dict[tuple[str, Tone, str], list[Span]] = {}
+    for request in requests:
+        bar = _bar(request, control)
+        alike.setdefault((request.name, bar.tone, bar.label), []).append(bar)
+    lanes = []
+    for (name, tone, word), bars in alike.items():
+        start, end = min(bar.start for bar in bars), max(bar.end for bar in bars)
+        count = f" ({len(bars)})" if len(bars) > 1 else ""
+        lanes.append(Lane(label=f"{name[:40]}{count}", spans=(Span(start=start, end=end, tone=tone, label=word),)))
+    return lanes
 
 
 def _end_word(ending: Ending) -> str:

@@ -30,6 +30,7 @@ class Kind(enum.StrEnum):
     UPLOAD = "upload"  # the same, of a request that writes nothing
     SLOW = "slow"  # sent whole; the service is known to take long
     LOCKED = "locked"  # sent whole; what it reads or writes in the database is locked for a while
+    STREAM = "stream"  # sent whole; its answer has begun, and goes on for a while
     QUICK = "quick"  # a write sent whole around the signal
     NEW = "new"  # over a connection that was opened at its time
     HEAD = "head"  # half of its head sent before the signal
@@ -53,6 +54,7 @@ class Tracked:
         name: for the reader, for example ``POST /items (half sent)``.
         sent_seconds: when its first bytes were sent; ``released_seconds`` when what had been held back was sent, or what
             it waited for was freed.
+        head_seconds: when the head of its answer came.
         ended_seconds: when its fate was known.
         status: of the answer, if one began.
         shape: the names of the answer's JSON members, or its media type: what a full answer has.
@@ -65,6 +67,7 @@ class Tracked:
     ended_seconds: float
     fate: Fate
     released_seconds: float | None = None
+    head_seconds: float | None = None
     status: int | None = None
     shape: str = ""
     detail: str = ""
@@ -168,7 +171,8 @@ class DrainRuns:
 
     Attributes:
         service: what was stopped; ``entry`` is where it was asked directly.
-        control: the same requests as in ``stopped``, held as long, without any signal.
+        control: the same requests as in ``stopped`` and maybe more, held as long, without any signal.
+        fewer: why no more of them were in flight at the stop; empty where it was the whole crowd.
         stopped: under load, by the engine's own stop.
         kept: idle connections to the serving service, until it closed them; only where a figure is declared.
         idle: with nothing but idle connections, by a bare signal, after which nobody kills.
@@ -178,6 +182,7 @@ class DrainRuns:
     service: str = ""
     entry: str = ""
     control: tuple[Tracked, ...] = ()
+    fewer: str = ""
     stopped: Stop | None = None
     kept: tuple[Tracked, ...] = ()
     idle: Stop | None = None

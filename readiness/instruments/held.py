@@ -27,6 +27,8 @@ CONNECT_SECONDS = 5.0
 MAX_BODY_BYTES = 256 * 1024
 READ_BYTES = 64 * 1024
 MAX_NAMES = 40
+#: Such an answer is as whole as its connection: one that is cut looks the same.
+ENDLESS = "the answer tells neither its length nor its end"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +70,11 @@ class Held:
         self.name = name or f"{request.method} {request.path}"
         self.sent_at: float | None = None
         self.released_at: float | None = None
+        self.head_at: float | None = None
         self.reply: Reply | None = None
         self._released = asyncio.Event()
         self._is_sent = asyncio.Event()
+        self._has_begun = asyncio.Event()
 
     def release(self, *, at: float | None = None) -> None:
         """Send what was held back; for one that was sent whole, note when what it waited for was freed."""
@@ -86,6 +90,10 @@ class Held:
         """Return when its first part is on its way, or its fate is known."""
         await self._is_sent.wait()
 
+    async def begun(self) -> None:
+        """Return when the head of its answer has come, or its fate is known."""
+        await self._has_begun.wait()
+
     async def run(self, *, timeout_seconds: float) -> Reply:
         """Send it, wait for its end; never raises for what the service does."""
         try:
@@ -95,20 +103,24 @@ class Held:
             self.reply = Reply(fate=Fate.UNANSWERED, ended_at=time.monotonic(), detail=detail)
         finally:
             self._is_sent.set()
+            self._has_begun.set()
         return self.reply
 
     def tracked(self, zero: float) -> Tracked:
         """As a fact, times from ``zero`` of the monotonic clock on."""
+        # Of a stream the beginning alone is kept.
+        shape = media_of if self.kind is Kind.STREAM else shape_of
         reply = self.reply or Reply(fate=Fate.UNANSWERED, ended_at=time.monotonic(), detail="given up")
         return Tracked(
             kind=self.kind,
             name=self.name,
             sent_seconds=round((self.sent_at or reply.ended_at) - zero, 3),
             released_seconds=None if self.released_at is None else round(self.released_at - zero, 3),
+            head_seconds=None if self.head_at is None else round(self.head_at - zero, 3),
             ended_seconds=round(reply.ended_at - zero, 3),
             fate=reply.fate,
             status=reply.status,
-            shape=shape_of(reply) if reply.fate is Fate.FINISHED else "",
+            shape=shape(reply) if reply.fate is Fate.FINISHED else "",
             detail=reply.detail,
         )
 
@@ -201,12 +213,16 @@ class Held:
 
     async def _read(self, protocol: h11.Connection, reader: asyncio.StreamReader) -> Reply:
         status: int | None = None
-        content_type, body = "", b""
+        content_type, body, note = "", b"", ""
         while True:
             event, problem = await _next_event(protocol, reader)
             if isinstance(event, h11.Response):
                 status = event.status_code
                 content_type = next((v.decode("latin-1") for n, v in event.headers if n == b"content-type"), "")
+                self.head_at = time.monotonic()
+                self._has_begun.set()
+                if not {name for name, _ in event.headers} & {b"content-length", b"transfer-encoding"}:
+                    note = ENDLESS
             elif isinstance(event, h11.Data):
                 body = (body + bytes(event.data))[:MAX_BODY_BYTES]
             elif isinstance(event, h11.EndOfMessage):
@@ -216,6 +232,7 @@ class Held:
                     status=status,
                     content_type=content_type,
                     body=body,
+                    detail=note if self.kind is Kind.STREAM else "",
                 )
                 return done if self.kind is not Kind.IDLE else await self._idle(reader, done)
             elif not isinstance(event, h11.InformationalResponse):
@@ -247,10 +264,15 @@ async def _next_event(protocol: h11.Connection, reader: asyncio.StreamReader) ->
             return None, f"{type(error).__name__}: {error}"[:200]
 
 
+def media_of(reply: Reply) -> str:
+    """The media type, without parameters."""
+    return reply.content_type.partition(";")[0].strip().lower()
+
+
 def shape_of(reply: Reply) -> str:
     """What a full answer of this kind has: names of the JSON members, else the media type."""
-    media = reply.content_type.partition(";")[0].strip().lower()
-    if media.endswith("json"):
+    media = media_of(reply)
+    if media.endswith(("/json", "+json")):
         try:
             value = json.loads(reply.body)
         except ValueError:

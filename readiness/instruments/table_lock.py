@@ -48,7 +48,13 @@ _RELEASE = "with taken as materialized (select pg_advisory_lock({key}) as it) se
 
 @contextlib.contextmanager
 def tables_locked(
-    stack: Stack, service: str, *, users: tuple[str, ...] = (), database: str = "", at_most_seconds: float
+    stack: Stack,
+    service: str,
+    *,
+    users: tuple[str, ...] = (),
+    database: str = "",
+    at_most_seconds: float,
+    acquire_seconds: float = ACQUIRE_SECONDS,
 ) -> Iterator[None]:
     """Lock every table of the database for the block.
 
@@ -58,13 +64,14 @@ def tables_locked(
         users: services whose variables may hold its login.
         database: the application's; empty for the one that belongs to whoever is let in.
         at_most_seconds: it ends by itself after so long.
+        acquire_seconds: whoever works on a table is waited for so long, and whoever comes after him waits too.
 
     Raises:
         GatherError: the lock was not had.
     """
     problems: list[str] = []
     hold = _HOLD.format(
-        acquire=int(ACQUIRE_SECONDS * 1000),
+        acquire=int(acquire_seconds * 1000),
         steps=int(at_most_seconds / STEP_SECONDS),
         pause=STEP_SECONDS,
         key=RELEASE_KEY,
@@ -72,7 +79,7 @@ def tables_locked(
 
     def run() -> None:
         try:
-            bound = at_most_seconds + ACQUIRE_SECONDS + 10
+            bound = at_most_seconds + acquire_seconds + 10
             ask_postgres(stack, service, hold, users=users, database=database, timeout_seconds=bound)
         except ReadinessError as error:
             problems.append(str(error)[:300])
@@ -80,7 +87,7 @@ def tables_locked(
     thread = threading.Thread(target=run, name="readiness-lock", daemon=True)
     thread.start()
     try:
-        deadline = time.monotonic() + ACQUIRE_SECONDS + 5
+        deadline = time.monotonic() + acquire_seconds + 5
         while not _is_held(stack, service, users, database):
             if problems or time.monotonic() > deadline:
                 raise GatherError(
@@ -92,7 +99,7 @@ def tables_locked(
         with contextlib.suppress(ReadinessError):
             release = _RELEASE.format(key=RELEASE_KEY, seconds=4 * STEP_SECONDS)
             ask_postgres(stack, service, release, users=users, database=database)
-        thread.join(ACQUIRE_SECONDS)
+        thread.join(acquire_seconds)
 
 
 def _is_held(stack: Stack, service: str, users: tuple[str, ...], database: str) -> bool:

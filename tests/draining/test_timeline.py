@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import runpy
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,9 @@ def test_a_stop_is_drawn_with_its_signal_probes_requests_and_end(runs: DrainRuns
     assert lanes["api"] == [(0.0, 3.3, "good", "exit 0")]
     assert lanes["readiness"][0] == (-0.5, -0.5, "good", "ready")
     assert lanes["readiness"][-1] == (0.4, 0.4, "neutral", "no answer")
-    assert lanes["POST /items, half sent"] == [(-0.98, 3.05, "good", "finished 201")]
+    # All that had the same end share a lane.
+    assert lanes["POST /items, half sent (2)"] == [(-0.98, 3.05, "good", "finished 201")]
+    assert lanes["POST /embed, half sent"] == [(-0.98, 3.02, "good", "finished 200")]
     assert {label for *_, label in lanes["new connections"]} == {"finished 200", "refused"}
 
 
@@ -47,6 +50,15 @@ def test_what_was_cut_and_who_was_killed_is_bad(runs: DrainRuns) -> None:
     lanes = drawn(Stop(ending=ending, requests=(cut,)), runs)
     assert lanes["api"] == [(0.0, 10.1, Tone.BAD.value, "killed")]
     assert lanes["POST /x"] == [(-1.0, 0.1, Tone.BAD.value, "cut")]
+
+
+def test_who_ended_otherwise_has_a_lane_apart(runs: DrainRuns) -> None:
+    assert runs.stopped is not None
+    write = runs.control[0]
+    cut = dataclasses.replace(write, fate=Fate.RESET, status=None, ended_seconds=0.2)
+    lanes = drawn(dataclasses.replace(runs.stopped, requests=(write, cut, cut, write, write)), runs)
+    assert lanes["POST /items, half sent (3)"] == [(-0.98, 3.02, "good", "finished 201")]
+    assert lanes["POST /items, half sent (2)"] == [(-0.98, 0.2, "bad", "cut")]
 
 
 def test_one_that_still_runs_is_drawn_as_long_as_it_was_watched(runs: DrainRuns) -> None:

@@ -89,7 +89,9 @@ def test_a_service_without_stores_and_login_is_judged(tmp_path: Path) -> None:
     assert drained(audited) == SOUND, audited.explain()
     row = next(row for row in audited.card["checks"] if row["id"] == "drain.inflight_completes")
     lanes = {lane["label"] for lane in row["charts"][0]["lanes"]}
-    assert {"SIGTERM", "web", "readiness", "POST /records, half sent", "new connections"} <= lanes
+    assert "50 of 50 requests in flight finished" in row["summary"]
+    assert ", 0 of " in row["summary"]
+    assert {"SIGTERM", "web", "readiness", "POST /records, half sent (50)", "new connections"} <= lanes
 
 
 def test_killing_instead_of_stopping_cuts_what_is_in_flight(tmp_path: Path) -> None:

@@ -142,6 +142,34 @@ def test_an_idle_connection_ends_when_the_service_closes_it() -> None:
     assert reply.ended_at - held.released_at >= 0.2
 
 
+STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+def test_a_stream_has_its_head_before_its_end() -> None:
+    def serve(connection: socket.socket) -> None:
+        read_until(connection, b"\r\n\r\n")
+        connection.sendall(STREAM + b"Transfer-Encoding: chunked\r\n\r\n")
+        time.sleep(0.2)
+        connection.sendall(b"2\r\n[]\r\n0\r\n\r\n")
+
+    with serving(serve) as stack:
+        held = Held(stack, ENTRY, Request(path="/export"), kind=Kind.STREAM)
+        reply = run(held, release=False)
+    tracked = held.tracked(0.0)
+    assert (reply.fate, tracked.shape, tracked.detail) == (Fate.FINISHED, "application/json", "")
+    assert tracked.ended_seconds - (tracked.head_seconds or 0.0) >= 0.15
+
+
+def test_a_stream_that_ends_with_its_connection_cannot_be_told_from_one_that_is_cut() -> None:
+    def serve(connection: socket.socket) -> None:
+        read_until(connection, b"\r\n\r\n")
+        connection.sendall(STREAM + b"Connection: close\r\n\r\n[]")
+
+    with serving(serve) as stack:
+        reply = run(Held(stack, ENTRY, Request(path="/export"), kind=Kind.STREAM), release=False)
+    assert (reply.fate, reply.detail) == (Fate.FINISHED, "the answer tells neither its length nor its end")
+
+
 def test_half_a_head_is_half_a_head() -> None:
     seen: list[bytes] = []
 
@@ -162,6 +190,8 @@ def test_half_a_head_is_half_a_head() -> None:
         ("application/json; charset=utf-8", b'{"b": 1, "a": 2}', "a,b"),
         ("application/json", b"[1]", "application/json list"),
         ("application/json", b'{"b"', "application/json that cannot be read"),
+        ("application/problem+json", b'{"title": "x"}', "title"),
+        ("application/x-ndjson", b'{"a": 1}\n', "application/x-ndjson"),
         ("text/html", b"<p>", "text/html"),
     ],
 )
