@@ -17,6 +17,7 @@ import pytest
 import structlog
 
 from readiness.demo.app.shop import settings as shop_settings
+from readiness.demo.app.shop.auth import Tokens
 from readiness.demo.app.shop.main import create_app
 from readiness.demo.app.shop.resources import Resources
 
@@ -92,6 +93,12 @@ def test_every_kind_of_answer_carries_every_security_header_once(variables: pyte
     for answer in answers:
         names = [name.lower() for name, _ in answer.headers.multi_items()]
         assert [name for name in SECURITY_HEADERS if names.count(name) != 1] == [], answer.request.url
+
+
+def test_an_export_needs_a_login_and_is_refused_as_a_whole_without_a_database(variables: pytest.MonkeyPatch) -> None:
+    token = Tokens("s" * 40).issue(1)
+    answers = ask(("GET", "/items/export"), ("GET", "/items/export", {"headers": {"Authorization": f"Bearer {token}"}}))
+    assert [a.status_code for a in answers] == [401, 503]
 
 
 def test_the_limit_answers_429_with_security_headers_and_when_to_retry(variables: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,12 @@ __all__ = ["DEFECTS"]
 DEFECTS: tuple[Defect, ...] = (
     api("drain-cuts-requests", "The stop cuts what is in flight", "drain.inflight_completes", part="stop"),
     api(
+        "drain-cuts-streams",
+        "During the drain an export ends after the page that it is at",
+        "drain.inflight_completes",
+        part="stop/stream",
+    ),
+    api(
         "exit-at-once",
         "The stop signal ends the process on the spot, with exit code 0",
         "drain.inflight_completes",

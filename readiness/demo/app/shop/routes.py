@@ -3,6 +3,7 @@
 # Without deferred annotations: FastAPI resolves them in the module, and the login's type is made in a function.
 import contextlib
 import itertools
+import json
 import logging
 import os
 import secrets
@@ -12,7 +13,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Cookie, Depends, Header, Path, Query, Request, Response, Security
-from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, StreamingResponse
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_new
@@ -93,6 +94,8 @@ def _within(value: str) -> str:
 
 #: What one vector can stand for; a longer text is to be split by who knows where.
 TEXT_CHARACTERS_MAX = 2000
+#: Items that are read at once.
+EXPORT_PAGE = 500
 #: As many as are worked on while a caller waits.
 BATCH_MAX = 32
 
@@ -134,6 +137,20 @@ def wait_for_a_connection(engine: AsyncEngine) -> None:
         time.sleep(BLOCKED_SECONDS)
 
 
+async def exported(db: AsyncConnection, resources: Resources) -> AsyncIterator[str]:
+    """Every item as a line of JSON, read in pages, so that many items need no more memory than few."""
+    last = 0
+    while True:
+        page = select(Item.id, Item.name, Item.price_cents).where(Item.id > last).order_by(Item.id).limit(EXPORT_PAGE)
+        rows = (await db.execute(page)).mappings().all()
+        if not rows:
+            return
+        yield "".join(f"{json.dumps(dict(row))}\n" for row in rows)
+        if resources.draining_seconds and defects.is_on("drain-cuts-streams"):
+            raise ConnectionAbortedError
+        last = rows[-1]["id"]
+
+
 def router(resources: Resources) -> APIRouter:  # noqa: C901, PLR0915  # one flat list of routes, each a few lines
     """Every route but the probes."""
     routes = APIRouter()
@@ -155,6 +172,7 @@ def router(resources: Resources) -> APIRouter:  # noqa: C901, PLR0915  # one fla
 
     UserId = Annotated[int, Depends(login)]  # noqa: N806  # a type
     Database = Annotated[AsyncConnection, Depends(database, scope="function")]  # noqa: N806  # a type
+    WholeRequest = Annotated[AsyncConnection, Depends(database, scope="request")]  # noqa: N806  # a type
 
     async def anybody(request: Request) -> int:
         return resources.tokens.user_id(request.headers.get("authorization", "")) or 0
@@ -210,6 +228,16 @@ def router(resources: Resources) -> APIRouter:  # noqa: C901, PLR0915  # one fla
         if resources.draining_seconds > LATE_SECONDS and defects.is_on("drain-loses-writes"):
             await db.rollback()
         return created
+
+    @routes.get(
+        "/items/export",
+        response_class=StreamingResponse,
+        responses={200: {"content": {"application/x-ndjson": {"schema": {"type": "string"}}}}},
+    )
+    async def export(_user_id: UserId, db: WholeRequest) -> StreamingResponse:
+        """Every item, one JSON object per line, oldest first."""
+        # The connection was had before anything is sent: a database that is away is a clean refusal, not half an answer.
+        return StreamingResponse(exported(db, resources), media_type="application/x-ndjson")
 
     @routes.get("/items/{item_id}")
     async def item(item_id: ItemId, db: Database) -> dict[str, Any]:
