@@ -26,6 +26,7 @@ def check_rolling_zero_downtime(scaled_stack: ScaledStack, target: Target) -> Ve
     """Judge the requests that were sent meanwhile; what fails at rest too is no matter of the update."""
     phase = require_load(scaled_stack, scaled_stack.roll, target)
     findings: list[Finding] = [finding_of(scaled_stack, phase)] if phase.failed else []
+    by = " by Docker Swarm's update" if scaled_stack.engine == "swarm" else ""
     steps = ", ".join(
         f"replica {step.replica} from {step.at_seconds:g} s to {step.ready_seconds:g} s"
         for step in scaled_stack.steps
@@ -34,5 +35,5 @@ def check_rolling_zero_downtime(scaled_stack: ScaledStack, target: Target) -> Ve
     return Verdict(
         findings=findings,
         measured=measured_of(phase),
-        summary=f"{phase.served} of {phase.sent} requests ({scaled_stack.request}) were served meanwhile: {steps}",
+        summary=f"{phase.served} of {phase.sent} requests ({scaled_stack.request}) were served meanwhile{by}: {steps}",
     )

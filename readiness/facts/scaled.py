@@ -49,7 +49,8 @@ class ReplicaStep:
     """One replica replaced by a new one, or killed.
 
     Attributes:
-        at_seconds: when it was told to stop; ``gone_seconds`` when it had ended and a new one ran.
+        at_seconds: when it was told to stop; where its engine updates all of them, when it was seen to have ended.
+        gone_seconds: when it had ended and a new one ran.
         ready_seconds: when the new one was ready; None where it never was.
     """
 
@@ -80,6 +81,7 @@ class ScaledStack:
     """What two replicas did.
 
     Attributes:
+        engine: who ran the replicas and replaced them, ``compose`` or ``swarm``.
         request: of the load, as the owner would write it.
         per_second: how many of them.
         late_seconds: how late the latest of them was sent: this machine's doing.
@@ -90,6 +92,7 @@ class ScaledStack:
     """
 
     service: str = ""
+    engine: str = "compose"
     request: str = ""
     per_second: float = 0.0
     late_seconds: float = 0.0

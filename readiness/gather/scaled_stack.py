@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import cast
 
 from readiness.check import Impact
 from readiness.declared.record import record_of
-from readiness.declared.scaling import replicas_of
+from readiness.declared.scaling import replicas_of, swarm_of
 from readiness.exceptions import ReadinessError, StackError
 from readiness.facts.http import Exchange
 from readiness.facts.scaled import Failure, LoadPhase, ReplicaStep, ScaledStack, SharedAnswer
@@ -37,6 +37,8 @@ SHOWN = 20
 UNDER_WAY_SECONDS = 1.0
 NAMES = ("at rest", "while the replicas are replaced", "after one is killed")
 FIRST_SERVER_ERROR = 500
+#: Between two looks at an update.
+LOOK_SECONDS = 0.2
 _SUCCESSES = range(200, 300)
 
 
@@ -73,8 +75,15 @@ def scaled_stack(target: Target, stack: Stack, variants: Variants, progress: Pro
     if count == 0:
         return ScaledStack(service=service, problem=target.declined["scaling"])
     del stack  # asked for, so that what does not come up with one replica is not tried with two
-    with variants(Variant(name="scaled", environment=limits_off(target), replicas={service: count})) as scaled:
-        fact = ScaledStack(service=service, replicas=count)
+    mode = swarm_of(target)
+    variant = Variant(
+        name="scaled",
+        environment=limits_off(target),
+        replicas={service: count},
+        swarm={} if mode is None else {service: mode},
+    )
+    with variants(variant) as scaled:
+        fact = ScaledStack(service=service, replicas=count, engine="compose" if mode is None else "swarm")
         shared, why = _shared(target, scaled, service)
         fact = replace(fact, shared=shared, not_shared=why)
         if entry is None:
@@ -112,24 +121,20 @@ def disturb(
         def now() -> float:
             return time.monotonic() - load.began
 
-        ready = _Readiness(target, stack, fact.service, plan, sleep)
+        replicas = _Replicas(target, stack, fact.service, plan, sleep)
         try:
             sleep(plan.rest_seconds)
             marks.append(now())
-            for number, container in enumerate(ready.containers()):
-                step = ReplicaStep(replica=number + 1, at_seconds=round(now(), 2), gone_seconds=0.0)
-                stack.replace(fact.service, container)
-                step = replace(step, gone_seconds=round(now(), 2))
-                is_ready = ready.wait(of=fact.replicas)
-                steps.append(replace(step, ready_seconds=round(now(), 2) if is_ready else None))
-                if not is_ready:
-                    problem = f"a new replica was not ready after {plan.ready_seconds:g} s: {ready.told()}"
+            replacing = replicas.updated if fact.engine == "swarm" else replicas.replaced
+            for step in replacing(fact.replicas, now):
+                steps.append(step)
+                if step.ready_seconds is None:
+                    problem = f"a new replica was not ready after {plan.ready_seconds:g} s: {replicas.told()}"
                     break
-                sleep(plan.between_seconds)
             marks.append(now())
             if not problem:
                 at = round(now(), 2)
-                stack.kill(fact.service, ready.containers()[0])
+                stack.kill(fact.service, replicas.containers()[0])
                 killed = ReplicaStep(replica=1, at_seconds=at, gone_seconds=round(now(), 2))
                 sleep(plan.after_seconds)
         except StackError as error:
@@ -199,8 +204,8 @@ def _request(target: Target) -> Request:
     return Request(path=probe.path) if probe is not None and probe.service is None else Request(path="/")
 
 
-class _Readiness:
-    """Whether the replicas may receive traffic, by their own health checks, else by what they answer."""
+class _Replicas:
+    """The replicas: replaced, and whether they may receive traffic, by their own health checks, else by what they answer."""
 
     def __init__(
         self, target: Target, stack: Stack, service: str, plan: ScalePlan, sleep: Callable[[float], None]
@@ -211,6 +216,11 @@ class _Readiness:
     def containers(self) -> list[str]:
         """The running replicas' ids."""
         return [each.id for each in self._stack.containers(self._service) if each.status == "running"]
+
+    def _ready_ones(self) -> list[str]:
+        """The ids of those whose own health checks pass, or that have none."""
+        seen = self._stack.containers(self._service)
+        return [each.id for each in seen if each.status == "running" and each.health in {None, "healthy"}]
 
     def told(self) -> str:
         """How the replicas are, in words."""
@@ -229,6 +239,39 @@ class _Readiness:
                     return True
             self._sleep(0.2)
         return False
+
+    def replaced(self, of: int, now: Callable[[], float]) -> Iterator[ReplicaStep]:
+        """One replica after the other, each when the one before it was ready; the last step may be one that never was."""
+        for number, container in enumerate(self.containers()):
+            step = ReplicaStep(replica=number + 1, at_seconds=round(now(), 2), gone_seconds=0.0)
+            self._stack.replace(self._service, container)
+            step = replace(step, gone_seconds=round(now(), 2))
+            is_ready = self.wait(of=of)
+            yield replace(step, ready_seconds=round(now(), 2) if is_ready else None)
+            if is_ready:
+                self._sleep(self._plan.between_seconds)
+
+    def updated(self, of: int, now: Callable[[], float]) -> Iterator[ReplicaStep]:
+        """The engine's own rolling update, watched; its order and pace are the owner's."""
+        old = self.containers()
+        gone: dict[str, float] = {}
+        came: dict[str, float] = {}
+        self._stack.update(self._service)
+        deadline = time.monotonic() + self._plan.ready_seconds * len(old)
+        while (is_under_way := not self._stack.is_updated(self._service)) and time.monotonic() < deadline:
+            there = self.containers()
+            gone |= {one: round(now(), 2) for one in old if one not in there and one not in gone}
+            came |= {one: round(now(), 2) for one in self._ready_ones() if one not in old and one not in came}
+            self._sleep(LOOK_SECONDS)
+        is_ready = not is_under_way and self.wait(of=of)
+        ended = round(now(), 2)
+        arrivals = [*sorted(came.values()), *[ended] * len(old)]
+        for number, container in enumerate(sorted(old, key=lambda one: gone.get(one, ended))):
+            at = gone.get(container, ended)
+            ready = arrivals[number] if is_ready else None
+            yield ReplicaStep(replica=number + 1, at_seconds=at, gone_seconds=at, ready_seconds=ready)
+        if is_ready:
+            self._sleep(self._plan.between_seconds)
 
     def _answer(self) -> bool:
         entry = next((entry for entry in self._target.entries if entry.service == self._service), None)

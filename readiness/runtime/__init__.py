@@ -112,6 +112,8 @@ class Variant:
         health_checks: service -> the health check's command in place of the owner's; empty switches it off.
         cpus: service -> the processors that it may use.
         stand_ins: service, one of ``stopped`` -> what listens in its place. Processes have none: their port is free.
+        swarm: service with ``replicas`` -> how Docker Swarm lets others find them, ``vip`` or ``dnsrr``; empty for as
+            its owner has it. It then runs in a swarm that is made for this stack.
     """
 
     name: str = "base"
@@ -124,6 +126,7 @@ class Variant:
     health_checks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     cpus: Mapping[str, float] = field(default_factory=dict)
     stand_ins: Mapping[str, StandIn] = field(default_factory=dict)
+    swarm: Mapping[str, str] = field(default_factory=dict)
 
 
 class Stack(Protocol):
@@ -182,7 +185,13 @@ class Stack(Protocol):
         """Stop one replica as its engine does, remove it, and start a new one in its place, as a rolling update does."""
 
     def kill(self, service: str, container: str) -> None:
-        """End one replica at once, by SIGKILL; nothing takes its place."""
+        """End one replica at once, by SIGKILL; nothing takes its place but what its engine puts there."""
+
+    def update(self, service: str) -> None:
+        """Begin its engine's own rolling update: every replica is replaced, in the order that the owner has for updates."""
+
+    def is_updated(self, service: str) -> bool:
+        """Whether the update that :meth:`update` began has come to its end; StackError where its engine gave it up."""
 
     def recreate(self, service: str) -> None:
         """Remove the instance and make a new one from the same definition, without its dependencies."""

@@ -189,6 +189,16 @@ class AttachedStack:
         self._check(service)
         _refuse(Capability.SCALE)
 
+    def update(self, service: str) -> None:
+        """Not possible."""
+        self._check(service)
+        _refuse(Capability.SCALE)
+
+    def is_updated(self, service: str) -> bool:
+        """Not possible."""
+        self._check(service)
+        _refuse(Capability.SCALE)
+
     def recreate(self, service: str) -> None:
         """Not possible."""
         self._check(service)

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from readiness.exceptions import StackError
+from readiness.exceptions import StackError, UnsupportedError
 from readiness.facts.containers import Container
 from readiness.facts.model import StackModel
 from readiness.facts.start import StackStart
@@ -100,7 +100,7 @@ class ComposeRuntime:
             number = self._started
         parts = ["readiness", _slug(self._run_id), self._worker, _slug(variant.name), str(number) if number > 1 else ""]
         project = "-".join(part for part in parts if part)
-        stack = ComposeStack(
+        stack = _kind_of(variant)(
             target=self._target,
             variant=variant,
             run_id=self._run_id,
@@ -174,6 +174,7 @@ class ComposeStack:
         self._ports = PortLease()
         self._lock = threading.Lock()
         self._is_closed = False
+        self._launch: Launch | None = None
         self._report: StackStart | None = None
         self.on_close: Callable[[ComposeStack], None] = _nothing
         self._safe: SafeCopy = make_safe(
@@ -254,7 +255,7 @@ class ComposeStack:
             self._file.write_text(json.dumps(self._safe.model, indent=1), encoding="utf-8")
         except OSError as error:
             raise StackError(f"the copy cannot be written: {error}") from error
-        self._report = Launch(
+        self._launch = Launch(
             target=self._target,
             safe=self._safe,
             project=self._project,
@@ -267,7 +268,15 @@ class ComposeStack:
             stopped=self._variant.stopped,
             built_before=built_before,
             changes=self._changes,
-        ).run(wait=self._variant.wait)
+        )
+        self._report = self._launch.run(wait=self._variant.wait)
+
+    def _start_again(self, services: Sequence[str]) -> tuple[str, ...]:
+        """Stop and start services in this order and wait for them; those that did not become ready."""
+        for service in services:
+            self.stop(service)
+            self.start(service)
+        return self._launch.again(services) if self._launch is not None else ()
 
     def endpoint(self, service: str, port: int) -> Endpoint:
         """Where the container port answers; a pinned port is told also while the service is down.
@@ -436,6 +445,21 @@ class ComposeStack:
         """SIGKILL through the engine, so no restart policy applies."""
         self._replica(service, container)
         self._engine(f"killing {service}", self._client.api.kill, container, "SIGKILL")
+
+    def update(self, service: str) -> None:
+        """Compose has no rolling update.
+
+        Raises:
+            UnsupportedError: always.
+        """
+        raise UnsupportedError(
+            f"a rolling update of {service}", runtime="compose", hint="scaling: {engine: swarm} in readiness.yaml"
+        )
+
+    def is_updated(self, service: str) -> bool:
+        """As :meth:`update`."""
+        self.update(service)
+        return False
 
     def _replica(self, service: str, container: str) -> dict[str, Any]:
         found = next((each for each in self._all(service) if each["Id"] == container), None)
@@ -628,11 +652,12 @@ class ComposeStack:
         self._need(service)
         chosen = {"label": [f"{PROJECT_LABEL}={self._project}", f"{SERVICE_LABEL}={service}"]}
         with engine_words(f"looking for {service}"):
-            found = [
-                self._client.api.inspect_container(summary["Id"])
-                for summary in self._client.api.containers(all=True, filters=chosen)
-                if summary["Labels"].get("com.docker.compose.oneoff") != "True"
-            ]
+            listed = self._client.api.containers(all=True, filters=chosen)
+            found = []
+            for summary in listed:
+                if summary["Labels"].get("com.docker.compose.oneoff") != "True":
+                    with contextlib.suppress(_not_found()):  # a replica that its engine has just replaced
+                        found.append(self._client.api.inspect_container(summary["Id"]))
         if not found:
             raise StackError(f"{service} has no container in {self._project}")
         return sorted(found, key=lambda c: int(c["Config"]["Labels"].get("com.docker.compose.container-number", 1)))
@@ -651,6 +676,21 @@ def removal_command(project: str, *, run_id: str, place: Path) -> str:
     # Compose takes only images of its own naming for local ones; what was built for the run bears its label.
     images = f"docker image ls --quiet --filter label={LABEL_RUN}={run_id} | xargs -r docker image rm --force"
     return f"{down}; {images}; rm -rf {shlex.quote(str(place))}"
+
+
+def _kind_of(variant: Variant) -> type[ComposeStack]:
+    """The stack that such a variant needs."""
+    if not variant.swarm:
+        return ComposeStack
+    from readiness.runtime.swarm_stack import SwarmStack  # noqa: PLC0415  # it builds on this module
+
+    return SwarmStack
+
+
+def _not_found() -> type[Exception]:
+    import docker.errors  # noqa: PLC0415  # 0.2 s; never at import of this package
+
+    return docker.errors.NotFound
 
 
 def _nothing(stack: ComposeStack) -> None:

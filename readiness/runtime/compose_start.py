@@ -263,6 +263,16 @@ class Launch:
         services = tuple(dataclasses.replace(s, cause=None, detail="", log_lines=()) for s in report.services)
         return dataclasses.replace(report, services=services, problem="")
 
+    def again(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Wait for services that were started anew after :meth:`run`; those that did not become ready."""
+        for name in names:
+            self._seen[name] = _Seen()
+        self._waits = []
+        with contextlib.closing(_Waits(self._waits)):
+            self._http_waits()
+            self._watch(set(names), time.monotonic() + self._overall_seconds(set(names)))
+        return tuple(name for name in names if self._seen[name].ready_at is None)
+
     # Images.
 
     def _images(self) -> None:

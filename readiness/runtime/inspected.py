@@ -9,14 +9,14 @@ from typing import Any
 from readiness.facts.containers import Container, Mounted
 from readiness.facts.model import HealthCheck
 
-__all__ = ["GRACE_SECONDS", "container_of"]
+__all__ = ["ANONYMOUS_VOLUME", "GRACE_SECONDS", "NANO", "container_of"]
 
 #: The engine's default grace period before SIGKILL, where a container names none.
 GRACE_SECONDS = 10
 NANO = 1_000_000_000
 HEALTH_CHARS = 500
 #: The name that the engine gives to a volume without one.
-_ANONYMOUS = re.compile(r"[0-9a-f]{64}")
+ANONYMOUS_VOLUME = re.compile(r"[0-9a-f]{64}")
 #: What the engine writes for a moment that never came.
 _NEVER = "0001-01-01T00:00:00Z"
 _DEFAULT_INTERVAL = 30.0  # the engine's, for a duration of 0
@@ -101,7 +101,8 @@ def _mounts(inspected: Mapping[str, Any]) -> tuple[Mounted, ...]:
             source=str(mount.get("Name") or mount.get("Source") or ""),
             destination=str(mount["Destination"]),
             is_writable=bool(mount.get("RW", True)),
-            is_anonymous=mount.get("Type") == "volume" and bool(_ANONYMOUS.fullmatch(str(mount.get("Name") or ""))),
+            is_anonymous=mount.get("Type") == "volume"
+            and bool(ANONYMOUS_VOLUME.fullmatch(str(mount.get("Name") or ""))),
         )
         for mount in inspected.get("Mounts") or []
     ]

@@ -336,6 +336,14 @@ class ProcessStack:
         """A service is one process here."""
         raise self._one_replica()
 
+    def update(self, service: str) -> None:  # noqa: ARG002  # the protocol's
+        """A service is one process here."""
+        raise self._one_replica()
+
+    def is_updated(self, service: str) -> bool:  # noqa: ARG002  # the protocol's
+        """A service is one process here."""
+        raise self._one_replica()
+
     def _one_replica(self) -> UnsupportedError:
         return UnsupportedError(Capability.SCALE, runtime=self.runtime, hint="run with --readiness-runtime=compose")
 

@@ -26,14 +26,18 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 __all__ = [
+    "GATEWAY",
     "LABEL_OWNER",
     "LABEL_RUN",
     "RUN_VARIABLE",
+    "SWARM_BEGUN",
     "Handle",
     "Owner",
     "forget_process",
+    "leave_swarm",
     "reap_dead_runs",
     "register_process",
     "start_reaper",
@@ -46,6 +50,11 @@ LABEL_RUN = "io.readiness.run"
 LABEL_OWNER = "io.readiness.owner"
 #: In the environment of every command that a run starts, so that an orphan is known without any file.
 RUN_VARIABLE = "READINESS_RUN_ID"
+
+#: In the run's folder while the engine is making a swarm for it.
+SWARM_BEGUN = "swarm-begun"
+#: The bridge of an engine in a swarm, which it leaves behind; a run that makes a swarm makes it first, with its label.
+GATEWAY = "docker_gwbridge"
 
 #: Marks a folder as a run's own; without it, holding the run's id, no folder is ever removed.
 MARKER = ".readiness-run"
@@ -211,6 +220,8 @@ def forget_process(work: Path, pid: int) -> None:
 def sweep(run_id: str) -> tuple[str, ...]:
     """Remove every container, network, volume and image of this run once.
 
+    The services of a swarm of the run's go by :func:`leave_swarm`, or they would make their containers again.
+
     Returns:
         What was found, as ``"container 1f2e…"``; empty means that nothing is left. An engine that does not answer
         counts as a find, a machine without the docker command as clean.
@@ -235,6 +246,79 @@ def sweep(run_id: str) -> tuple[str, ...]:
         if names:
             _docker([*removal, *names])
     return tuple(found)
+
+
+def leave_swarm(run_id: str, work: Path | None = None) -> tuple[str, ...]:
+    """Take one step out of the swarm that this run has made of the engine; no swarm without its label is ever left.
+
+    The services go first, then their containers, then the membership, then the bridge that the engine leaves behind.
+
+    Args:
+        run_id: the run.
+        work: its folder, which tells whether the engine may be making a swarm for it just now.
+
+    Returns:
+        What was found, as :func:`sweep` does.
+    """
+    if shutil.which("docker") is None:
+        return ()
+    swarm = _swarm()
+    if swarm is None:
+        return ("swarm: the engine does not answer",)
+    found: list[str] = []
+    if _swarm_labels(swarm).get(LABEL_RUN) == run_id:
+        found += _leave_swarm(run_id, str(swarm.get("NodeID")))
+    elif swarm.get("LocalNodeState") != "inactive" and work is not None and (work / SWARM_BEGUN).exists():
+        found.append("swarm: being made")
+    chosen = ["--filter", f"label={LABEL_RUN}={run_id}"]
+    bridges = (_docker(["network", "ls", "-q", "--filter", f"name=^{GATEWAY}$", *chosen]) or "").split()
+    if bridges:
+        _docker(["network", "rm", *bridges])
+    return (*found, *(f"network {name}" for name in bridges))
+
+
+def _leave_swarm(run_id: str, node: str) -> list[str]:
+    """One step out of a swarm that bears the run's label; what is still there."""
+    chosen = ["--filter", f"label={LABEL_RUN}={run_id}"]
+    if services := (_docker(["service", "ls", "-q", *chosen]) or "").split():
+        _docker(["service", "rm", *services])
+        return [f"service {name}" for name in services]
+    of_services = ["--filter", "label=com.docker.swarm.service.id"]
+    if containers := (_docker(["ps", "-aq", *chosen, *of_services]) or "").split():
+        _docker(["rm", "-fv", *containers])
+        return [f"container {name}" for name in containers]
+    listing = ["network", "ls", "--filter", "scope=swarm"]
+    if networks := (_docker([*listing, "-q", *chosen]) or "").split():
+        _docker(["network", "rm", *networks])
+    # Somebody may have taken the engine's swarm for his own meanwhile: what is his would go with it.
+    strangers = 0
+    for others in (["service", "ls", "-q"], ["secret", "ls", "-q"], ["config", "ls", "-q"]):
+        answer = _docker(others)
+        if answer is None:
+            return [f"swarm of {node}: {others[0]} ls does not answer"]
+        strangers += len(answer.split())
+    named = (_docker([*listing, "--format", "{{.Name}}"]) or "").split()
+    left = (_docker([*listing, "--format", "{{.Name}}", *chosen]) or "").split()
+    strangers += len(set(named) - set(left) - {"ingress"}) + len((_docker(["node", "ls", "-q"]) or "").split()) - 1
+    if strangers:
+        return [f"swarm of {node}: not left, because others use it"]
+    _docker(["swarm", "leave", "--force"])
+    return [f"swarm of {node}"]
+
+
+def _swarm() -> dict[str, Any] | None:
+    """``Swarm`` of ``docker info``; None where the engine does not answer."""
+    answer = _docker(["info", "--format", "{{json .Swarm}}"])
+    try:
+        swarm = json.loads(answer or "")
+    except ValueError:
+        return None
+    return swarm if isinstance(swarm, dict) else None
+
+
+def _swarm_labels(swarm: Mapping[str, Any]) -> dict[str, str]:
+    """The labels of the engine's swarm; a manager alone tells them."""
+    return dict(((swarm.get("Cluster") or {}).get("Spec") or {}).get("Labels") or {})
 
 
 def reap_dead_runs() -> tuple[str, ...]:
@@ -294,7 +378,8 @@ def _reap(run_id: str, work: Path | None, *, calm_rounds: int) -> None:
         time.sleep(0.1)
     for _ in range(ROUNDS):
         ended = _signal_processes(run_id, work, signal.SIGKILL, known)
-        calm = 0 if ended or sweep(run_id) else calm + 1
+        # First a swarm, whose services would make again what is removed.
+        calm = 0 if [*leave_swarm(run_id, work), *sweep(run_id)] or ended else calm + 1
         if calm >= calm_rounds:
             break
         time.sleep(ROUND_SECONDS if calm_rounds > 1 else 0.1)
@@ -469,6 +554,8 @@ def _labelled() -> dict[str, set[str]]:
     if images := (_docker(["image", "ls", "-aq", "--no-trunc", *chosen]) or "").split():
         shape = f'{{{{index .Config.Labels "{LABEL_RUN}"}}}} {{{{index .Config.Labels "{LABEL_OWNER}"}}}}'
         lines += (_docker(["image", "inspect", "--format", shape, *sorted(set(images))]) or "").splitlines()
+    marks = _swarm_labels(_swarm() or {})
+    lines.append(f"{marks.get(LABEL_RUN, '')} {marks.get(LABEL_OWNER, '')}")
     runs: dict[str, set[str]] = {}
     for line in lines:
         run_id, _, owner = line.strip().partition(" ")

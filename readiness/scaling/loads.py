@@ -50,7 +50,8 @@ def require_load(scaled: ScaledStack, phase: LoadPhase | None, target: Target) -
 
 def finding_of(scaled: ScaledStack, phase: LoadPhase) -> Finding:
     """How many requests of the phase failed, and the first of them."""
-    steps = [
+    steps = ["Docker Swarm updated the service"] if scaled.engine == "swarm" else []
+    steps += [
         f"replica {s.replica} was told to stop at {s.at_seconds:g} s, ready again at {_at(s.ready_seconds)}"
         for s in scaled.steps
     ]

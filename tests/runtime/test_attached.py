@@ -161,6 +161,8 @@ def test_nothing_can_be_done_to_it_and_the_error_says_what_helps(port: int) -> N
         lambda: stack.replica_endpoints("target", 80),
         lambda: stack.replace("target", "x"),
         lambda: stack.kill("target", "x"),
+        lambda: stack.update("target"),
+        lambda: stack.is_updated("target"),
         lambda: stack.logs("target"),
         lambda: stack.execute("target", ["true"]),
     ):

@@ -564,6 +564,8 @@ def test_replicas_are_unsupported_and_say_what_helps(start: Start, folder: Path,
         lambda: stack.replica_endpoints("api", 8000),
         lambda: stack.replace("api", "x"),
         lambda: stack.kill("api", "x"),
+        lambda: stack.update("api"),
+        lambda: stack.is_updated("api"),
     ):
         with pytest.raises(UnsupportedError, match="several replicas"):
             attempt()
