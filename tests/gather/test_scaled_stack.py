@@ -55,6 +55,8 @@ class World:
     ports: dict[str, int] = field(default_factory=dict)
     sessions: dict[int, set[str]] = field(default_factory=dict)
     answered: int = 0
+    looks: int = 0
+    given_up: str = ""
 
     def sleep(self, seconds: float) -> None:
         """Until some more requests were answered, however slow this machine is just now."""
@@ -88,6 +90,21 @@ class World:
             self.status = 200
         self.ids[self.ids.index(container)] = f"{container}2"
         self.replaced.append(container)
+
+    def update(self, service: str) -> None:
+        del service
+        self.replaced.append("all")
+
+    def is_updated(self, service: str) -> bool:
+        """With every look one more replica is another one."""
+        del service
+        if self.given_up:
+            raise StackError(self.given_up)
+        if self.never_ready or self.looks == len(self.ids):
+            return not self.never_ready
+        self.ids[self.looks] += "2"
+        self.looks += 1
+        return False
 
     def kill(self, service: str, container: str) -> None:
         del service
@@ -169,9 +186,9 @@ def target(**changes: Any) -> Target:
     return Target(**(values | changes))
 
 
-def disturbed(world: World, **changes: Any) -> ScaledStack:
+def disturbed(world: World, *, engine: str = "compose", **changes: Any) -> ScaledStack:
     with serving(world):
-        fact = ScaledStack(service="api", replicas=2)
+        fact = ScaledStack(service="api", replicas=2, engine=engine)
         seen = disturb(target(**changes), cast("Stack", world), fact, PROXY, plan=PLAN, sleep=world.sleep)
     assert decode(ScaledStack, json.loads(json.dumps(encode(seen)))) == seen
     return seen
@@ -221,6 +238,39 @@ def test_a_replacement_that_is_not_possible_is_told() -> None:
     fact = disturbed(World(problem="no space"))
     assert fact.problem == "no space"
     assert (fact.steps, fact.crash) == ((), None)
+
+
+def test_a_swarm_is_told_once_and_watched_while_it_replaces_all() -> None:
+    world = World()
+    fact = disturbed(world, engine="swarm")
+    assert (world.replaced, world.killed) == (["all"], ["a2"])
+    assert (fact.engine, fact.problem, [step.replica for step in fact.steps]) == ("swarm", "", [1, 2])
+    assert all(step.ready_seconds is not None and step.ready_seconds >= step.gone_seconds for step in fact.steps)
+    assert fact.roll is not None
+    assert (fact.roll.failed, fact.roll.served > 5) == (0, True)
+
+
+def test_an_update_that_never_ends_or_is_given_up_ends_the_trial() -> None:
+    fact = disturbed(World(never_ready=True), engine="swarm")
+    assert fact.problem.startswith("a new replica was not ready after 0.5 s: replica 0 is running")
+    assert fact.crash is None
+    assert disturbed(World(given_up="the update of api is paused"), engine="swarm").problem.startswith("the update of")
+
+
+def test_a_swarm_is_asked_for_only_where_it_is_declared() -> None:
+    meta = gatherer_meta(module.scaled_stack)
+    assert meta is not None
+    world = World(ids=["a"])
+    for scaling, swarm, engine in (
+        ({}, {}, "compose"),
+        ({"engine": "compose"}, {}, "compose"),
+        ({"engine": "swarm"}, {"api": ""}, "swarm"),
+        ({"engine": "swarm", "endpoint_mode": "dnsrr"}, {"api": "dnsrr"}, "swarm"),
+    ):
+        variants = FakeVariants(stack=world)
+        asked = target(roles={}, extra={"scaling": scaling})
+        fact = meta.function(asked, world, variants, lambda *_a, **_k: None)
+        assert (variants.started[0].swarm, fact.engine) == (swarm, engine)
 
 
 def test_without_a_health_check_the_replicas_are_asked() -> None:
