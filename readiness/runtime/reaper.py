@@ -51,7 +51,7 @@ LABEL_OWNER = "io.readiness.owner"
 #: In the environment of every command that a run starts, so that an orphan is known without any file.
 RUN_VARIABLE = "READINESS_RUN_ID"
 
-#: In the run's folder while the engine is making a swarm for it.
+#: In the run's folder while the engine is making a swarm for it; says :data:`GATEWAY` where that was not there before.
 SWARM_BEGUN = "swarm-begun"
 #: The bridge of an engine in a swarm, which it leaves behind; a run that makes a swarm makes it first, with its label.
 GATEWAY = "docker_gwbridge"
@@ -241,7 +241,9 @@ def sweep(run_id: str) -> tuple[str, ...]:
         if answer is None:
             found.append(f"{kind}: the engine does not answer")
             continue
-        names = sorted(set(answer.split()))
+        # The bridge of a swarm goes with the swarm.
+        spared = set(_gateways(*chosen)) if kind == "network" and answer.strip() else set()
+        names = sorted(set(answer.split()) - spared)
         found += [f"{kind} {name}" for name in names]
         if names:
             _docker([*removal, *names])
@@ -270,8 +272,11 @@ def leave_swarm(run_id: str, work: Path | None = None) -> tuple[str, ...]:
         found += _leave_swarm(run_id, str(swarm.get("NodeID")))
     elif swarm.get("LocalNodeState") != "inactive" and work is not None and (work / SWARM_BEGUN).exists():
         found.append("swarm: being made")
-    chosen = ["--filter", f"label={LABEL_RUN}={run_id}"]
-    bridges = (_docker(["network", "ls", "-q", "--filter", f"name=^{GATEWAY}$", *chosen]) or "").split()
+    if swarm.get("LocalNodeState") != "inactive":
+        return tuple(found)  # the engine would make another bridge, without a label
+    has_made = work is not None and _text(str(work / SWARM_BEGUN)) == GATEWAY
+    chosen = [] if has_made else ["--filter", f"label={LABEL_RUN}={run_id}"]
+    bridges = _gateways(*chosen)
     if bridges:
         _docker(["network", "rm", *bridges])
     return (*found, *(f"network {name}" for name in bridges))
@@ -304,6 +309,11 @@ def _leave_swarm(run_id: str, node: str) -> list[str]:
         return [f"swarm of {node}: not left, because others use it"]
     _docker(["swarm", "leave", "--force"])
     return [f"swarm of {node}"]
+
+
+def _gateways(*chosen: str) -> list[str]:
+    """The id of the bridge that an engine in a swarm has, with these filters."""
+    return (_docker(["network", "ls", "-q", "--no-trunc", "--filter", f"name=^{GATEWAY}$", *chosen]) or "").split()
 
 
 def _swarm() -> dict[str, Any] | None:

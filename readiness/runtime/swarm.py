@@ -116,7 +116,7 @@ class OwnSwarm:
         """
         deadline = time.monotonic() + self._wait_seconds
         # Where the lock is free and an audit's swarm is there, that audit is dead, and its guard is about to leave it.
-        while not (self._has_lock() and self._refuse().get("LocalNodeState") == INACTIVE):
+        while not (self._has_lock() and self._is_free()):
             if time.monotonic() > deadline:
                 raise UnsupportedError(
                     WANTED, runtime="compose", hint=f"another audit has had one for {self._wait_seconds:g} s; try again"
@@ -124,14 +124,27 @@ class OwnSwarm:
             self._sleep(LOOK_SECONDS)
         self._make()
 
+    def _is_free(self) -> bool:
+        """Whether the engine is in no swarm, and no audit has left its bridge to be removed yet."""
+        is_inactive = self._refuse().get("LocalNodeState") == INACTIVE
+        return is_inactive and all(not (bridge.get("Labels") or {}).get(LABEL_RUN) for bridge in self._bridges())
+
+    def _bridges(self) -> list[dict[str, Any]]:
+        """The engine's bridge for swarms, where it is there: the engine's own filter takes parts of names too."""
+        with engine_words("looking for the engine's bridge"):
+            return [bridge for bridge in self._api.networks(names=[GATEWAY]) if bridge["Name"] == GATEWAY]
+
     def _make(self) -> None:
         import docker.errors  # noqa: PLC0415  # 0.2 s; never at import of this package
 
         try:
-            # Known to the guard before it is done: for a moment the engine's swarm bears no label yet.
-            self._begun.write_text(self._run_id, encoding="utf-8")
+            is_there = bool(self._bridges())
+            # Known to the guard before it is done: for a moment the engine's swarm bears no label yet, and where the
+            # bridge goes in that moment, the engine makes one without.
+            self._begun.write_text("" if is_there else GATEWAY, encoding="utf-8")
             with engine_words("making a swarm of this engine alone"):
-                self._gateway()
+                if not is_there:
+                    self._make_bridge()
                 self._api.init_swarm(
                     advertise_addr=LOOPBACK,
                     listen_addr=f"{LOOPBACK}:{MANAGER_PORT}",
@@ -146,10 +159,8 @@ class OwnSwarm:
         if _run_of(self._state()) != self._run_id:
             raise UnsupportedError(WANTED, runtime="compose", hint="the engine's swarm does not bear the run's label")
 
-    def _gateway(self) -> None:
+    def _make_bridge(self) -> None:
         """Make the bridge that the engine would make with a swarm and leave behind; made here, it bears the run's label."""
-        if self._api.networks(names=[GATEWAY]):
-            return
         prefix = "com.docker.network.bridge"
         options = {
             f"{prefix}.name": GATEWAY,

@@ -10,7 +10,7 @@ import pytest
 
 from readiness.exceptions import StackError, UnsupportedError
 from readiness.runtime import reaper, swarm
-from readiness.runtime.reaper import GATEWAY, LABEL_OWNER, LABEL_RUN, SWARM_BEGUN, leave_swarm
+from readiness.runtime.reaper import GATEWAY, LABEL_OWNER, LABEL_RUN, SWARM_BEGUN, leave_swarm, sweep
 from readiness.runtime.swarm import OwnSwarm, refusal
 
 INACTIVE: dict[str, Any] = {"LocalNodeState": "inactive", "ControlAvailable": False}
@@ -25,7 +25,9 @@ def active(run_id: str = "") -> dict[str, Any]:
 class Api:
     """An engine's answers: ``states`` in their order, the last one again and again, until a swarm is made."""
 
-    def __init__(self, *states: dict[str, Any], error: Exception | None = None, bridges: int = 0) -> None:
+    def __init__(
+        self, *states: dict[str, Any], error: Exception | None = None, bridges: tuple[dict[str, Any], ...] = ()
+    ) -> None:
         self.states, self.error, self.bridges = list(states), error, bridges
         self.made: list[dict[str, Any]] = []
         self.networks_made: list[dict[str, Any]] = []
@@ -33,8 +35,8 @@ class Api:
     def info(self) -> dict[str, Any]:
         return {"Swarm": self.states.pop(0) if len(self.states) > 1 else self.states[0]}
 
-    def networks(self, names: list[str]) -> list[str]:
-        return names[: self.bridges]
+    def networks(self, names: list[str]) -> list[dict[str, Any]]:
+        return [{"Name": f"{names[0]}2"}, *self.bridges]
 
     def create_network(self, name: str, **options: Any) -> None:
         self.networks_made.append({"name": name, **options})
@@ -85,7 +87,7 @@ def test_the_swarm_bears_the_runs_label_and_listens_here_alone(tmp_path: Path, l
 
 
 def test_a_bridge_that_was_there_before_stays_its_owners(tmp_path: Path, left: list[str]) -> None:
-    api = Api(INACTIVE, bridges=1)
+    api = Api(INACTIVE, bridges=({"Name": GATEWAY, "Labels": None},))
     mine = own(api, tmp_path)
     mine.take()
     mine.close()
@@ -139,6 +141,12 @@ def test_the_swarm_of_a_dead_audit_is_waited_for(tmp_path: Path, left: list[str]
     mine.take()
     assert len(api.made) == 1
     mine.close()
+    bridge = {"Name": GATEWAY, "Labels": {LABEL_RUN: "dead"}}
+    api = Api(INACTIVE, bridges=(bridge,))
+    waits = own(api, tmp_path, sleep=lambda seconds: setattr(api, "bridges", ()))
+    waits.take()
+    assert len(api.networks_made) == 1, "what its guard is about to remove is no bridge of the engine's"
+    waits.close()
     late = own(Api(active("dead")), tmp_path, wait_seconds=0.0)
     with pytest.raises(UnsupportedError, match="another audit has had one"):
         late.take()
@@ -244,10 +252,27 @@ def test_a_swarm_that_others_use_by_now_is_not_left(strangers: dict[str, str], c
 
 def test_a_swarm_in_the_making_is_waited_for(command: Any, tmp_path: Path) -> None:
     engine = command(Engine(active()))
-    (tmp_path / SWARM_BEGUN).write_text("r1", encoding="utf-8")
+    (tmp_path / SWARM_BEGUN).write_text(GATEWAY, encoding="utf-8")
+    engine.answers["bridge"] = engine.answers["bridge_ours"] = "b1\n"
     assert leave_swarm("r1", tmp_path) == ("swarm: being made",)
     assert leave_swarm("r1") == ()
+    assert engine.done == [], "the engine would make another bridge, without a label"
+    engine.state, engine.answers["bridge_ours"] = INACTIVE, ""
+    assert leave_swarm("r1", tmp_path) == ("network b1",)
+    assert engine.done == ["network rm b1"]
+
+
+def test_the_bridge_that_was_there_before_a_swarm_in_the_making_stays(command: Any, tmp_path: Path) -> None:
+    engine = command(Engine(INACTIVE, bridge="b1\n"))
+    (tmp_path / SWARM_BEGUN).write_text("", encoding="utf-8")
+    assert leave_swarm("r1", tmp_path) == ()
     assert engine.done == []
+
+
+def test_a_sweep_leaves_the_bridge_to_the_swarm(command: Any) -> None:
+    engine = command(Engine(active(), network_ours="b1\nn1\n", bridge_ours="b1\n"))
+    assert sweep("r1") == ("network n1",)
+    assert engine.done == ["network rm n1"]
 
 
 def test_an_engine_that_does_not_answer_is_a_find_and_none_is_clean(
