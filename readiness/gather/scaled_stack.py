@@ -49,7 +49,8 @@ class ScalePlan:
     Attributes:
         per_second: the load: enough that a gap of half a second holds ten requests, and far below any capacity.
         patience_seconds: of a caller.
-        rest_seconds: the load before anything is done.
+        rest_seconds: the load before anything is done; longer, ``rest_most_seconds`` at most, where a busy machine has not
+            answered ``rest_requests`` by then, which is more than a second of the load.
         between_seconds: from a new replica being ready to the next one being told to stop: as the delay of an update has
             it (Compose Deploy Specification, ``update_config.delay``; its example is 10 s).
         ready_seconds: what a new replica gets to become ready: as much as services that prepare a database take on a busy
@@ -60,6 +61,8 @@ class ScalePlan:
     per_second: float = 20.0
     patience_seconds: float = 15.0
     rest_seconds: float = 3.0
+    rest_most_seconds: float = 20.0
+    rest_requests: int = 30
     between_seconds: float = 5.0
     ready_seconds: float = 180.0
     after_seconds: float = 5.0
@@ -124,6 +127,8 @@ def disturb(
         replicas = _Replicas(target, stack, fact.service, plan, sleep)
         try:
             sleep(plan.rest_seconds)
+            while len(load.samples()) < plan.rest_requests and now() < plan.rest_most_seconds:
+                sleep(LOOK_SECONDS)
             marks.append(now())
             replacing = replicas.updated if fact.engine == "swarm" else replicas.replaced
             for step in replacing(fact.replicas, now):

@@ -44,7 +44,7 @@ def require_load(scaled: ScaledStack, phase: LoadPhase | None, target: Target) -
             "most requests of the load were refused by a limiter", supply="limit: {env: {enabled: VARIABLE}}"
         )
     if rest.served < LEAST_AT_REST:
-        raise Inconclusive(f"{rest.served} of {rest.sent} requests were served at rest: too few to compare with")
+        raise Inconclusive(f"{rest.served} of {rest.sent} requests were served at rest: too few to compare with{busy}")
     return phase
 
 

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pytest
@@ -207,6 +207,16 @@ def test_both_replicas_are_replaced_and_one_is_killed_under_load() -> None:
     assert all(step.ready_seconds is not None and step.ready_seconds >= step.gone_seconds for step in fact.steps)
     assert fact.killed is not None
     assert fact.problem == ""
+
+
+def test_the_rest_lasts_until_enough_was_answered() -> None:
+    world = World()
+    with serving(world):
+        fact = ScaledStack(service="api", replicas=2)
+        plan = replace(PLAN, rest_seconds=0.0, rest_requests=60)
+        seen = disturb(target(), cast("Stack", world), fact, PROXY, plan=plan, sleep=world.sleep)
+    assert seen.rest is not None
+    assert seen.rest.served > 50
 
 
 def test_requests_that_fail_meanwhile_are_counted_to_the_replacement() -> None:
