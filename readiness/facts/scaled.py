@@ -31,6 +31,7 @@ class LoadPhase:
         served: answered below 500, and by no limiter.
         limited: answered 429.
         failed: how many were not served; ``failures`` the first of them.
+        beside_seconds: from the first failure to the last, the median time of those that were served; 0 where none was.
     """
 
     name: str
@@ -42,6 +43,7 @@ class LoadPhase:
     failed: int = 0
     failures: tuple[Failure, ...] = ()
     slowest_seconds: float = 0.0
+    beside_seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +87,7 @@ class ScaledStack:
         request: of the load, as the owner would write it.
         per_second: how many of them.
         late_seconds: how late the latest of them was sent: this machine's doing.
+        load_per_cpu: how many programs wanted each of this machine's processors, on average of the last minute.
         rest, roll, crash: the load before anything was done, while the replicas were replaced, after one was killed.
         steps: the replacements; ``killed`` the loss.
         shared: what each replica knows of the other one's sessions and records; ``not_shared`` why nothing was asked.
@@ -96,6 +99,7 @@ class ScaledStack:
     request: str = ""
     per_second: float = 0.0
     late_seconds: float = 0.0
+    load_per_cpu: float = 0.0
     replicas: int = 0
     rest: LoadPhase | None = None
     roll: LoadPhase | None = None

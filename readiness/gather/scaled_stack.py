@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from readiness.exceptions import ReadinessError, StackError
 from readiness.facts.http import Exchange
 from readiness.facts.scaled import Failure, LoadPhase, ReplicaStep, ScaledStack, SharedAnswer
 from readiness.gather import gatherer
+from readiness.gather.container_wells import load_per_cpu
 from readiness.gather.job_asking import place_in
 from readiness.gather.own_user import own_user
 from readiness.gather.stopping import inner_entry, limits_off
@@ -155,6 +157,7 @@ def disturb(
         steps=tuple(steps),
         killed=killed,
         late_seconds=round(load.late_seconds, 2),
+        load_per_cpu=load_per_cpu(),
         problem=problem,
     )
 
@@ -197,7 +200,17 @@ def phase_of(name: str, mine: Sequence[Sample], began: float, ended: float) -> L
             for s in failed[:SHOWN]
         ),
         slowest_seconds=round(max((sample.seconds for sample in mine), default=0.0), 2),
+        beside_seconds=round(_beside(mine, failed), 2),
     )
+
+
+def _beside(mine: Sequence[Sample], failed: Sequence[Sample]) -> float:
+    """The median time of what was served between the first failure and the last."""
+    if not failed:
+        return 0.0
+    first, last = min(s.sent for s in failed), max(s.sent for s in failed)
+    served = [s.seconds for s in mine if first <= s.sent <= last and s not in failed]
+    return statistics.median(served) if served else 0.0
 
 
 def _request(target: Target) -> Request:

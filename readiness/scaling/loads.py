@@ -16,6 +16,9 @@ MOST_LIMITED_RATIO = 0.5
 SHOWN = 5
 #: Where requests of our own are sent so late, a proxy's patience for a connection (2 s in the stacks at hand) may pass too.
 MOST_LATE_SECONDS = 1.0
+#: A replica that is lost costs the requests that meet it, and the others are as quick as ever. Where those take seconds, and
+#: work waits for a processor longer than it has one, what fails is a queue that this machine has made.
+MOST_BESIDE_SECONDS, MOST_LOAD_PER_CPU = 1.0, 2.0
 
 
 def require_load(scaled: ScaledStack, phase: LoadPhase | None, target: Target) -> LoadPhase:
@@ -35,6 +38,12 @@ def require_load(scaled: ScaledStack, phase: LoadPhase | None, target: Target) -
     rest = scaled.rest
     if busy and (phase.failed or rest.failed):
         raise Inconclusive(f"{phase.failed} of {phase.sent} requests failed {phase.name}{busy}")
+    if phase.failed and scaled.load_per_cpu > MOST_LOAD_PER_CPU and phase.beside_seconds > MOST_BESIDE_SECONDS:
+        raise Inconclusive(
+            f"{phase.failed} of {phase.sent} requests failed {phase.name}, while those that were served took "
+            f"{phase.beside_seconds:g} s and {scaled.load_per_cpu:.1f} programs wanted each processor: "
+            "this machine was too busy to tell"
+        )
     if rest.failed:
         raise Inconclusive(
             f"{rest.failed} of {rest.sent} requests fail with {scaled.replicas} replicas at rest: {rest.failures[0].what}"
