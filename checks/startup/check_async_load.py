@@ -20,6 +20,7 @@ class ListeningLimits:
     """How soon after its start a service answers."""
 
     seconds: float = 10.0  # the ledger's figure, where none is declared
+    unsure: float = 1.5  # up to so many times that, a busy machine's own slowness may be what is measured
 
 
 @check(
@@ -53,7 +54,7 @@ def check_async_load(cold_start: ColdStart, target: Target, limits: ListeningLim
     first, timeline = min(_answers(cold_start.loading, cold_start.proof), key=lambda found: found[0].first_seconds)
     # When it was sent; the answer came some time later, at the latest after the slowest of its kind.
     earliest, latest = first.first_seconds, first.first_seconds + first.slowest_seconds
-    if earliest > at_most:
+    if earliest > at_most * limits.unsure:
         message = (
             f"{cold_start.service} gave its first answer {earliest:.1f} s after its start ({at_most:g} s are allowed)"
         )
@@ -62,6 +63,11 @@ def check_async_load(cold_start: ColdStart, target: Target, limits: ListeningLim
             evidence_of(timeline, span, "after the start") for span in (silent, first) if span is not None
         )
         return Verdict(findings=(Finding(message=message, evidence=evidence),), measured=(_measured(earliest),))
+    if latest > at_most:
+        raise Inconclusive(
+            f"the first request to be answered was sent {earliest:.1f} s after the start, and its answer came "
+            f"{latest:.1f} s after it at the latest: too near to {at_most:g} s to tell"
+        )
     refused = [
         span
         for span in (*cold_start.loading.spans, *cold_start.proof.spans)
@@ -71,11 +77,6 @@ def check_async_load(cold_start: ColdStart, target: Target, limits: ListeningLim
         raise Inconclusive(
             f"the first answer came {earliest:.1f} s after the start, and nothing was refused with {LOADING} after it: "
             "nothing shows that anything was still loading then"
-        )
-    if latest > at_most:
-        raise Inconclusive(
-            f"the first request to be answered was sent {earliest:.1f} s after the start, and its answer came "
-            f"{latest:.1f} s after it at the latest: too near to {at_most:g} s to tell"
         )
     until = max(span.last_seconds for span in refused)
     summary = f"first answer {latest:.1f} s after the start (at most {at_most:g}), still loading {until:.1f} s after it"

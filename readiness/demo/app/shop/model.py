@@ -19,7 +19,7 @@ DIMENSIONS = 32
 BUCKETS = 512
 NGRAM = 3
 #: More than anybody waits for a service that says nothing.
-FETCH_SECONDS = 12.0
+FETCH_SECONDS = 18.0
 
 
 class ModelLoadingError(Exception):
