@@ -5,7 +5,7 @@ Times are seconds from the zero that the fact names, of one clock. Log lines are
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from readiness.facts.start import StackStart
 
@@ -17,8 +17,10 @@ __all__ = [
     "ColdStarts",
     "LateDependency",
     "Said",
+    "ScriptRun",
     "Sleep",
     "StartScript",
+    "StartScriptRuns",
     "StartScripts",
     "Started",
 ]
@@ -185,3 +187,42 @@ class StartScripts:
 
     scripts: tuple[StartScript, ...] = ()
     unread: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScriptRun:
+    """One run of the owner's start script beside a copy of the stack.
+
+    Attributes:
+        exit_code: None where it still ran after ``seconds``, and was ended.
+        lines: the last ones of its output.
+        refused: what it asked of the engine and got no answer to.
+        problem: why it could not be run.
+    """
+
+    exit_code: int | None
+    seconds: float
+    lines: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartScriptRuns:
+    """The start script beside the stack that is healthy, and beside one with a service that never is.
+
+    Attributes:
+        script: the command.
+        checked: the services with a health check, which it has to wait for.
+        healthy: where all of them were healthy before it was started.
+        failing: where ``never`` failed every health check; ``limit_seconds`` after which the script gives up there.
+        not_done: part -> why it could not be had.
+    """
+
+    script: str = ""
+    checked: tuple[str, ...] = ()
+    healthy: ScriptRun | None = None
+    never: str = ""
+    failing: ScriptRun | None = None
+    limit_seconds: float = 0.0
+    not_done: dict[str, str] = field(default_factory=dict)

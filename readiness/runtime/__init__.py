@@ -18,7 +18,18 @@ if TYPE_CHECKING:
     from readiness.facts.model import StackModel
     from readiness.facts.start import StackStart
 
-__all__ = ["Capability", "Completed", "Endpoint", "Progress", "Runtime", "ServiceState", "Stack", "StandIn", "Variant"]
+__all__ = [
+    "Capability",
+    "Completed",
+    "Endpoint",
+    "Progress",
+    "RanBeside",
+    "Runtime",
+    "ServiceState",
+    "Stack",
+    "StandIn",
+    "Variant",
+]
 
 
 class Capability(enum.StrEnum):
@@ -35,6 +46,7 @@ class Capability(enum.StrEnum):
     INSPECT = "look at a container's settings"
     CRASH = "signal a main process past the engine"
     SCALE = "run several replicas of a service"
+    BESIDE = "run a program of the owner's beside the stack"
     WRITE = "take requests that may change something"
 
 
@@ -59,6 +71,24 @@ class Completed:
 
     exit_code: int
     output: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RanBeside:
+    """A program of the owner's that ran beside the stack, confined.
+
+    Attributes:
+        exit_code: None where it was ended because its time was up.
+        output: both streams, the last 4 MiB.
+        refused: command lines for the engine that were not answered, and why.
+        problem: why it could not be run at all.
+    """
+
+    exit_code: int | None
+    seconds: float
+    output: str
+    refused: tuple[str, ...] = ()
+    problem: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,6 +231,12 @@ class Stack(Protocol):
 
     def execute(self, service: str, command: Sequence[str], *, timeout_seconds: float = 30.0) -> Completed:
         """Run a command where the service runs (in its container; beside its process)."""
+
+    def run_beside(self, command: Sequence[str], *, variables: Mapping[str, str], timeout_seconds: float) -> RanBeside:
+        """Run a program of the owner's on this machine, in their folder as it sees it, where it can harm nothing.
+
+        It has no network and no engine: a stand-in for the docker command tells it the state of this stack.
+        """
 
     def environment(self, service: str) -> Mapping[str, str]:
         """The variables in force."""

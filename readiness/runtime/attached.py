@@ -17,7 +17,7 @@ from readiness.exceptions import ConfigError, StackError, UnsupportedError
 from readiness.facts.containers import Container
 from readiness.facts.model import ServiceModel, StackModel
 from readiness.facts.start import FailureCause, ServiceStart, StackStart
-from readiness.runtime import Capability, Completed, Endpoint, ServiceState
+from readiness.runtime import Capability, Completed, Endpoint, RanBeside, ServiceState
 from readiness.target import Entry
 
 if TYPE_CHECKING:
@@ -215,6 +215,11 @@ class AttachedStack:
         del command, timeout_seconds
         self._check(service)
         _refuse(Capability.EXEC)
+
+    def run_beside(self, command: Sequence[str], *, variables: Mapping[str, str], timeout_seconds: float) -> RanBeside:
+        """Not possible."""
+        del command, variables, timeout_seconds
+        _refuse(Capability.BESIDE)
 
     def environment(self, service: str) -> Mapping[str, str]:
         """Nothing: what is in force cannot be seen from outside."""

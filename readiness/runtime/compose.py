@@ -20,7 +20,8 @@ from readiness.exceptions import StackError, UnsupportedError
 from readiness.facts.containers import Container
 from readiness.facts.model import StackModel
 from readiness.facts.start import StackStart
-from readiness.runtime import Capability, Completed, Endpoint, Progress, ServiceState, Variant
+from readiness.runtime import Capability, Completed, Endpoint, Progress, RanBeside, ServiceState, Variant
+from readiness.runtime.beside import ANSWER_SECONDS, run_beside
 from readiness.runtime.compose_model import OwnersModel, resolve, stack_model
 from readiness.runtime.compose_start import PROJECT_LABEL, SERVICE_LABEL, Launch, engine_words
 from readiness.runtime.engine import Commands, Engine, client_proxies, connect
@@ -512,6 +513,32 @@ class ComposeStack:
             raise StackError(f"{doing}: not ended after {timeout_seconds:g} s")
         code = self._engine(doing, api.exec_inspect, created)["ExitCode"]
         return Completed(exit_code=-1 if code is None else int(code), output=output)
+
+    def run_beside(self, command: Sequence[str], *, variables: Mapping[str, str], timeout_seconds: float) -> RanBeside:
+        """Run it confined; the docker command that it sees reads this copy.
+
+        Raises:
+            StackError: this machine has no ``unshare``, or the run's folder cannot be written.
+        """
+        return run_beside(
+            command,
+            folder=Path(self._target.folder),
+            run_id=self._run_id,
+            work=self._place.parent,
+            project=self._project,
+            variables=variables,
+            containers=self._container_names,
+            compose=lambda words: self._cli(*words, seconds=ANSWER_SECONDS),
+            timeout_seconds=timeout_seconds,
+        )
+
+    def _container_names(self) -> frozenset[str]:
+        """Every name by which the engine knows a container of this copy."""
+        chosen = {"label": f"{PROJECT_LABEL}={self._project}"}
+        with engine_words("looking for the copy's containers"):
+            found = self._client.api.containers(all=True, filters=chosen)
+        ids = {str(one["Id"]) for one in found}
+        return frozenset(ids | {i[:12] for i in ids} | {name.lstrip("/") for one in found for name in one["Names"]})
 
     def environment(self, service: str) -> Mapping[str, str]:
         """The variables in force in the first replica's container, the image's included."""

@@ -33,7 +33,7 @@ from readiness.exceptions import ConfigError, ReadinessError, StackError, Unsupp
 from readiness.facts.containers import Container
 from readiness.facts.model import ServiceModel, StackModel
 from readiness.facts.start import Change, FailureCause, StackStart
-from readiness.runtime import Capability, Completed, Endpoint, ServiceState, process_tree
+from readiness.runtime import Capability, Completed, Endpoint, RanBeside, ServiceState, process_tree
 from readiness.runtime.commands import Places, check_processes, expand, order
 from readiness.runtime.ports import LOOPBACK, PortLease
 from readiness.runtime.process_start import MAX_HEALTH_LOG, Outcome, Seen, describe
@@ -384,6 +384,20 @@ class ProcessStack:
         if done is None:
             raise StackError(f"{command[0]} beside {service} still ran after {timeout_seconds:g} s")
         return done
+
+    def run_beside(
+        self,
+        command: Sequence[str],  # noqa: ARG002  # the protocol's
+        *,
+        variables: Mapping[str, str],  # noqa: ARG002  # as above
+        timeout_seconds: float,  # noqa: ARG002  # as above
+    ) -> RanBeside:
+        """There is no engine whose state it could read.
+
+        Raises:
+            UnsupportedError: always.
+        """
+        raise UnsupportedError(Capability.BESIDE, runtime=self.runtime, hint="run with --readiness-runtime=compose")
 
     def environment(self, service: str) -> Mapping[str, str]:
         """The variables in force, the few that every command gets included."""

@@ -1,0 +1,104 @@
+"""A program of the owner's that is run beside a copy, confined, with the copy's state to read."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from readiness.runtime import RanBeside
+from readiness.runtime.confine import SHARED, confined
+from readiness.runtime.docker_stand_in import Answer, DockerStandIn, Question, understood
+from readiness.runtime.engine import Commands
+
+if TYPE_CHECKING:
+    from readiness.runtime.engine import Finished
+
+__all__ = ["ANSWER_SECONDS", "run_beside"]
+
+ANSWER_SECONDS = 30.0
+#: Both streams as one, in the order in which they were written.
+_JOINED = ("sh", "-c", 'exec "$@" 2>&1', "sh")
+
+
+def run_beside(
+    command: Sequence[str],
+    *,
+    folder: Path,
+    run_id: str,
+    work: Path,
+    project: str,
+    variables: Mapping[str, str],
+    containers: Callable[[], Collection[str]],
+    compose: Callable[[Sequence[str]], Finished],
+    timeout_seconds: float,
+) -> RanBeside:
+    """Run ``command`` in a layer above ``folder``; nothing of it, and nothing that it wrote, is left afterwards.
+
+    Args:
+        command: looked for where the program finds its own.
+        folder: what it sees as its folder.
+        run_id: of what is started.
+        work: the run's folder.
+        project: the copy's name.
+        variables: on top of the few that it gets.
+        containers: names and ids of the copy's containers at this moment.
+        compose: asks ``docker compose`` about the copy.
+        timeout_seconds: then it is ended, with all that it has started.
+
+    Raises:
+        StackError: this machine has no ``unshare``.
+    """
+    refused: list[str] = []
+    commands = Commands(run_id, work)
+
+    def ask(words: Sequence[str]) -> Answer:
+        question = understood(words, project=project, containers=containers())
+        if isinstance(question, str):
+            refused.append(question)
+            return Answer(exit_code=125, stderr=f"readiness: {question}\n")
+        return _asked(question)
+
+    def _asked(question: Question) -> Answer:
+        if question.compose:
+            done = compose(question.compose)
+        elif question.docker:
+            done = commands.run(["docker", *question.docker], cwd=work, timeout_seconds=ANSWER_SECONDS)
+        else:
+            return Answer(exit_code=0)
+        return Answer(
+            exit_code=125 if done.exit_code is None else done.exit_code, stdout=done.stdout, stderr=done.stderr
+        )
+
+    place = Path(tempfile.mkdtemp(prefix="beside-", dir=work))
+    try:
+        for name in ("root", "shared"):
+            (place / name).mkdir()
+        environment = {
+            **variables,
+            "PATH": f"{SHARED}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": "/home",
+            "TMPDIR": "/tmp",  # noqa: S108  # the program's own, in memory
+            "LANG": "C.UTF-8",
+            "TERM": "dumb",
+            "COMPOSE_PROJECT_NAME": project,
+        }
+        whole = confined([*_JOINED, *command], place=place / "root", folder=folder, shared=place / "shared")
+        with DockerStandIn(place / "shared", ask):
+            began = time.monotonic()
+            done = Commands(run_id, work, environment=environment).run(
+                whole, cwd=place, timeout_seconds=timeout_seconds
+            )
+            seconds = time.monotonic() - began
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+    return RanBeside(
+        exit_code=done.exit_code,
+        seconds=seconds,
+        output=done.stdout,
+        refused=tuple(dict.fromkeys(refused)),
+        problem=done.stderr.strip()[-500:],  # the program's own goes with its output
+    )

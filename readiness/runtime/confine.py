@@ -1,0 +1,157 @@
+"""A program of the owner's run on this machine where it can harm nothing: no network, no engine, no file but throw-away ones.
+
+Linux gives every process the right to see less. The program gets a root directory of its own in memory, with this
+machine's programs and libraries, read-only, and the target's folder below a layer that takes whatever is written and is
+gone with it. There is no network, no socket of an engine, no home folder, and no other process; when the program ends,
+all that it has started ends too. Where the kernel refuses any part of that, nothing is run.
+
+This file is also the program that does so from inside, by the system's calls alone: ``python confine.py PLACE FOLDER
+SHARED -- COMMAND…``. Sources: namespaces(7), pivot_root(2), mount_setattr(2), the kernel's overlayfs.rst.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+__all__ = ["FOLDER", "REFUSED", "SHARED", "confined"]
+
+#: Where the program finds the target's folder, and the folder that it shares with the audit.
+FOLDER, SHARED = "/work", "/readiness"
+#: Exit code where the kernel refuses; no shell and no engine has it.
+REFUSED = 93
+
+#: Of this machine; what is a link stays one.
+_PROGRAMS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+_SETTINGS = ("/etc/passwd", "/etc/group", "/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime")
+_DEVICES = ("null", "zero", "full", "random", "urandom")
+#: linux/mount.h, linux/prctl.h.
+_BIND, _REC, _PRIVATE, _NOSUID, _NODEV = 0x1000, 0x4000, 0x40000, 0x2, 0x4
+_SET_READ_ONLY, _SET_NOSUID, _SET_NODEV = 0x1, 0x2, 0x4
+_AT_FDCWD, _AT_RECURSIVE, _DETACH = -100, 0x8000, 0x2
+_MOUNT_SETATTR = 442  # on every architecture
+_DROP_FROM_BOUNDS, _NO_NEW_PRIVILEGES, _CAPABILITIES = 24, 38, 64
+
+
+def confined(command: Sequence[str], *, place: Path, folder: Path, shared: Path) -> list[str]:
+    """The command that runs ``command`` confined, in :data:`FOLDER`.
+
+    Args:
+        command: looked for in what the program sees, where it is no path.
+        place: an empty folder of the run's own.
+        folder: what the program sees as its folder, and does not change.
+        shared: a folder of the run's own that it may write to.
+    """
+    spaces = ["--user", "--map-root-user", "--mount", "--net", "--ipc", "--uts", "--pid", "--fork", "--kill-child"]
+    inside = [sys.executable, "-I", "-S", __file__, str(place), str(folder), str(shared)]
+    return ["unshare", *spaces, "--", *inside, "--", *command]
+
+
+class _Kernel:
+    """The calls that are needed; each raises OSError where it is refused."""
+
+    def __init__(self) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+
+    def mount(self, source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
+        said = [os.fsencode(text) if text else None for text in (source, target, kind)]
+        self._check(self._libc.mount(*said, ctypes.c_ulong(flags), os.fsencode(options) or None), target)
+
+    def bind(self, source: str, target: str, *, is_read_only: bool) -> None:
+        self.mount(source, target, flags=_BIND | _REC)
+        self.restrict(target, _SET_NOSUID | _SET_NODEV | (_SET_READ_ONLY if is_read_only else 0))
+
+    def restrict(self, target: str, wanted: int) -> None:
+        attributes = struct.pack("QQQQ", wanted, 0, 0, 0)
+        done = self._libc.syscall(
+            ctypes.c_long(_MOUNT_SETATTR),
+            ctypes.c_int(_AT_FDCWD),
+            ctypes.c_char_p(os.fsencode(target)),
+            ctypes.c_uint(_AT_RECURSIVE),
+            ctypes.c_char_p(attributes),
+            ctypes.c_size_t(len(attributes)),
+        )
+        self._check(done, target)
+
+    def enter(self, root: str) -> None:
+        """Make ``root`` the root directory, and let go of the one before."""
+        os.chdir(root)
+        self._check(self._libc.pivot_root(b".", b"."), root)
+        self._check(self._libc.umount2(b".", _DETACH), root)
+        os.chdir("/")
+
+    def give_up_powers(self) -> None:
+        """No capability, now or ever: what is read-only stays so, also for the root of this name space."""
+        for capability in range(_CAPABILITIES):
+            # The kernel has fewer than that, and refuses the rest.
+            self._libc.prctl(_DROP_FROM_BOUNDS, capability, 0, 0, 0)
+        self._check(self._libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0), "no new privileges")
+
+    @staticmethod
+    def _check(result: int, what: str) -> None:
+        if result != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), what)
+
+
+def _confine(kernel: _Kernel, place: str, folder: str, shared: str) -> None:
+    kernel.mount("none", "/", flags=_REC | _PRIVATE)
+    kernel.mount("tmpfs", place, "tmpfs", _NOSUID | _NODEV, "mode=0755,size=256m")
+    root = Path(place)
+    for made in ("proc", "dev", "etc", "tmp", "run", "home", FOLDER[1:], SHARED[1:], ".upper", ".work"):
+        (root / made).mkdir()
+    kernel.bind(shared, f"{place}{SHARED}", is_read_only=False)
+    # A layer, and no binding: through it not even a socket in the folder leads anywhere.
+    layers = f"lowerdir={_escaped(folder)},upperdir={place}/.upper,workdir={place}/.work,userxattr"
+    kernel.mount("overlay", f"{place}{FOLDER}", "overlay", _NOSUID | _NODEV, layers)
+    for path in (*_PROGRAMS, *_SETTINGS):
+        _show(kernel, Path(path), root / path[1:])
+    for name in _DEVICES:
+        target = root / "dev" / name
+        target.touch()
+        kernel.mount(f"/dev/{name}", str(target), flags=_BIND)
+    kernel.mount("proc", f"{place}/proc", "proc", _NOSUID | _NODEV)
+    kernel.restrict(f"{place}/proc", _SET_READ_ONLY)  # the kernel's settings in it are the machine's
+    (root / "dev" / "fd").symlink_to("/proc/self/fd")
+    kernel.enter(place)
+
+
+def _show(kernel: _Kernel, source: Path, target: Path) -> None:
+    if source.is_symlink() and len(source.parts) == 2:  # noqa: PLR2004  # /bin -> usr/bin
+        target.symlink_to(source.readlink())
+    elif source.is_dir():
+        target.mkdir()
+        kernel.bind(str(source), str(target), is_read_only=True)
+    elif source.exists():
+        target.touch()
+        kernel.bind(str(source), str(target), is_read_only=True)
+
+
+def _escaped(path: str) -> str:
+    """For a list of layers, in which these have a meaning."""
+    return "".join(f"\\{char}" if char in "\\,:" else char for char in path)
+
+
+def _main(place: str, folder: str, shared: str, command: Sequence[str]) -> None:
+    kernel = _Kernel()
+    try:
+        _confine(kernel, place, folder, shared)
+        os.chdir(FOLDER)
+        kernel.give_up_powers()
+    except OSError as error:
+        sys.stderr.write(f"not confined: {error}\n")
+        raise SystemExit(REFUSED) from error
+    try:
+        os.execvp(command[0], list(command))  # noqa: S606  # no shell is wanted
+    except OSError as error:
+        sys.stderr.write(f"{command[0]}: {error.strerror}\n")
+        raise SystemExit(126 if isinstance(error, PermissionError) else 127) from error
+
+
+if __name__ == "__main__":
+    _place, _folder, _shared, _, *_command = sys.argv[1:]
+    _main(_place, _folder, _shared, _command)
