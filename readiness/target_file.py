@@ -87,6 +87,7 @@ _EXTRA = (
     "idempotency",
     "pool",
     "retry",
+    "startup",
 )
 #: Sections whose keys are services.
 _BY_SERVICE = ("persistence", "settings", "versions", "pool")

@@ -41,6 +41,8 @@ NEEDS_ENGINE = {
     "probe.disk_memory",
     "startup.dependency_order",
     "startup.failed_dependency_blocks",
+    "startup.health_polling",
+    "startup.health_polling_timeout",
     # Their defects are those of containers: an engine starts again what ends, and compose files are laid over others.
     "startup.no_fixed_sleep",
     "startup.repeatable",

@@ -205,6 +205,8 @@ SOUND = {
     "startup.async_load": "not_applicable",  # nothing is loaded
     "startup.dependency_order": "pass",
     "startup.failed_dependency_blocks": "pass",
+    "startup.health_polling": "not_applicable",  # compose waits
+    "startup.health_polling_timeout": "not_applicable",
     "startup.no_fixed_sleep": "pass",
     "startup.repeatable": "pass",
     "startup.requests_while_loading": "not_applicable",

@@ -6,6 +6,15 @@ from readiness.demo.defects._defect import Defect, api
 
 __all__ = ["DEFECTS"]
 
+
+def _script(name: str, title: str, line: str, *detected_by: str) -> Defect:
+    """Another start script; the figures are the demo's own."""
+    declared = {"script": ["bash", "-c", line], "limit_seconds": 180, "env": {"limit_seconds": "START_LIMIT_SECONDS"}}
+    return Defect(
+        name=name, title=title, detected_by=detected_by, declares={"startup": declared}, part="startup/script"
+    )
+
+
 DEFECTS: tuple[Defect, ...] = (
     Defect(
         name="starts-before-database",
@@ -45,5 +54,24 @@ DEFECTS: tuple[Defect, ...] = (
         detected_by=("startup.no_fixed_sleep",),
         compose="defects/overlays/sleeps-before-start.yaml",
         part="startup/worker",
+    ),
+    _script(
+        "start-script-sleeps",
+        "The start script waits for a fixed time on top",
+        "./start.sh && sleep 15",
+        "startup.health_polling",
+    ),
+    _script(
+        "start-script-succeeds-anyway",
+        "The start script gives up without failing",
+        "./start.sh || true",
+        "startup.health_polling_timeout",
+    ),
+    _script(
+        "start-script-says-nothing",
+        "The start script keeps to itself what it waits for",
+        "exec ./start.sh > /dev/null 2>&1",
+        "startup.health_polling",
+        "startup.health_polling_timeout",
     ),
 )

@@ -20,9 +20,11 @@ from readiness.facts.startup import (
     ColdStarts,
     LateDependency,
     Said,
+    ScriptRun,
     Sleep,
     Started,
     StartScript,
+    StartScriptRuns,
     StartScripts,
 )
 from readiness.target import Entry, Role, Target
@@ -133,7 +135,10 @@ def build() -> dict[str, Any]:
             service="api",
             entries=(Entry(name="direct", service="api", port=8000),),
             roles={Role.APP: ("api",), Role.DB: ("db",), Role.REDIS: ("cache",), Role.PROXY: ("proxy",)},
-            extra={"retry": {"db": {"base_seconds": 0.25, "factor": 2, "cap_seconds": 2}}},
+            extra={
+                "retry": {"db": {"base_seconds": 0.25, "factor": 2, "cap_seconds": 2}},
+                "startup": {"script": ["./up.sh"], "env": {"limit_seconds": "UP_SECONDS"}},
+            },
         ),
         "stack_model": model(),
         "stack_start": started(6.0),
@@ -144,6 +149,14 @@ def build() -> dict[str, Any]:
                 Started(name="start 2", start=started(6.5)),
                 Started(name="start 3", start=started(11.0), slowed="db"),
             )
+        ),
+        "start_script_runs": StartScriptRuns(
+            script="./up.sh",
+            checked=("api", "db"),
+            healthy=ScriptRun(exit_code=0, seconds=1.2, lines=("0 s  api: healthy", "0 s  db: healthy")),
+            never="api",
+            failing=ScriptRun(exit_code=1, seconds=10.4, lines=("1 s  db: healthy", "not healthy after 10 s: api")),
+            limit_seconds=10.0,
         ),
         "start_scripts": StartScripts(
             scripts=(
