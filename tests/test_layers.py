@@ -22,7 +22,14 @@ PURE = {
     "readiness.profile": {"readiness.verdict"},
     "readiness.headers": {"readiness.verdict", "readiness.facts", "readiness.headers"},
     "readiness.probes": {"readiness.verdict", "readiness.facts", "readiness.probes", "readiness.target"},
-    "readiness.starting": {"readiness.verdict", "readiness.facts", "readiness.probes", "readiness.starting"},
+    "readiness.starting": {
+        "readiness.declared",
+        "readiness.facts",
+        "readiness.probes",
+        "readiness.starting",
+        "readiness.target",
+        "readiness.verdict",
+    },
     "readiness.logs": {
         "readiness.declared",
         "readiness.facts",
