@@ -33,6 +33,7 @@ __all__ = [
     "LABEL_OWNER",
     "LABEL_RUN",
     "RUN_VARIABLE",
+    "SHARED_NETWORKS",
     "SWARM_BEGUN",
     "Handle",
     "Owner",
@@ -55,6 +56,8 @@ RUN_VARIABLE = "READINESS_RUN_ID"
 SWARM_BEGUN = "swarm-begun"
 #: The bridge of an engine in a swarm, which it leaves behind; a run that makes a swarm makes it first, with its label.
 GATEWAY = "docker_gwbridge"
+#: Networks on which containers have no names for each other; on all others an engine that leaves a swarm forgets them.
+SHARED_NETWORKS = frozenset({"bridge", "host", "none", GATEWAY})
 
 #: Marks a folder as a run's own; without it, holding the run's id, no folder is ever removed.
 MARKER = ".readiness-run"
@@ -253,7 +256,10 @@ def sweep(run_id: str) -> tuple[str, ...]:
 def leave_swarm(run_id: str, work: Path | None = None) -> tuple[str, ...]:
     """Take one step out of the swarm that this run has made of the engine; no swarm without its label is ever left.
 
-    The services go first, then their containers, then the membership, then the bridge that the engine leaves behind.
+    The services go first, then their containers, then the membership, then the bridge that the engine leaves behind. The
+    membership stays for as long as containers run that know each other by name: leaving a swarm, the engine forgets the
+    names of every container on every network, other projects' among them, until they are started anew (libnetwork's
+    ``cleanupServiceDiscovery``; seen with engine 26.1).
 
     Args:
         run_id: the run.
@@ -307,8 +313,19 @@ def _leave_swarm(run_id: str, node: str) -> list[str]:
     strangers += len(set(named) - set(left) - {"ingress"}) + len((_docker(["node", "ls", "-q"]) or "").split()) - 1
     if strangers:
         return [f"swarm of {node}: not left, because others use it"]
+    if names := _known_by_name():
+        return [f"swarm of {node}: not left while {', '.join(names[:5])} would be forgotten by name"]
     _docker(["swarm", "leave", "--force"])
     return [f"swarm of {node}"]
+
+
+def _known_by_name() -> list[str]:
+    """The running containers that others find by name, or a word where the engine does not tell."""
+    answer = _docker(["ps", "--format", "{{.Names}}\t{{.Networks}}"])
+    if answer is None:
+        return ["whatever runs, which the engine does not tell,"]
+    lines = [line.partition("\t") for line in answer.splitlines()]
+    return [name for name, _, networks in lines if not set(networks.split(",")) <= SHARED_NETWORKS | {""}]
 
 
 def _gateways(*chosen: str) -> list[str]:

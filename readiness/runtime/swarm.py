@@ -1,7 +1,9 @@
 """A Docker Swarm of one node, made of this machine's engine for as long as a stack needs it.
 
-It changes the state of the owner's engine, so four things hold:
+It changes the state of the owner's engine, so five things hold:
 
+- An engine on which anybody else's containers run is left alone: with a swarm it forgets the names by which they find
+  each other (:func:`readiness.runtime.reaper.leave_swarm`). This run's own are gone before it leaves.
 - An engine that is in a swarm is left alone, whatever that swarm is for.
 - The swarm bears the run's label from the call that makes it, and so does everything in it: whoever leaves it later, the
   run itself or its guard, leaves by that label alone (:func:`readiness.runtime.reaper.leave_swarm`).
@@ -21,7 +23,7 @@ from typing import Any
 from readiness.exceptions import StackError, UnsupportedError
 from readiness.runtime.compose_start import engine_words
 from readiness.runtime.ports import LOOPBACK
-from readiness.runtime.reaper import GATEWAY, LABEL_OWNER, LABEL_RUN, SWARM_BEGUN, leave_swarm
+from readiness.runtime.reaper import GATEWAY, LABEL_OWNER, LABEL_RUN, SHARED_NETWORKS, SWARM_BEGUN, leave_swarm
 
 __all__ = ["OwnSwarm", "refusal"]
 
@@ -106,7 +108,22 @@ class OwnSwarm:
         state = self._state()
         if (problem := refusal(state)) is not None:
             raise problem
+        if strangers := self._strangers():
+            names = ", ".join(strangers[:3])
+            hint = f"{len(strangers)} containers of others run on it ({names}), and would lose the names by which they find each other"
+            raise UnsupportedError(WANTED, runtime="compose", hint=f"{hint}; audit on an engine of its own, as in CI")
         return state
+
+    def _strangers(self) -> list[str]:
+        """Running containers of others that find each other by name."""
+        with engine_words("looking for what else runs"):
+            running = self._api.containers()
+        return sorted(
+            str(each["Names"][0]).lstrip("/")
+            for each in running
+            if (each.get("Labels") or {}).get(LABEL_RUN) != self._run_id
+            and not set((each.get("NetworkSettings") or {}).get("Networks") or {}) <= SHARED_NETWORKS
+        )
 
     def take(self) -> None:
         """Make the swarm; where another audit has one, after it has left it. Ends with :meth:`close` also where it fails.
@@ -172,6 +189,8 @@ class OwnSwarm:
     def close(self) -> None:
         """Leave the swarm if it is the run's, with everything that is in it; idempotent.
 
+        While another stack of the run is there, what is in the swarm goes and the swarm itself is left to the guard.
+
         Raises:
             StackError: something of it is still there; the run's guard tries again.
         """
@@ -184,6 +203,8 @@ class OwnSwarm:
             while calm < calm_looks:
                 left = leave_swarm(self._run_id, self._work)
                 calm = 0 if left else calm + 1
+                if left and all("forgotten by name" in word for word in left) and not self._strangers():
+                    break
                 if left and time.monotonic() > deadline:
                     raise StackError(f"the swarm of the run could not be left: {', '.join(left)}")
                 if calm < calm_looks:

@@ -31,6 +31,10 @@ class Api:
         self.states, self.error, self.bridges = list(states), error, bridges
         self.made: list[dict[str, Any]] = []
         self.networks_made: list[dict[str, Any]] = []
+        self.running: list[dict[str, Any]] = []
+
+    def containers(self) -> list[dict[str, Any]]:
+        return self.running
 
     def info(self) -> dict[str, Any]:
         return {"Swarm": self.states.pop(0) if len(self.states) > 1 else self.states[0]}
@@ -185,6 +189,40 @@ def test_a_swarm_that_cannot_be_left_is_told(tmp_path: Path, monkeypatch: pytest
         mine.close()
 
 
+def container(name: str, network: str, run_id: str = "") -> dict[str, Any]:
+    labels = {LABEL_RUN: run_id} if run_id else {}
+    return {"Names": [f"/{name}"], "Labels": labels, "NetworkSettings": {"Networks": {network: {}}}}
+
+
+def test_an_engine_that_serves_others_gets_no_swarm(tmp_path: Path, left: list[str]) -> None:
+    api = Api(INACTIVE)
+    api.running = [container("blog-db-1", "blog_default"), container("lonely", "bridge")]
+    mine = own(api, tmp_path)
+    for ask in (mine.check, mine.take):
+        with pytest.raises(UnsupportedError, match=r"1 containers of others run on it \(blog-db-1\), and would lose"):
+            ask()
+    mine.close()
+    assert (api.made, api.networks_made) == ([], [])
+
+
+def test_the_guard_leaves_the_swarm_where_another_stack_of_the_run_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = ("swarm of n1: not left while shop-db-1 would be forgotten by name",)
+    monkeypatch.setattr(swarm, "leave_swarm", lambda run_id, work: said)
+    api = Api(INACTIVE)
+    api.running = [container("shop-db-1", "shop_back", "r1")]
+    mine = own(api, tmp_path)
+    mine.take()
+    mine.close()
+    monkeypatch.setattr(swarm, "LEAVE_SECONDS", 0.0)
+    again = own(Api(INACTIVE), tmp_path)
+    again.take()
+    again._api.running = [container("blog-db-1", "blog_default")]  # begun meanwhile: its owner has to know
+    with pytest.raises(StackError, match="could not be left"):
+        again.close()
+
+
 # Leaving, by the docker command alone.
 
 
@@ -248,6 +286,15 @@ def test_a_swarm_that_others_use_by_now_is_not_left(strangers: dict[str, str], c
     engine = command(Engine(active("r1"), **{"node": "n1", **strangers}))
     assert leave_swarm("r1") == ("swarm of n1: not left, because others use it",)
     assert engine.done == []
+
+
+def test_no_swarm_is_left_while_containers_find_each_other_by_name(command: Any) -> None:
+    engine = command(Engine(active("r1"), node="n1", ps="blog-db-1\tblog_default\nalone\tbridge\nbare\t\n"))
+    assert leave_swarm("r1") == ("swarm of n1: not left while blog-db-1 would be forgotten by name",)
+    assert engine.done == []
+    engine.answers["ps"] = "alone\tbridge\n"
+    assert leave_swarm("r1") == ("swarm of n1",)
+    assert engine.done == ["swarm leave --force"]
 
 
 def test_a_swarm_in_the_making_is_waited_for(command: Any, tmp_path: Path) -> None:
