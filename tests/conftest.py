@@ -22,6 +22,8 @@ def _lacking(marker: str) -> str | None:
         command = ["docker", "version", "--format", "{{.Server.Version}}"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
         return None if done.returncode == 0 else "no Docker engine answers"
+    if marker == "swarm":
+        return None if marker in REQUIRED else "it takes an engine on which nothing else runs: READINESS_REQUIRE=swarm"
     if marker == "promtool":
         return None if shutil.which("promtool") else "no promtool"
     return None if shutil.which("chromium") or shutil.which("google-chrome") else "no chromium"
@@ -48,7 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Leave out what this machine cannot run, unless it must."""
-    for marker in ("docker", "browser", "promtool"):
+    for marker in ("docker", "browser", "promtool", "swarm"):
         if item.get_closest_marker(marker) is not None and (reason := _lacking(marker)) is not None:
             if marker in REQUIRED:
                 pytest.fail(f"READINESS_REQUIRE asks for {marker}, but {reason}", pytrace=False)

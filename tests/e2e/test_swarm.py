@@ -1,6 +1,6 @@
 """Replicas in a Docker Swarm that the audit makes of this machine's engine, and leaves again however it ends.
 
-One file, because the engine can be in one swarm only, and the tests of one file run one after the other.
+They need the engine for themselves: it can be in one swarm only, and leaving it, it forgets the names of all containers.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import readiness.demo
 from readiness.runtime.reaper import LABEL_RUN
 from tests.e2e.conftest import run_audit
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.swarm]
 
 DEMO = Path(readiness.demo.__file__).parent
 CHECKS = ("drain.rolling_zero_downtime", "scale.failover", "scale.stateless")
