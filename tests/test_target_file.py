@@ -60,7 +60,7 @@ alerts: {rules: [compose.yaml], thresholds: {HighErrors: 0.01, Idle: {below: 1}}
 retry: {db: {base_seconds: 2, factor: 2, cap_seconds: 30, attempts: 5}}
 tracking: {dsn_env: SENTRY_DSN, service: api, environment_env: ENV, traces_sample_ratio: 0.1, error: /boom}
 docs: {pages: [/docs, /redoc], document: /openapi.json, info: /api, production: open}
-drain: {timeout_seconds: 20, env: STOP_SECONDS, keepalive_seconds: 5, accepting_seconds: 1, stream: {path: /items.csv, as: user}, logged: {start: begins, steps: [database], complete: ends}}
+drain: {timeout_seconds: 20, env: STOP_SECONDS, keepalive_seconds: 5, accepting_seconds: 1, second_signal: forces, stream: {path: /items.csv, as: user}, logged: {start: begins, steps: [database], complete: ends}}
 tls: {entry: web, server_name: shop.local, ca: {service: api, file_env: CA_FILE}, plain_ports: [8080]}
 scaling: {replicas: 3}
 resources: {host: {cpus: 4, memory: 8G}, services: {api: {cpus: 0.5, memory: 384M, reserve: {memory: 1048576}}, worker: {cpus: 1}}}

@@ -28,6 +28,7 @@ class Drain:
         keepalive_seconds: so long it keeps an idle connection open while it serves.
         stream: a request whose answer begins at once and goes on: for some seconds by itself, or as long as the tables
             are locked that it reads from.
+        second_signal: what a second stop signal does while it drains: ``ignored``, or ``forces`` the end.
         accepting_seconds: so long after its stop signal it goes on accepting by intention.
         start, steps, complete: texts of the lines that it logs while it stops, in their order.
     """
@@ -36,6 +37,7 @@ class Drain:
     env: str = ""
     keepalive_seconds: float | None = None
     stream: Request | None = None
+    second_signal: str = ""
     accepting_seconds: float = 0.0
     start: str = ""
     steps: tuple[str, ...] = ()
@@ -51,6 +53,7 @@ def drain_of(target: Target) -> Drain:
         env=raw.get("env", ""),
         keepalive_seconds=raw.get("keepalive_seconds"),
         stream=request_of(raw["stream"]) if "stream" in raw else None,
+        second_signal=raw.get("second_signal", ""),
         accepting_seconds=float(raw.get("accepting_seconds") or 0.0),
         start=logged.get("start", ""),
         steps=tuple(logged.get("steps") or ()),

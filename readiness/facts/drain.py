@@ -16,6 +16,7 @@ __all__ = [
     "Ending",
     "Fate",
     "Kind",
+    "SecondSignal",
     "Sessions",
     "Stop",
     "Tracked",
@@ -205,18 +206,41 @@ class Bounded:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SecondSignal:
+    """The stop signal once more, while the service drains with a request that never becomes whole.
+
+    Attributes:
+        timeout_seconds: after which the drain ends by itself, set through the variable.
+        sent_seconds: when the second one was sent, after the first.
+    """
+
+    timeout_seconds: float
+    sent_seconds: float
+    ending: Ending
+    held: Tracked
+
+    @property
+    def cut_seconds(self) -> float:
+        """When what was open was cut, or the service was gone; as long as it was watched where it never was."""
+        end = self.ending.watched_seconds if self.ending.seconds is None else self.ending.seconds
+        return min(self.held.ended_seconds, end)
+
+
+@dataclass(frozen=True, kw_only=True)
 class DrainBound:
     """Stops with a request that outlasts the drain.
 
     Attributes:
         has_engine: whether an engine with a grace period of the owner's stopped it.
         deployed: as the service is deployed; ``lowered`` with another timeout, set through ``variable``.
+        second: the signal twice, with that timeout.
         not_done: part -> why it could not be had.
     """
 
     has_engine: bool = False
     deployed: Bounded | None = None
     lowered: Bounded | None = None
+    second: SecondSignal | None = None
     variable: str = ""
     not_done: dict[str, str] = field(default_factory=dict)
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from readiness.check import Impact
 from readiness.declared.drain import TIMEOUT_EXAMPLE, drain_of
-from readiness.exceptions import ReadinessError, UnsupportedError
-from readiness.facts.drain import Bounded, DrainBound
+from readiness.exceptions import ReadinessError, StackError, UnsupportedError
+from readiness.facts.drain import Bounded, DrainBound, SecondSignal
 from readiness.gather import gatherer
 from readiness.gather.drain_asking import (
     HALVES_EXAMPLE,
@@ -43,6 +43,9 @@ LOWERED_SECONDS = 4
 OPENING_SECONDS = 1.0
 #: The late request becomes whole so long before the declared end: a part of it, and never less than its answer takes.
 MARGIN_RATIO, MARGIN_SECONDS = 0.15, 2.0
+#: The second signal comes so long after the first, and what it does is waited for so long beyond the timeout.
+SECOND_SECONDS, WATCHED_SECONDS = 1.0, 3.0
+LOOK_SECONDS = 0.05
 #: Beyond the grace period: until the engine has killed.
 SLACK_SECONDS = 15.0
 
@@ -61,7 +64,7 @@ def drain_bound(
     if not wanted:
         raise Inconclusive("no request with a body is declared that could be held", supply=HALVES_EXAMPLE)
     not_done: dict[str, str] = {}
-    lowered: list[Bounded] = []
+    lowered = _Lowered()
     beside = threading.Thread(
         target=_lowered,
         args=(target, variants, entry, wanted[0]),
@@ -88,14 +91,23 @@ def drain_bound(
     return DrainBound(
         has_engine=Capability.INSPECT in stack.capabilities,
         deployed=deployed,
-        lowered=lowered[0] if lowered else None,
+        lowered=lowered.bounded,
+        second=lowered.second,
         variable=declared.env,
         not_done=not_done,
     )
 
 
+@dataclass(kw_only=True)
+class _Lowered:
+    """What was found with the shorter timeout."""
+
+    bounded: Bounded | None = None
+    second: SecondSignal | None = None
+
+
 def _lowered(
-    target: Target, variants: Variants, entry: Entry, wanted: Open, *, found: list[Bounded], not_done: dict[str, str]
+    target: Target, variants: Variants, entry: Entry, wanted: Open, *, found: _Lowered, not_done: dict[str, str]
 ) -> None:
     """The same in a variant; what goes wrong is told, never raised."""
     declared = drain_of(target)
@@ -111,9 +123,33 @@ def _lowered(
             held = _Outlasting(target, stack, http, entry, wanted)
             with held.opened(late=None):
                 stack.stop(target.service or "")
-                found.append(held.result(float(LOWERED_SECONDS)))
+                found.bounded = held.result(float(LOWERED_SECONDS))
+            found.second = _second(target, stack, http, entry, wanted)
     except (ReadinessError, Inconclusive) as reason:
-        not_done["lowered"] = str(reason)[:300]
+        not_done["second" if found.bounded else "lowered"] = str(reason)[:300]
+
+
+def _second(target: Target, stack: Stack, http: HttpClient, entry: Entry, wanted: Open) -> SecondSignal:
+    """The same service started again, and asked twice to end; nobody kills it."""
+    service = target.service or ""
+    stack.start(service)
+    if not back(target, http, entry):
+        raise Inconclusive(f"{service} did not become ready again")
+    held = _Outlasting(target, stack, http, entry, wanted)
+    with held.opened(late=None):
+        stack.signal(service, held.manner.signal)
+        time.sleep(SECOND_SECONDS)
+        sent = held.since_signal()
+        if stack.state(service).is_running:
+            # It may have ended just now.
+            with contextlib.suppress(StackError):
+                stack.signal(service, held.manner.signal)
+        while stack.state(service).is_running and held.since_signal() < sent + LOWERED_SECONDS + WATCHED_SECONDS:
+            time.sleep(LOOK_SECONDS)
+        told = held.result(float(LOWERED_SECONDS), is_killed_later=False)
+    return SecondSignal(
+        timeout_seconds=told.timeout_seconds, sent_seconds=round(sent, 3), ending=told.ending, held=told.held
+    )
 
 
 @dataclass(kw_only=True)
@@ -172,13 +208,19 @@ class _Outlasting:
         with contextlib.suppress(TimeoutError):
             run_bounded(hold(), at_most_seconds=most + 10)
 
-    def result(self, timeout: float) -> Bounded:
-        """To be asked when the service has stopped."""
-        watched = time.monotonic() - self._clock.monotonic
+    def since_signal(self) -> float:
+        """Seconds since the block began."""
+        return time.monotonic() - self._clock.monotonic
+
+    def result(self, timeout: float, *, is_killed_later: bool = True) -> Bounded:
+        """To be asked when the service has stopped; ``is_killed_later``: whether an engine does it in the end."""
+        watched = self.since_signal()
         deadline = time.monotonic() + 1.0
         while self._held.reply is None and time.monotonic() < deadline:
             time.sleep(0.02)
-        ending = ending_of(self._stack, self.manner, zero_unix=self._clock.unix, watched=watched, is_killed_later=True)
+        ending = ending_of(
+            self._stack, self.manner, zero_unix=self._clock.unix, watched=watched, is_killed_later=is_killed_later
+        )
         zero = self._clock.monotonic
         late = self._late.tracked(zero) if self._has_late else None
         return Bounded(timeout_seconds=timeout, ending=ending, held=self._held.tracked(zero), late=late)

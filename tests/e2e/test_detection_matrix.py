@@ -54,11 +54,12 @@ LIMITER = {meta.id for meta in load_checks() if meta.id.startswith("ratelimit.")
 PREMISES = {
     "basic-always-ok": {"probe.cache_10s"},  # a probe that never falls has no age to judge
     # Who waits for nothing shows no timeout, who says nothing no order, and who always drops connections no reason for it.
-    "drain-cuts-requests": {"drain.timeout_configurable"},
+    "drain-cuts-requests": {"drain.second_signal", "drain.timeout_configurable"},
     "exit-at-once": {
         "drain.cleanup_errors_tolerated",
         "drain.ordered",
         "drain.refuses_new",
+        "drain.second_signal",
         "drain.timeout_configurable",
     },
     "connections-left-open": {"drain.cleanup_errors_tolerated"},

@@ -174,6 +174,7 @@ SOUND = {
     "drain.ordered": "pass",
     "drain.pid1_forwards": "pass",
     "drain.refuses_new": "pass",
+    "drain.second_signal": "pass",
     "drain.timeout_30s": "pass",
     "drain.timeout_configurable": "pass",
     "tls.certificate": "pass",

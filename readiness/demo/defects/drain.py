@@ -57,6 +57,12 @@ DEFECTS: tuple[Defect, ...] = (
         part="stop/timeout",
     ),
     api(
+        "second-signal-forces",
+        "A second stop signal ends the drain at once",
+        "drain.second_signal",
+        part="stop/second",
+    ),
+    api(
         "shutdown-never-ends",
         "A thread keeps the process alive after its shutdown",
         "drain.exit_code",

@@ -18,6 +18,7 @@ from readiness.facts.drain import (
     Ending,
     Fate,
     Kind,
+    SecondSignal,
     Sessions,
     Stop,
     Tracked,
@@ -128,6 +129,11 @@ def bounded(timeout: float, *, late: float | None) -> Bounded:
     return Bounded(timeout_seconds=timeout, ending=ending(timeout + 0.4), held=cut, late=whole)
 
 
+def second() -> SecondSignal:
+    told = bounded(4.0, late=None)
+    return SecondSignal(timeout_seconds=4.0, sent_seconds=1.02, ending=told.ending, held=told.held)
+
+
 def target() -> Target:
     return Target(
         name="shop",
@@ -143,6 +149,7 @@ def target() -> Target:
             "drain": {
                 "timeout_seconds": 20,
                 "env": "SHUTDOWN_SECONDS",
+                "second_signal": "ignored",
                 "logged": {
                     "start": "shutdown started",
                     "steps": ["database closed", "redis closed"],
@@ -161,6 +168,7 @@ def build() -> dict[str, Any]:
             has_engine=True,
             deployed=bounded(20.0, late=17.05),
             lowered=bounded(4.0, late=None),
+            second=second(),
             variable="SHUTDOWN_SECONDS",
         ),
         "drain_cleanup": DrainCleanup(store="cache", ending=ending(1.2), sessions=sessions(), log=LOG),

@@ -42,6 +42,8 @@ class Server(uvicorn.Server):
             return
         if defects.is_on("exit-at-once"):
             os._exit(0)
+        if self.should_exit and defects.is_on("second-signal-forces"):
+            self.force_exit = True
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
