@@ -38,7 +38,8 @@ class LoadPlan:
         spread: over so long the requests are made whole: how many a service works on at the same moment is no question
             of its drain.
         acquire, locked_more: until the tables are locked at most, and how long beyond ``hold`` they can stay so.
-        taken: from the last request to the moment when everything counts as open.
+        taken: from the last request to the moment when everything counts as open, at least; ``answered`` at most, while a
+            new connection, which comes after all others in the queue of the port, has no answer.
         head: until a streamed answer has begun, at most.
         interval: between two new connections.
         patience: for an answer after it could be given; ``new`` for that of a new connection.
@@ -52,6 +53,7 @@ class LoadPlan:
     acquire: float = 1.5
     locked_more: float = 1.0
     taken: float = 0.2
+    answered: float = 1.0
     head: float = 1.0
     interval: float = 0.1
     patience: float = 10.0
@@ -62,7 +64,7 @@ class LoadPlan:
     @property
     def opening(self) -> float:
         """Until everything is open, at most."""
-        return 15 * self.step + self.ramped + self.acquire + 5 + 2 * self.head + self.taken
+        return 15 * self.step + self.ramped + self.acquire + 5 + 2 * self.head + self.taken + self.answered
 
     @property
     def most(self) -> float:
@@ -139,8 +141,7 @@ class Loader:
         asking = [asyncio.create_task(asker) for asker in askers]
         await self._ramp([one for one in wanted if one.kind not in {Kind.STREAM, Kind.LOCKED}])
         lock = await self._last([one for one in wanted if one.kind in {Kind.STREAM, Kind.LOCKED}])
-        # What was sent last has been taken on by then.
-        await asyncio.sleep(plan.taken)
+        await self._taken_on()
         load.opened_at = time.monotonic()
         load.opened.set()
         await asyncio.sleep(plan.hold)
@@ -181,6 +182,15 @@ class Loader:
         for one in locked:
             await self._begin(one).sent()
         return lock
+
+    async def _taken_on(self) -> None:
+        """Wait until what was sent has left the queue of the port: a server that closes it cuts whom it never saw."""
+        load, plan = self._load, self._plan
+        held = Held(self._stack, self._entry, asked_quickly(self._target, self._entry), kind=Kind.NEW)
+        load.begin(held, load.new, plan.new)
+        last = load.running[-1]
+        await asyncio.sleep(plan.taken)
+        await asyncio.wait([last], timeout=plan.answered)
 
     def _held(self, one: Open) -> Held:
         """Not sent yet."""
