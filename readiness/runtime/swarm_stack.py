@@ -41,6 +41,9 @@ class SwarmStack(ComposeStack):
     """A running safe copy with one service in a swarm of its own. Made by :class:`~readiness.runtime.compose.ComposeRuntime`."""
 
     def __init__(self, **options: Any) -> None:
+        (self._swarmed, self._asked_mode), *more = options["variant"].swarm.items()
+        if more:
+            raise UnsupportedError("more than one service in a swarm", runtime="compose", hint=HINT)
         super().__init__(**options)
         self._labels = {LABEL_RUN: options["run_id"], LABEL_OWNER: options["owner"], PROJECT_LABEL: self._project}
         self._deploys = {
@@ -49,9 +52,6 @@ class SwarmStack(ComposeStack):
         }
         self._api: Any = self._client.api  # the SDK has no types for services
         self._swarm = OwnSwarm(self._api, run_id=options["run_id"], owner=options["owner"], work=self._place.parent)
-        (self._swarmed, self._asked_mode), *more = self._variant.swarm.items()
-        if more:
-            raise UnsupportedError("more than one service in a swarm", runtime="compose", hint=HINT)
         self._service_id = ""
 
     def launch(self, progress: Progress, *, built_before: bool) -> None:
