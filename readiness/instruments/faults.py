@@ -214,7 +214,7 @@ class Faults:
         problems = []
         for undo in reversed(self._journal.pending()):
             try:
-                self._restore(undo)
+                self._restore(undo, anew=True)
             except StackError as error:
                 problems.append(f"{undo.service}: {error}")
         if problems:
@@ -233,12 +233,13 @@ class Faults:
         undos = [Undo(kind=kind, service=service) for service in services]
         self._progress(f"{' and '.join(services)}: {capability}", at_most_seconds=at_most_seconds)
         begun: list[Undo] = []
+        is_broken_off = True
 
         def take_back() -> None:
             problems: list[StackError] = []
             for undo in reversed(begun.copy()):
                 try:
-                    self._restore(undo)
+                    self._restore(undo, anew=is_broken_off)
                     begun.remove(undo)
                 except StackError as error:
                     # The others come back all the same.
@@ -258,7 +259,12 @@ class Faults:
             timer.start()
             try:
                 with _always(fault.undo):
-                    yield fault
+                    is_broken_off = False
+                    try:
+                        yield fault
+                    except BaseException:
+                        is_broken_off = True
+                        raise
             finally:
                 timer.cancel()
         if fault.expired:
@@ -286,8 +292,14 @@ class Faults:
             if not state.is_running:
                 raise GatherError(f"{service} is {state.status} already, so a fault of it would show nothing")
 
-    def _restore(self, undo: Undo) -> None:
-        """Bring one service back, whatever happened to it meanwhile, and close its entry."""
+    def _restore(self, undo: Undo, *, anew: bool = False) -> None:
+        """Bring one service back, whatever happened to it meanwhile, and close its entry.
+
+        Args:
+            undo: what to take back.
+            anew: whoever was interrupted while a service was asked to end finds it running still, and leaves it to end a
+                moment later: such a one is stopped first.
+        """
         if undo.kind is UndoKind.UNPAUSE:
             try:
                 self._stack.unpause(undo.service)
@@ -297,6 +309,10 @@ class Faults:
                     raise
         if undo.kind is UndoKind.CONTINUE and self._stack.state(undo.service).is_running:
             self._stack.signal_past_engine(undo.service, "CONT", everyone=True)
+        if anew and undo.kind is UndoKind.START and self._stack.state(undo.service).is_running:
+            # One that cannot be stopped at all runs, which is all that is wanted.
+            with contextlib.suppress(StackError, UnsupportedError):
+                self._stack.stop(undo.service)
         if not self._stack.state(undo.service).is_running:
             self._stack.start(undo.service)
         self._journal.done(undo)

@@ -140,6 +140,32 @@ def test_every_way_out_undoes(stack: FakeStack, faults: Faults, reason: BaseExce
     assert pending(stack) == []
 
 
+def test_a_service_that_was_asked_to_end_is_not_taken_for_running_when_the_block_is_left(
+    stack: FakeStack, faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The engine goes on stopping it although nobody waits for that any more.
+    def interrupted(_: str) -> None:
+        stack.done.append("begin to stop db")
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stack, "stop", interrupted)
+    with pytest.raises(KeyboardInterrupt), faults.stopped("db", at_most_seconds=60):
+        pytest.fail("the fault does not hold")
+    assert stack.done == ["begin to stop db", "stop db", "start db"]
+    assert pending(stack) == []
+
+
+def test_a_service_that_drains_when_the_block_is_left_is_waited_for(stack: FakeStack, faults: Faults) -> None:
+    def interrupt() -> None:
+        stack.states["db"] = "running"  # it has not ended yet
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), faults.signalled("db", "SIGTERM", at_most_seconds=60):
+        interrupt()
+    assert stack.done == ["signal SIGTERM db", "stop db", "start db"]
+
+
 def test_sigterm_leaves_through_the_undo(stack: FakeStack, faults: Faults) -> None:
     assert threading.current_thread() is threading.main_thread()
     before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
