@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import pkgutil
-import signal
 import threading
 from datetime import UTC, datetime
 from importlib import import_module
@@ -15,6 +14,7 @@ import pytest
 
 from readiness import gather
 from readiness.audit import fixtures
+from readiness.audit.interruption import Interruption
 from readiness.audit.items import check_meta, gatherers_of, impact_of, select, write_scope
 from readiness.audit.judging import Judge
 from readiness.audit.progress import uncaptured_lines
@@ -36,7 +36,6 @@ from readiness.waiver import validate, waive
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-    from types import FrameType
 
 __all__ = ["install"]
 
@@ -97,6 +96,20 @@ class AuditHooks:
 
     def __init__(self, run: Run, bench: Workbench) -> None:
         self._run, self._bench, self._judge = run, bench, Judge(profile=run.profile)
+        self._interruption: Interruption | None = None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Let a SIGTERM end the run as Ctrl-C does, so that everything is removed."""
+        terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+        self._interruption = Interruption(uncaptured_lines(terminal) if terminal is not None else lambda _: None)
+        self._interruption.install()
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_unconfigure(self) -> None:
+        """Give the signals back when nothing is left to be undone."""
+        if self._interruption is not None:
+            self._interruption.remove()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -195,7 +208,6 @@ class ControllerHooks:
         self._reporter = Reporter(run, bench)
         self._others_failed = 0
         self._broken_off = ""
-        self._stopping = signal.getsignal(signal.SIGTERM)
         self._guard: Handle | None = None
         # What a dead run left goes now, beside our own start: asking the engine takes a moment.
         self._reaping = threading.Thread(target=reap_dead_runs, name="readiness-reap", daemon=True)
@@ -205,11 +217,10 @@ class ControllerHooks:
             self._reaping.start()
 
     def pytest_sessionstart(self) -> None:
-        """Print progress; let a SIGTERM end the run as Ctrl-C does, so that everything is removed."""
+        """Print progress."""
         terminal = self._config.pluginmanager.get_plugin("terminalreporter")
         if terminal is not None and self._config.get_verbosity() >= 0:
             self._reporter.show_progress(uncaptured_lines(terminal))
-        signal.signal(signal.SIGTERM, _leave)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -253,11 +264,6 @@ class ControllerHooks:
         if self._guard is not None:
             self._reaping.join(REAPING_SECONDS)
             self._guard.close(keep=self._run.settings.keep)
-        signal.signal(signal.SIGTERM, self._stopping)
-
-
-def _leave(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _long(result: CheckResult) -> str:
