@@ -411,8 +411,7 @@ class ProcessStack:
         """
         with self._closing:
             self._cancel()
-            for name, service in self._services.items():
-                service.process.keep(self._folder / name / "log")
+            kept = [service.process.keep(self._folder / name / "log") for name, service in self._services.items()]
             self._services.clear()
             self._lease.close()
         reach = [
@@ -420,7 +419,11 @@ class ProcessStack:
             for name, port in self._ports.items()
         ]
         marked = f"$(grep -lsz '^{RUN_VARIABLE}={self._run_id}$' /proc/[0-9]*/environ | cut -d/ -f3)"
-        return (*reach, f"logs: {self._folder}/*/log", f"remove: kill {marked}; rm -rf {self._folder}")
+        # Servers that write their state into their command line (nginx, Redis) write over their environment too.
+        sessions = "|".join(str(session) for session in kept if session is not None)
+        grouped = f"$(sed -nE 's/^([0-9]+) .*\\) . [0-9]+ [0-9]+ ({sessions}) .*/\\1/p' /proc/[0-9]*/stat 2>/dev/null)"
+        found = f"{marked} {grouped}" if sessions else marked
+        return (*reach, f"logs: {self._folder}/*/log", f"remove: kill {found}; rm -rf {self._folder}")
 
     def close(self) -> None:
         """End everything, remove the state, give the ports back; idempotent.

@@ -458,9 +458,12 @@ def test_interrupted_start_leaves_nothing(folder: Path, tmp_path: Path) -> None:
 
 
 def test_kept_stack_lives_on_and_is_removed_by_the_command_it_names(folder: Path, tmp_path: Path) -> None:
-    runtime = make(folder, tmp_path, {"api": server("parent")})
+    # As servers do that write their state over their command line, the other one bears no mark.
+    unmarked = ProcessSpec(command=("env", "-i", "sleep", "600"))
+    runtime = make(folder, tmp_path, {"api": server("parent"), "cache": unmarked})
     stack = runtime.start(Variant(), progress=silent)
     assert isinstance(stack, ProcessStack)
+    (cache,) = stack._service("cache").process.tree()
     where = stack.endpoint("api", 8000)
     reach, logs, remove = stack.keep()
     stack.close()
@@ -474,6 +477,7 @@ def test_kept_stack_lives_on_and_is_removed_by_the_command_it_names(folder: Path
         command = remove.removeprefix("remove: ").replace("kill $", "kill -KILL $")
         subprocess.run(["sh", "-c", command], check=True, capture_output=True)
     wait_for(lambda: processes_of(stack) == [])
+    wait_for(lambda: not cache.is_running() or cache.status() == psutil.STATUS_ZOMBIE)
     assert not stack._folder.exists()
 
 
