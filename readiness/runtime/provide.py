@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote, urlsplit
 from readiness.exceptions import ConfigError
 from readiness.target import Provide
 
-__all__ = ["NOWHERE", "Outside", "Store", "is_host_variable", "outside", "store_for"]
+__all__ = ["NOWHERE", "Outside", "Store", "is_host_variable", "is_store_address", "outside", "store_for"]
 
 #: Reserved by RFC 2606: no resolver ever knows it.
 NOWHERE = "outside-the-stack.invalid"
@@ -96,9 +96,8 @@ def outside(environment: Mapping[str, Any], *, known: Iterable[str]) -> tuple[Ou
     found = []
     for name, raw in environment.items():
         value = str(raw or "")
-        parts = _split(value)
-        if parts is not None and _STORE_SCHEME.match(parts.scheme.lower()):
-            for host in _hosts(parts.netloc):
+        if is_store_address(value):
+            for host in _hosts(urlsplit(value).netloc):
                 if _is_outside(host, inside):
                     found.append(Outside(variable=name, host=host, value=value.replace(host, NOWHERE)))
                     break
@@ -111,6 +110,12 @@ def outside(environment: Mapping[str, Any], *, known: Iterable[str]) -> tuple[Ou
 def is_host_variable(name: str) -> bool:
     """Whether a variable's name says that it holds the host of a store."""
     return bool(_HOST_VARIABLE.match(name.upper()))
+
+
+def is_store_address(value: str) -> bool:
+    """Whether this is the URL of a store."""
+    parts = _split(value)
+    return parts is not None and bool(_STORE_SCHEME.match(parts.scheme.lower()))
 
 
 def _split(value: str) -> Any:

@@ -27,6 +27,7 @@ from readiness.runtime.egress import (
     open_services,
     summary,
 )
+from readiness.runtime.host_network import moved, published_ports, supply_for
 from readiness.runtime.provide import NOWHERE, Store, outside, store_for
 from readiness.runtime.reaper import LABEL_OWNER, LABEL_RUN
 from readiness.runtime.safe_mounts import Decision, Disk, FileCopy, Mounts, Refusal, VolumeSeed, is_stores_own
@@ -244,6 +245,7 @@ class _Maker:
         self._weakened: dict[str, list[str]] = {}
         self._ports: dict[str, dict[int, int]] = {}
         self._open: frozenset[str] = frozenset()
+        self._published: dict[int, tuple[str, int]] = {}
         self._owners_images = {name: str(service.get("image") or "") for name, service in self._services.items()}
         writable = frozenset(
             disk.real(str(mount.get("source") or ""))
@@ -266,6 +268,7 @@ class _Maker:
         self._scale()
         self._provide(run_id)
         self._open = open_services(self._services, self._target.egress)
+        self._published = published_ports(self._services)
         built = self._images(image_prefix)
         networks_left = self._external_networks()
         for name in list(self._services):
@@ -526,6 +529,11 @@ class _Maker:
                 self._change(name, f"variable {variable} emptied", "a proxy would carry its requests out")
             environment |= {variable: "" for variable in self._host.proxy_variables if variable not in environment}
         plain = {variable: unescape(value) for variable, value in environment.items()}
+        if service.get("network_mode") == "host":
+            for one in moved(plain, self._published):
+                plain[one.variable] = one.value
+                environment[one.variable] = _escape(one.value)
+                self._change(name, f"{one.variable} points to {one.where}", "localhost is not this machine in a copy")
         for found in outside(plain, known=self._names()):
             environment[found.variable] = _escape(found.value)
             self._weaken(
@@ -651,7 +659,12 @@ class _Maker:
             networks = {"default": None}
             what = f"network_mode: {mode} replaced by a network of this run"
             if mode == "host":
-                self._weaken(name, what, "it would listen on this machine's own addresses")
+                publishing = {other for other, _ in self._published.values()} & self._services.keys()
+                networks |= {
+                    n: None for other in sorted(publishing) for n in self._services[other].get("networks") or {}
+                }
+                why = "it would listen on this machine's own addresses"
+                self._weaken(name, what, why, supply=supply_for(name))
             else:
                 self._change(name, what, "other people's containers are on it")
         safe: dict[str, Any] = {}

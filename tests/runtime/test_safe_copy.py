@@ -214,6 +214,32 @@ def test_host_network_becomes_a_bridge_and_is_said() -> None:
     assert safe.weakened["api"] == ("network_mode: host replaced by a network of this run",)
 
 
+def test_what_is_published_to_the_hosts_network_is_found_by_name() -> None:
+    environment = {
+        "DATABASE_URL": "postgresql+asyncpg://shop:pa$$word@localhost:15432/shop",
+        "REDIS_HOST": "127.0.0.1",
+        "REDIS_PORT": "6379",
+        "BROKER_URL": "amqp://guest@localhost:5672",  # nobody publishes it
+        "ALLOWED_ORIGIN": "http://localhost:3000",
+    }
+    published = {"mode": "ingress", "protocol": "tcp"}
+    services = {
+        "api": {"network_mode": "host", "environment": environment},
+        "db": {"ports": [{**published, "target": 5432, "published": "15432"}], "networks": {"back": None}},
+        "cache": {"ports": [{**published, "target": 6379, "published": "6379"}]},
+        "pages": {"ports": [{**published, "target": 3000, "published": "3000"}]},
+    }
+    safe = copied(services, networks={"default": None, "back": None})
+    api = safe.model["services"]["api"]
+    assert api["environment"] == environment | {
+        "DATABASE_URL": "postgresql+asyncpg://shop:pa$$word@db:5432/shop",
+        "REDIS_HOST": "cache",
+    }
+    assert api["networks"] == {"default": None, "back": None}
+    assert "DATABASE_URL points to db:5432" in whats(safe)
+    assert next(change.supply for change in safe.refused if change.service == "api")
+
+
 def test_shared_network_of_a_service_is_kept_and_publishes_there() -> None:
     target = Target(name="shop", folder=FOLDER, entries=(Entry(name="direct", service="api", port=8000),))
     safe = copied({"api": {"network_mode": "service:vpn"}, "vpn": {}}, target=target)
