@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from readiness import Category, Evidence, Finding, Severity, Verdict, check
-from readiness.draining.judging import reacted, stop_of
+from readiness import Category, Evidence, Finding, Inconclusive, Severity, Verdict, check
+from readiness.draining.judging import SWITCH_SECONDS, lived_until, reacted, stop_of
 from readiness.facts.drain import DrainRuns, Kind
 
 
@@ -28,6 +28,11 @@ def check_pid1_forwards(drain_runs: DrainRuns) -> Verdict:
     if reacted(stop) or ended_idle:
         words = stop.ending.words if not stop.ending.is_killed else "it turned new requests away"
         return Verdict(summary=f"the application heard {stop.ending.signal}: {words}")
+    if (end := lived_until(stop)) <= SWITCH_SECONDS:
+        raise Inconclusive(
+            f"it was killed {end:.1f} s after {stop.ending.signal}, too soon for anything it does to be seen",
+            supply=f"give {drain_runs.service} a stop_grace_period of 10s, the engine's default",
+        )
     served = [r for r in stop.of(Kind.NEW) if r.sent_seconds > 0 and r.status is not None]
     evidence = [Evidence(source="state after the stop", text=stop.ending.words)]
     if idle is not None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from readiness import Category, Finding, NotApplicable, Severity, Verdict, check
 from readiness.declared.drain import drain_of
-from readiness.draining.judging import SWITCH_SECONDS, evidence_of, is_refusal, stop_of
+from readiness.draining.judging import SWITCH_SECONDS, evidence_of, is_refusal, lived_until, stop_of
 from readiness.facts.drain import DrainRuns, Fate, Kind
 from readiness.target import Target
 
@@ -33,7 +33,7 @@ def check_refuses_new(drain_runs: DrainRuns, target: Target, limits: RefusalLimi
     """Judge new connections between the signal and the service's end."""
     stop, declared = stop_of(drain_runs), drain_of(target)
     begin = SWITCH_SECONDS + declared.accepting_seconds
-    end = stop.ending.watched_seconds if stop.ending.seconds is None else stop.ending.seconds
+    end = lived_until(stop)
     new = tuple(r for r in stop.of(Kind.NEW) if begin < r.sent_seconds < end)
     if not new:
         raise NotApplicable(

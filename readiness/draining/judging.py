@@ -12,6 +12,7 @@ __all__ = [
     "evidence_of",
     "is_full",
     "is_refusal",
+    "lived_until",
     "open_at_signal",
     "reacted",
     "stop_of",
@@ -32,7 +33,7 @@ def stop_of(drain_runs: DrainRuns) -> Stop:
     """
     if drain_runs.stopped is None:
         reason = "; ".join(drain_runs.not_done.values()) or "the service was not stopped"
-        raise Inconclusive(reason)
+        raise Inconclusive(reason, supply="a service that stays up until it is stopped")
     return drain_runs.stopped
 
 
@@ -54,9 +55,22 @@ def is_refusal(request: Tracked, *, at_most_seconds: float) -> bool:
     return (is_turned_away or is_told) and request.ended_seconds - request.sent_seconds <= at_most_seconds
 
 
+def lived_until(stop: Stop) -> float:
+    """Seconds from the signal up to which the service could act; where it was killed nobody refuses any more after that.
+
+    An engine notices the end a little later than it kills, and nobody answers between the two.
+    """
+    ending = stop.ending
+    if ending.seconds is None:
+        return ending.watched_seconds
+    is_cut = ending.is_killed and ending.grace_seconds is not None
+    return min(ending.seconds, ending.grace_seconds or 0.0) if is_cut else ending.seconds
+
+
 def reacted(stop: Stop) -> bool:
-    """Whether the service did anything about the signal: it ended by itself, or turned somebody away."""
-    later = [r for r in stop.of(Kind.NEW) if r.sent_seconds > SWITCH_SECONDS]
+    """Whether the service did anything about the signal: it ended by itself, or turned somebody away while it lived."""
+    end = lived_until(stop)
+    later = [r for r in stop.of(Kind.NEW) if r.sent_seconds > SWITCH_SECONDS and r.ended_seconds < end]
     return not stop.ending.is_killed or any(is_refusal(r, at_most_seconds=SWITCH_SECONDS) for r in later)
 
 

@@ -17,7 +17,7 @@ from readiness.facts.drain import Ending, Kind, Sessions
 from readiness.gather.own_user import own_user
 from readiness.instruments.client import HttpClient
 from readiness.instruments.stores import ask_postgres
-from readiness.runtime import Stack
+from readiness.runtime import ServiceState, Stack
 from readiness.target import Entry, ProbeKind, Request, Role, Target
 from readiness.verdict import Inconclusive
 
@@ -33,6 +33,7 @@ __all__ = [
     "halves",
     "headers_for",
     "id_in",
+    "lived",
     "locked_read",
     "manner_of",
     "slow_of",
@@ -174,15 +175,25 @@ def ending_of(stack: Stack, manner: Manner, *, zero_unix: float, watched: float,
     grace = manner.grace_seconds if is_killed_later else None
     if state.is_running or not state.finished_at:
         return Ending(signal=manner.signal, watched_seconds=round(watched, 3), grace_seconds=grace)
-    finished = datetime.fromisoformat(_six_digits(state.finished_at)).astimezone(UTC).timestamp()
     return Ending(
         signal=manner.signal,
         watched_seconds=round(watched, 3),
         grace_seconds=grace,
-        seconds=round(max(0.0, finished - zero_unix), 3),
+        seconds=round(max(0.0, _unix(state.finished_at) - zero_unix), 3),
         exit_code=state.exit_code,
         is_oom_killed=state.is_oom_killed,
     )
+
+
+def lived(state: ServiceState) -> float:
+    """Seconds from the last start of a service to its end, by the engine's clock; 0 where it has not ended."""
+    if state.is_running or not state.finished_at or not state.started_at:
+        return 0.0
+    return max(0.0, _unix(state.finished_at) - _unix(state.started_at))
+
+
+def _unix(moment: str) -> float:
+    return datetime.fromisoformat(_six_digits(moment)).astimezone(UTC).timestamp()
 
 
 def _six_digits(moment: str) -> str:

@@ -28,6 +28,7 @@ from readiness.gather.drain_asking import (
     halves,
     headers_for,
     id_in,
+    lived,
     locked_read,
     manner_of,
     slow_of,
@@ -44,6 +45,9 @@ from readiness.target import Target
 
 __all__ = ["DrainPlan", "drain_runs"]
 
+#: Exit codes from here on are those of signals.
+SIGNALLED = 128
+
 
 @dataclass(frozen=True, kw_only=True)
 class DrainPlan:
@@ -57,6 +61,8 @@ class DrainPlan:
         idle: connections, the ledger's figure.
         idle_watched: so long the end after a bare signal is waited for, at most.
         settled: after the end, until the database's count shows it.
+        alone: a service that ended badly within so long after its start is left alone for as long, and ``alone_slack``
+            more: it may be one that always ends then. As long as ``compose.no_restart_loop`` watches.
     """
 
     load: LoadPlan = field(default_factory=LoadPlan)
@@ -67,6 +73,8 @@ class DrainPlan:
     idle: int = 20
     idle_watched: float = 12.0
     settled: float = 1.0
+    alone: float = 30.0
+    alone_slack: float = 2.0
 
 
 @gatherer(impact=Impact.DISRUPTS, at_most_seconds=180)
@@ -92,6 +100,7 @@ class _Runs:
         self._record = record_of(target)
         self._not_done: dict[str, str] = {}
         self._headers: Mapping[str, str] = {}
+        self._lived_seconds = 0.0
 
     def run(self) -> DrainRuns:
         sessions = SessionCount(self._target, self._stack)
@@ -102,6 +111,8 @@ class _Runs:
         control, wanted = self._control(crowd.wanted)
         fewer = self._fewer(crowd, wanted)
         stopped = self._stopped(wanted, sessions)
+        if stopped is not None and _is_bad(stopped) and (alone := self._ends_alone()):
+            return DrainRuns(service=self._manner.service, entry=self._entry.name, not_done={"stop": alone})
         kept = self._kept() if "restart" not in self._not_done else ()
         idle = self._idle() if stopped is not None else None
         return DrainRuns(
@@ -208,6 +219,7 @@ class _Runs:
                 time.sleep(self._plan.settled)
                 sessions.look()
                 ending = ending_of(self._stack, manner, zero_unix=zero_unix, watched=watched, is_killed_later=True)
+                self._lived_seconds = lived(self._stack.state(manner.service))
                 log = self._log(zero_unix)
         finally:
             ended.set()
@@ -224,6 +236,26 @@ class _Runs:
             ready=load.probed(zero),
             sessions=sessions.result(),
             log=log,
+        )
+
+    def _ends_alone(self) -> str:
+        """Whether the service, started anew, ends at the same age without any signal: in words, or nothing."""
+        plan, service = self._plan, self._manner.service
+        if "restart" in self._not_done or not 0 < self._lived_seconds <= plan.alone:
+            return ""
+        seconds = self._lived_seconds + plan.alone_slack
+        self._progress(f"{service} to end without a signal, as it may always do", at_most_seconds=seconds)
+        begun, deadline = self._stack.state(service).started_at, time.monotonic() + seconds
+        while (state := self._stack.state(service)).is_running and state.started_at == begun:
+            if time.monotonic() > deadline:
+                return ""
+            time.sleep(0.2)
+        code = "" if state.is_running else f", with exit code {state.exit_code}"
+        age = lived(state) or self._lived_seconds
+        self._faults.restart(service)
+        return (
+            f"{service} ends by itself {age:.0f} s after its start{code}, without any signal: "
+            "what it does after one cannot be told from that"
         )
 
     def _load_in_thread(self, load: Load, wanted: Sequence[Open], until: Callable[[], bool]) -> None:
@@ -350,3 +382,12 @@ class _Runs:
         with contextlib.suppress(TimeoutError):
             run_bounded(keep(), at_most_seconds=2 * self._plan.load.patience + watched + 5)
         opened.set()
+
+
+def _is_bad(stop: Stop) -> bool:
+    """Whether it looks as if the service had fallen over: an error's exit code, or requests cut, and nobody killed it."""
+    ending = stop.ending
+    is_error = 0 < (ending.exit_code or 0) < SIGNALLED
+    held = stop.of(Kind.WRITE, Kind.UPLOAD, Kind.SLOW, Kind.LOCKED, Kind.STREAM)
+    is_cut = any(r.sent_seconds < 0 < r.ended_seconds and r.fate is not Fate.FINISHED for r in held)
+    return not ending.is_killed and (is_error or is_cut)

@@ -98,3 +98,6 @@ def test_a_killed_service_that_turned_somebody_away_had_heard_the_signal() -> No
     assert not reacted(Stop(ending=ending, requests=(request(Fate.FINISHED, status=200),)))
     # Within the first second a full queue or a slow turn looks the same.
     assert not reacted(Stop(ending=ending, requests=(request(Fate.REFUSED, sent=0.2, ended=0.3),)))
+    # Nobody is there any more to turn anybody away, and what the kill itself cut was not turned away either.
+    assert not reacted(Stop(ending=ending, requests=(request(Fate.REFUSED, sent=10.05, ended=10.06),)))
+    assert not reacted(Stop(ending=ending, requests=(request(Fate.RESET, sent=9.9, ended=10.02),)))

@@ -1,7 +1,7 @@
 """A small service of the standard library alone: it keeps records in a file, and ends as ``MODE`` says.
 
 ``python serve.py STATE PORT``. Modes: ``sound`` finishes what is open; ``deaf`` ignores its stop signal; ``cuts`` ends on
-the spot; ``leaves`` ends by itself a moment after its start.
+the spot; ``leaves`` ends by itself ``LEAVES_AFTER_SECONDS`` after its start. It listens on ``HOST``, else on loopback.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-LEAVES_AFTER_SECONDS = 4.0
+LEAVES_AFTER_SECONDS = float(os.environ.get("LEAVES_AFTER_SECONDS", "4"))
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -56,7 +56,7 @@ def main() -> None:
     Handler.records = Path(sys.argv[1]) / "records.json"
     if not Handler.records.exists():
         Handler.records.write_text("{}")
-    server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), Handler)
+    server = ThreadingHTTPServer((os.environ.get("HOST", "127.0.0.1"), int(sys.argv[2])), Handler)
     server.daemon_threads = False
     if mode == "deaf":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -64,7 +64,9 @@ def main() -> None:
         # The loop cannot be ended from inside of it.
         signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
     if mode == "leaves":
-        threading.Timer(LEAVES_AFTER_SECONDS, os._exit, (3,)).start()
+        leaving = threading.Timer(LEAVES_AFTER_SECONDS, os._exit, (3,))
+        leaving.daemon = True  # nothing waits for it
+        leaving.start()
     server.serve_forever()
     print("shutdown started", flush=True)
     server.server_close()  # waits for the threads
