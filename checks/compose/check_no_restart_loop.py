@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from readiness import Category, Evidence, Finding, Measurement, Severity, Verdict, check
+from readiness import Category, Evidence, Finding, Inconclusive, Measurement, Severity, Verdict, check
 from readiness.containers.services import long_running
 from readiness.facts.container_trials import ContainersAtRest
 from readiness.facts.containers import Container
 from readiness.facts.model import StackModel
+from readiness.facts.start import StackStart
+
+#: Exit codes from here on are those of signals, which may have been ours.
+SIGNALLED = 128
+#: Of a moment in ISO 8601: the engine writes it more exactly in one place than in another.
+TO_THE_SECOND = 19
 
 
 @check(
@@ -22,19 +28,45 @@ from readiness.facts.model import StackModel
     seeds=("brainda", "aistack"),
     defects=("worker-restarts-by-itself",),
 )
-def check_no_restart_loop(containers_at_rest: ContainersAtRest, stack_model: StackModel) -> Verdict:
-    """Compare two looks at the stack, with nothing disturbed in between."""
+def check_no_restart_loop(
+    containers_at_rest: ContainersAtRest, stack_model: StackModel, stack_start: StackStart
+) -> Verdict:
+    """Compare two looks at the stack, with nothing disturbed in between; what a safe copy lacks is not held against it."""
     seconds = containers_at_rest.watched_seconds
     later = {container.id: container for container in containers_at_rest.later}
+    first = {service.service: service.started_at for service in stack_start.services}
+    lacking = {change.service: change for change in stack_start.refused if change.service}
     judged = long_running(containers_at_rest, stack_model)
-    findings = [f for before in judged for f in _changes(before, later.get(before.id), seconds)]
+    findings: list[Finding] = []
+    doubts: list[str] = []
+    for before in judged:
+        seen = [*_gone(before, first.get(before.service, "")), *_changes(before, later.get(before.id), seconds)]
+        change = lacking.get(before.service)
+        if change is None:
+            findings += seen
+        elif seen:
+            doubts.append(f"{seen[0].message}, and a safe copy lacks something of it: {change.what} ({change.why})")
+    if doubts and not findings:
+        supply = next((change.supply for change in lacking.values() if change.supply), "")
+        raise Inconclusive("; ".join(doubts), supply=supply)
     earlier = [f"{c.service} restarted {c.restarts} times before" for c in judged if c.restarts]
     measured = (
         Measurement(name="watched for", value=seconds, unit="s"),
         Measurement(name="containers watched", value=len(judged), unit="count"),
     )
-    summary = "; ".join([f"nothing restarted in {seconds:.0f} s", *earlier])
+    summary = "" if findings else "; ".join([f"nothing restarted in {seconds:.0f} s", *earlier])
     return Verdict(findings=tuple(findings), measured=measured, summary=summary)
+
+
+def _gone(before: Container, first_started: str) -> Iterator[Finding]:
+    """One that had crashed in its first life, before anybody looked or disturbed anything."""
+    is_first = bool(first_started) and before.started_at[:TO_THE_SECOND] == first_started[:TO_THE_SECOND]
+    if before.status == "exited" and 0 < before.exit_code < SIGNALLED and is_first and not before.restarts:
+        text = f"started {before.started_at}, finished {before.finished_at}, exit code {before.exit_code}"
+        proof = Evidence(source=f"docker inspect of {before.service}", text=text)
+        yield Finding(
+            message=f"{before.service} had ended by itself with exit code {before.exit_code}", evidence=(proof,)
+        )
 
 
 def _changes(before: Container, after: Container | None, seconds: float) -> Iterator[Finding]:

@@ -56,7 +56,8 @@ def check_restart_after_reboot(
     if (served := everything_ended.serving_seconds) is not None:
         measured.append(Measurement(name="stack serves again after", value=served, unit="s"))
     names = ", ".join(crash.service for crash in told)
-    summary = f"killed within {everything_ended.spread_seconds:.1f} s and back: {names}; the engine itself went on"
+    back = "" if findings else " and back"
+    summary = f"killed within {everything_ended.spread_seconds:.1f} s{back}: {names}; the engine itself went on"
     return Verdict(findings=tuple(findings), measured=tuple(measured), summary=summary)
 
 

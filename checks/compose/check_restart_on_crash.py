@@ -35,9 +35,15 @@ def check_restart_on_crash(container_crashes: ContainerCrashes, limits: Recovery
     findings = [finding for crash in judged for finding in _judge(crash)]
     measured = tuple(recovery_of(c.service, c.well_seconds, limits) for c in judged if c.well_seconds is not None)
     if not findings and all(m.is_within for m in measured) and (doubts or not told):
-        raise Inconclusive("; ".join(doubts) or "no container's main process runs, so none could be killed")
+        if doubts:
+            raise Inconclusive("; ".join(doubts))
+        reason = "no container's main process runs, so none could be killed"
+        raise Inconclusive(
+            reason, supply="a container that stays up: compose.no_restart_loop tells of those that do not"
+        )
     alone = [f"{service}: {why}" for service, why in container_crashes.not_done.items()]
-    summary = "; ".join([f"killed and back: {', '.join(crash.service for crash in told)}", *alone])
+    names = ", ".join(crash.service for crash in told)
+    summary = "; ".join([f"killed{'' if findings else ' and back'}: {names}", *alone])
     credit = 1 - len({f.message.split()[0] for f in findings}) / len(told) if findings else 0.0
     return Verdict(findings=tuple(findings), measured=measured, summary=summary, credit=max(0.0, credit))
 

@@ -38,7 +38,8 @@ def check_totals_fit_host(
     judged = long_running(containers_at_rest, stack_model)
     if without := [container.service for container in judged if container.memory_bytes is None]:
         raise Inconclusive(
-            f"nothing bounds what {joined(without)} may take (see compose.limits_set), so there is no sum"
+            f"nothing bounds what {joined(without)} may take (see compose.limits_set), so there is no sum",
+            supply="give each of them deploy.resources.limits.memory in the compose file",
         )
     memory = sum(container.memory_bytes or 0 for container in judged)
     cpus = sum(cpus_of(c, stack_model, containers_at_rest.group(c.service)) or 0.0 for c in judged)
