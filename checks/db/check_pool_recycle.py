@@ -8,7 +8,7 @@ from readiness import Category, Evidence, Finding, Inconclusive, Measurement, No
 from readiness.database.answers import require_database
 from readiness.declared.database import POOL_EXAMPLE, RECYCLE_EXAMPLE, pools_of
 from readiness.facts.database import RecycledConnections
-from readiness.target import Target
+from readiness.target import Role, Target
 
 #: A session that is used over so long a time is kept between requests.
 KEPT_SECONDS = 1.0
@@ -37,7 +37,9 @@ def check_pool_recycle(recycled_connections: RecycledConnections, target: Target
     """Judge how old the connections were that requests used, in a stack where the variable is set to a few seconds."""
     fact = recycled_connections
     pools = pools_of(target)
-    target.require("pool", pools, example=POOL_EXAMPLE)
+    target.require("pool", pools or not target.services_of(Role.DB), example=POOL_EXAMPLE)
+    if not pools:
+        raise NotApplicable("no service of the stack has the role db")
     pool = pools.get(target.service or "")
     if pool is None or pool.recycle_seconds is None:
         raise NotApplicable(f"premise failed: no recycle_seconds is declared for a pool of {target.service}")
