@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from readiness.scorecard import CheckResult, Scorecard
 from readiness.verdict import Measurement, Outcome
 
-__all__ = ["View", "clip", "duration", "limits", "measured", "percent", "points", "size", "visible"]
+__all__ = ["View", "asked_for", "clip", "duration", "limits", "measured", "percent", "points", "size", "visible"]
 
 #: Evidence is bounded by those who gather it; this bounds what a page of one card can grow to.
 MAX_TEXT = 4000
@@ -67,6 +67,15 @@ class View:
             ("attested", len(self.attested)),
         )
         return tuple((word, count) for word, count in rows if count)
+
+
+def asked_for(reason: str, supply: str) -> str:
+    """The words before what the owner can supply: lines of a declaration, or a sentence."""
+    if ":\n" not in supply:
+        return "to decide it:"
+    if reason.startswith("not configured: "):
+        return "add to readiness.yaml (or none, and why, where the stack has none by design):"
+    return "add to readiness.yaml:"
 
 
 def visible(text: str) -> str:

@@ -71,6 +71,7 @@ def _template() -> Template:
         size=_view.size,
         limits=_view.limits,
         short=lambda text: _view.clip(text, _HEADING_CHARACTERS),
+        asked_for=_view.asked_for,
         words=lambda text: text.replace("_", " "),
         is_long=lambda text: len(text) > _FOLDED_CHARACTERS,
         # Figures of ours only, and longer than a text may be.

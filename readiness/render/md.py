@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from readiness.render._view import View, clip, duration, limits, measured, percent, points, visible
+from readiness.render._view import View, asked_for, clip, duration, limits, measured, percent, points, visible
 from readiness.scorecard import CheckResult, Scorecard
 
 __all__ = ["NAME", "SUFFIX", "render"]
@@ -106,6 +106,7 @@ def _inconclusive(view: View) -> Iterator[str]:
     for check in view.inconclusive:
         yield from (f"- {_code(check.id)} {_text(check.title)}: {_text(check.reason or 'no reason recorded')}", "")
         if check.supply:
+            yield from (f"  {_text(asked_for(check.reason, check.supply))}", "")
             yield from (f"  {line}" if line else "" for line in _fenced(check.supply))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from readiness.render._view import View, clip, duration, percent, points, visible
+from readiness.render._view import View, asked_for, clip, duration, percent, points, visible
 from readiness.scorecard import CheckResult, Scorecard
 from readiness.verdict import Severity
 
@@ -129,7 +129,7 @@ class _Page:
             yield from self._wrapped(f"? {', '.join(check.id for check in checks)}", indent=2)
             yield from self._wrapped(reason or "no reason recorded", indent=4)
             if supply:
-                yield from self._wrapped("add to readiness.yaml:" if ":\n" in supply else "to decide it:", indent=4)
+                yield from self._wrapped(asked_for(reason, supply), indent=4)
                 yield from self._block(supply, indent=6)
 
     def _rest(self, card: Scorecard, view: View) -> Iterator[str]:
