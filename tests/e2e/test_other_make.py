@@ -192,7 +192,7 @@ SOUND = {
     "persist.redis_save_points": "pass",
     "db.dependency_versions": "pass",
     "db.pool_ceiling": "pass",
-    "db.pool_configured": "pass",
+    "db.pool_configured": EITHER,  # its statements are cut when a wait is over
     "db.pool_exhaustion_clean": "pass",
     "db.pool_fits_server": "pass",
     "db.pool_recycle": "not_applicable",  # as old as it gets
