@@ -30,7 +30,7 @@ QUIET_SECONDS, LOOK_SECONDS = 1.5, 0.3
 ANSWER_SECONDS = 10.0
 _AGES = f"""
 select json_build_array(extract(epoch from clock_timestamp()), coalesce((select json_agg(json_build_array(
-pid, extract(epoch from backend_start), extract(epoch from query_start))) {SESSIONS} and query_start is not null), '[]'))::text
+pid, extract(epoch from backend_start), extract(epoch from query_start))) {SESSIONS}), '[]'))::text
 """  # noqa: S608  # both parts are this project's own
 
 
@@ -88,6 +88,7 @@ def _watched(bench: Bench, variable: str) -> RecycledConnections:
         good=good,
         sessions=sessions,
         others=len(others),
+        not_done={"ages": "the user that asks may not see when sessions began"} if watch.hidden else {},
     )
 
 
@@ -100,6 +101,7 @@ class _Watch:
         #: Process of the server -> when its session began, and when it was seen to have been given a statement.
         self.began: dict[int, float] = {}
         self.uses: dict[int, list[float]] = {}
+        self.hidden = 0
 
     def now(self) -> float:
         """When the last look was taken."""
@@ -118,6 +120,10 @@ class _Watch:
     def _look(self) -> None:
         self._time, rows = json.loads(self._bench.ask(_AGES))
         for pid, began, used in rows:
+            if began is None:
+                self.hidden += 1  # only its owner and administrators see more than that it is there
+            if began is None or used is None:
+                continue
             if self.began.get(pid) != began:  # the server's processes are numbered anew after a while
                 self.began[pid] = began
                 self.uses[pid] = []
