@@ -62,7 +62,8 @@ def run_audit(folder: Path, *arguments: str, environment: dict[str, str] | None 
         text=True,
         timeout=AT_MOST_SECONDS,
         check=False,
-        env={**os.environ, **(environment or {})},
+        # Where nothing compiled is kept, each of an audit's processes compiles all of this package for itself.
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **(environment or {})},
     )
     path = report / "scorecard.json"
     card = json.loads(path.read_text()) if path.exists() else {"checks": []}
