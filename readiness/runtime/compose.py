@@ -474,10 +474,15 @@ class ComposeStack:
         Anonymous volumes are new too, as after ``down`` and ``up``.
         """
         self._need(service)
-        flags = ["--detach", "--no-deps", "--no-build", "--force-recreate", "--renew-anon-volumes", service]
-        done = self._cli("up", *flags, seconds=RECREATE_SECONDS)
-        if not done.is_ok:
-            raise StackError(f"{service} could not be recreated: {done.stderr[-1000:] or 'not in time'}")
+        # Removed first: where ``up`` recreates a container and renews its anonymous volumes, the old ones stay for ever.
+        steps = (
+            ("rm", "--stop", "--force", "--volumes", service),
+            ("up", "--detach", "--no-deps", "--no-build", service),
+        )
+        for step in steps:
+            done = self._cli(*step, seconds=RECREATE_SECONDS)
+            if not done.is_ok:
+                raise StackError(f"{service} could not be recreated: {done.stderr[-1000:] or 'not in time'}")
 
     def logs(self, service: str, *, since: datetime | None = None, tail: int = 1000) -> str:
         """The last lines of every replica, one replica after the other, both streams, without colours.

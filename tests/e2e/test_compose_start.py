@@ -155,6 +155,24 @@ def test_replicas_are_reached_replaced_and_killed_one_by_one(start: Start) -> No
         stack.replace("api", first)
 
 
+def test_a_recreated_service_leaves_no_anonymous_volume(start: Start) -> None:
+    stack = start("sound", entry="api")
+
+    def volume() -> str:
+        (container,) = stack.containers("cache")
+        command = ["docker", "inspect", "--format", "{{range .Mounts}}{{.Name}}{{end}}", container.id]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    before = volume()
+    stack.recreate("cache")
+    after = volume()
+    stack.close()
+    assert len({before, after, ""}) == 3
+    for name in (before, after):
+        gone = subprocess.run(["docker", "volume", "inspect", name], capture_output=True, text=True, check=False)
+        assert gone.returncode != 0, f"{name} is still there"
+
+
 def test_start_without_waiting_returns_once_everything_is_created(start: Start) -> None:
     stack = start("sound", entry="api", variant=Variant(name="cold", wait=False))
     assert not stack.report.is_up
