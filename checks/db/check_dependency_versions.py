@@ -52,7 +52,7 @@ def check_dependency_versions(store_settings: StoreSettings, target: Target) -> 
             f"the version of {', '.join(unknown)} is not known",
             supply="roles: {db: db, redis: cache}  # PostgreSQL and Redis are asked",
         )
-    return Verdict(findings=tuple(findings), summary=f"new enough: {', '.join(seen)}")
+    return Verdict(findings=tuple(findings), summary=f"running: {', '.join(seen)}")
 
 
 def _reason(service: str, problem: str) -> str:

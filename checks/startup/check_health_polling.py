@@ -47,4 +47,4 @@ def check_health_polling(start_script_runs: StartScriptRuns, target: Target, lim
         messages.append(f"it says nothing of {', '.join(silent)}")
     findings = tuple(Finding(message=f"{fact.script}: {text}", evidence=evidence_of(fact, run)) for text in messages)
     summary = f"{fact.script} returned after {run.seconds:.1f} s and named {', '.join(fact.checked)}"
-    return Verdict(findings=findings, measured=measured, summary=summary)
+    return Verdict(findings=findings, measured=measured, summary="" if findings else summary)

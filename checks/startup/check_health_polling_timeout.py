@@ -43,4 +43,4 @@ def check_health_polling_timeout(start_script_runs: StartScriptRuns, target: Tar
         messages.append(f"it does not name {fact.never}, which never became healthy")
     findings = tuple(Finding(message=f"{fact.script}: {text}", evidence=evidence_of(fact, run)) for text in messages)
     summary = f"{fact.script} gave up after {run.seconds:.1f} s (limit {fact.limit_seconds:g} s) and named {fact.never}"
-    return Verdict(findings=findings, measured=measured, summary=summary)
+    return Verdict(findings=findings, measured=measured, summary="" if findings else summary)
