@@ -70,7 +70,7 @@ class Server(uvicorn.Server):
         """Of a defect: wait within the timeout before anything else is done, which then has what is left of it."""
         timeout = self.config.timeout_graceful_shutdown
         deadline = time.monotonic() + (timeout or 0)
-        while is_open() and time.monotonic() < deadline:  # noqa: ASYNC110  # nothing tells
+        while is_open() and not self.force_exit and time.monotonic() < deadline:  # noqa: ASYNC110  # nothing tells
             await asyncio.sleep(LOOK_SECONDS)
         self.config.timeout_graceful_shutdown = max(0, int(deadline - time.monotonic()))
 
