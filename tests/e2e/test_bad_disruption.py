@@ -58,6 +58,7 @@ UNDECLARED = dict.fromkeys(
         "drain.grace_period_fits",
         "drain.ordered",
         "drain.rolling_zero_downtime",
+        "drain.second_signal",
         "drain.timeout_30s",
         "drain.timeout_configurable",
         "drain.worker_finishes",
@@ -143,11 +144,12 @@ class Case:
     target: str = "readiness.yaml"
     files: str = "compose.yaml"
     mode: str = "sound"
+    grace: str = "8s"
     arguments: tuple[str, ...] = ()
 
 
 CASES = {
-    "deaf": Case(target="compose.yaml", mode="deaf"),
+    "deaf": Case(target="compose.yaml", mode="deaf", grace="4s"),
     "odd": Case(files="compose.yaml, odd.yaml"),
     "leaves": Case(mode="leaves", arguments=("-k", " or ".join(check.partition(".")[2] for check in LEAVES))),
 }
@@ -170,7 +172,7 @@ def _audit(place: Path, case: Case) -> Audited:
         *("-m", marker(DISRUPTION)),
         *("-n", "2"),
         *case.arguments,
-        environment={"TMPDIR": str(temporary), "MODE": case.mode},
+        environment={"TMPDIR": str(temporary), "MODE": case.mode, "GRACE": case.grace},
     )
     assert [path.name for path in temporary.iterdir() if path.name.startswith("readiness")] == [], audited.explain()
     return audited

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -70,6 +71,8 @@ def main() -> None:
     server.serve_forever()
     print("shutdown started", flush=True)
     server.server_close()  # waits for the threads
+    # The last answer may still be on its way through an engine's proxy, which ends with its container.
+    time.sleep(0.3)
     print("shutdown complete", flush=True)
 
 
