@@ -49,7 +49,7 @@ DEFECTS: tuple[Defect, ...] = (
         name="pool-less-than-declared",
         title="The pool has fewer connections than it is declared to have",
         detected_by=("db.pool_configured",),
-        environment={"api": {"DATABASE_POOL_SIZE": "1", "DATABASE_POOL_OVERFLOW": "1"}},
+        environment={"api": {"DATABASE_POOL_SIZE": "2", "DATABASE_POOL_OVERFLOW": "0"}},
         part="pool/wait",
     ),
     api(
@@ -70,7 +70,18 @@ DEFECTS: tuple[Defect, ...] = (
         name="pool-larger-than-server",
         title="The pools of all replicas have more connections than the database",
         detected_by=("db.pool_fits_server",),
-        declares={"pool": {"api": {"size": 5, "overflow": 5, "wait_seconds": 3, "replicas": 5}}},
+        declares={
+            "pool": {
+                "api": {
+                    "size": 5,
+                    "overflow": 5,
+                    "wait_seconds": 3,
+                    "replicas": 5,
+                    "recycle_seconds": 1800,
+                    "env": {"recycle_seconds": "DATABASE_POOL_RECYCLE_SECONDS"},
+                }
+            }
+        },
         part="pool/replicas",
     ),
 )
