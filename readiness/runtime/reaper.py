@@ -245,7 +245,13 @@ def sweep(run_id: str) -> tuple[str, ...]:
             found.append(f"{kind}: the engine does not answer")
             continue
         # The bridge of a swarm goes with the swarm.
-        spared = set(_gateways(*chosen)) if kind == "network" and answer.strip() else set()
+        spared: set[str] = set()
+        if kind == "network" and answer.strip():
+            try:
+                spared = set(_gateways(*chosen))
+            except _UnansweredError:
+                found.append(f"{kind}: the engine does not answer")
+                continue
         names = sorted(set(answer.split()) - spared)
         found += [f"{kind} {name}" for name in names]
         if names:
@@ -275,62 +281,90 @@ def leave_swarm(run_id: str, work: Path | None = None) -> tuple[str, ...]:
         return ("swarm: the engine does not answer",)
     found: list[str] = []
     if _swarm_labels(swarm).get(LABEL_RUN) == run_id:
-        found += _leave_swarm(run_id, str(swarm.get("NodeID")))
+        found.append(_leave_swarm(run_id, f"swarm of {swarm.get('NodeID')}"))
     elif swarm.get("LocalNodeState") != "inactive" and work is not None and (work / SWARM_BEGUN).exists():
         found.append("swarm: being made")
     if swarm.get("LocalNodeState") != "inactive":
         return tuple(found)  # the engine would make another bridge, without a label
     has_made = work is not None and _text(str(work / SWARM_BEGUN)) == GATEWAY
     chosen = [] if has_made else ["--filter", f"label={LABEL_RUN}={run_id}"]
-    bridges = _gateways(*chosen)
+    try:
+        bridges = _gateways(*chosen)
+    except _UnansweredError as error:
+        return (*found, f"swarm: {error} does not answer")
     if bridges:
         _docker(["network", "rm", *bridges])
     return (*found, *(f"network {name}" for name in bridges))
 
 
-def _leave_swarm(run_id: str, node: str) -> list[str]:
-    """One step out of a swarm that bears the run's label; what is still there."""
+class _UnansweredError(Exception):
+    """The engine did not answer; says which question."""
+
+
+def _listed(arguments: list[str]) -> list[str]:
+    """The lines that a listing printed.
+
+    Raises:
+        _UnansweredError: none: whoever asks before something is removed must not take that for an empty list.
+    """
+    answer = _docker(arguments)
+    if answer is None:
+        raise _UnansweredError(" ".join(arguments[:2]))
+    return answer.splitlines()
+
+
+def _leave_swarm(run_id: str, swarm: str) -> str:
+    """One step out of a swarm that bears the run's label; what is still there, or why it is not left."""
     chosen = ["--filter", f"label={LABEL_RUN}={run_id}"]
-    if services := (_docker(["service", "ls", "-q", *chosen]) or "").split():
-        _docker(["service", "rm", *services])
-        return [f"service {name}" for name in services]
     of_services = ["--filter", "label=com.docker.swarm.service.id"]
-    if containers := (_docker(["ps", "-aq", *chosen, *of_services]) or "").split():
-        _docker(["rm", "-fv", *containers])
-        return [f"container {name}" for name in containers]
-    listing = ["network", "ls", "--filter", "scope=swarm"]
-    if networks := (_docker([*listing, "-q", *chosen]) or "").split():
-        _docker(["network", "rm", *networks])
-    # Somebody may have taken the engine's swarm for his own meanwhile: what is his would go with it.
-    strangers = 0
-    for others in (["service", "ls", "-q"], ["secret", "ls", "-q"], ["config", "ls", "-q"]):
-        answer = _docker(others)
-        if answer is None:
-            return [f"swarm of {node}: {others[0]} ls does not answer"]
-        strangers += len(answer.split())
-    named = (_docker([*listing, "--format", "{{.Name}}"]) or "").split()
-    left = (_docker([*listing, "--format", "{{.Name}}", *chosen]) or "").split()
-    strangers += len(set(named) - set(left) - {"ingress"}) + len((_docker(["node", "ls", "-q"]) or "").split()) - 1
-    if strangers:
-        return [f"swarm of {node}: not left, because others use it"]
-    if names := _known_by_name():
-        return [f"swarm of {node}: not left while {', '.join(names[:5])} would be forgotten by name"]
+    try:
+        if services := _listed(["service", "ls", "-q", *chosen]):
+            _docker(["service", "rm", *services])
+            return f"service {' '.join(services)}"
+        if containers := _listed(["ps", "-aq", *chosen, *of_services]):
+            _docker(["rm", "-fv", *containers])
+            return f"container {' '.join(containers)}"
+        if networks := _listed(["network", "ls", "--filter", "scope=swarm", "-q", *chosen]):
+            _docker(["network", "rm", *networks])
+        obstacle = _obstacle(chosen)
+    except _UnansweredError as error:
+        return f"{swarm}: {error} does not answer"
+    if obstacle:
+        return f"{swarm}: not left {obstacle}"
     _docker(["swarm", "leave", "--force"])
-    return [f"swarm of {node}"]
+    return swarm
+
+
+def _obstacle(chosen: list[str]) -> str:
+    """Why the swarm, of which everything that ``chosen`` selects is the run's, must not be left now; empty where it may.
+
+    Raises:
+        _UnansweredError: that cannot be told.
+    """
+    # Somebody may have taken the engine's swarm for his own meanwhile: what is his would go with it.
+    strangers = sum(len(_listed([kind, "ls", "-q"])) for kind in ("service", "secret", "config"))
+    listing = ["network", "ls", "--filter", "scope=swarm", "--format", "{{.Name}}"]
+    strangers += len(set(_listed(listing)) - set(_listed([*listing, *chosen])) - {"ingress"})
+    strangers += max(0, len(_listed(["node", "ls", "-q"])) - 1)
+    if strangers:
+        return "because others use it"
+    names = _known_by_name()
+    return f"while {', '.join(names[:5])} would be forgotten by name" if names else ""
 
 
 def _known_by_name() -> list[str]:
-    """The running containers that others find by name, or a word where the engine does not tell."""
-    answer = _docker(["ps", "--format", "{{.Names}}\t{{.Networks}}"])
-    if answer is None:
-        return ["whatever runs, which the engine does not tell,"]
-    lines = [line.partition("\t") for line in answer.splitlines()]
+    """The running containers that others find by name."""
+    lines = [line.partition("\t") for line in _listed(["ps", "--format", "{{.Names}}\t{{.Networks}}"])]
     return [name for name, _, networks in lines if not set(networks.split(",")) <= SHARED_NETWORKS | {""}]
 
 
 def _gateways(*chosen: str) -> list[str]:
-    """The id of the bridge that an engine in a swarm has, with these filters."""
-    return (_docker(["network", "ls", "-q", "--no-trunc", "--filter", f"name=^{GATEWAY}$", *chosen]) or "").split()
+    """The id of the bridge that an engine in a swarm has, with these filters.
+
+    Raises:
+        _UnansweredError: that cannot be told.
+    """
+    return _listed(["network", "ls", "-q", "--no-trunc", "--filter", f"name=^{GATEWAY}$", *chosen])
 
 
 def _swarm() -> dict[str, Any] | None:

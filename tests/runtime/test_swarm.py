@@ -280,11 +280,11 @@ def test_a_swarm_is_left_step_by_step(command: Any) -> None:
 
 @pytest.mark.parametrize(
     "strangers",
-    [{"service": "s2"}, {"secret": "x"}, {"config": "x"}, {"network": "theirs ingress"}, {"node": "n1\nn2"}],
+    [{"service": "s2"}, {"secret": "x"}, {"config": "x"}, {"network": "theirs\ningress\n"}, {"node": "n1\nn2"}],
 )
 def test_a_swarm_that_others_use_by_now_is_not_left(strangers: dict[str, str], command: Any) -> None:
     engine = command(Engine(active("r1"), **{"node": "n1", **strangers}))
-    assert leave_swarm("r1") == ("swarm of n1: not left, because others use it",)
+    assert leave_swarm("r1") == ("swarm of n1: not left because others use it",)
     assert engine.done == []
 
 
@@ -295,6 +295,25 @@ def test_no_swarm_is_left_while_containers_find_each_other_by_name(command: Any)
     engine.answers["ps"] = "alone\tbridge\n"
     assert leave_swarm("r1") == ("swarm of n1",)
     assert engine.done == ["swarm leave --force"]
+
+
+@pytest.mark.parametrize(
+    "silent",
+    ["service ls", "ps -aq", "network ls", "secret ls", "config ls", "node ls", "ps --format"],
+)
+def test_what_the_engine_does_not_answer_is_never_taken_for_nobody(
+    silent: str, command: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = command(Engine(active("r1"), node="n1"))
+    monkeypatch.setattr(reaper, "_docker", lambda words: None if " ".join(words[:2]) == silent else engine(words))
+    assert leave_swarm("r1") == (f"swarm of n1: {silent} does not answer",)
+    assert engine.done == []
+
+
+def test_a_bridge_that_the_engine_does_not_tell_of_is_a_find(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = command(Engine(INACTIVE))
+    monkeypatch.setattr(reaper, "_docker", lambda words: None if words[0] == "network" else engine(words))
+    assert leave_swarm("r1") == ("swarm: network ls does not answer",)
 
 
 def test_a_swarm_in_the_making_is_waited_for(command: Any, tmp_path: Path) -> None:
