@@ -307,15 +307,23 @@ class Faults:
                 # Never was paused, is no longer, or has died: the state below decides.
                 if self._stack.state(undo.service).status == "paused":
                     raise
-        if undo.kind is UndoKind.CONTINUE and self._stack.state(undo.service).is_running:
+        if undo.kind is UndoKind.CONTINUE and self._is_running(undo.service):
             self._stack.signal_past_engine(undo.service, "CONT", everyone=True)
-        if anew and undo.kind is UndoKind.START and self._stack.state(undo.service).is_running:
+        if anew and undo.kind is UndoKind.START and self._is_running(undo.service):
             # One that cannot be stopped at all runs, which is all that is wanted.
             with contextlib.suppress(StackError, UnsupportedError):
                 self._stack.stop(undo.service)
-        if not self._stack.state(undo.service).is_running:
+        if not self._is_running(undo.service):
             self._stack.start(undo.service)
         self._journal.done(undo)
+
+    def _is_running(self, service: str) -> bool:
+        """Whether it runs; one of which there is no instance does not, and starting it makes one."""
+        try:
+            return self._stack.state(service).is_running
+        except StackError:
+            # An engine that does not answer says so again to whoever starts it.
+            return False
 
 
 @contextlib.contextmanager

@@ -328,9 +328,21 @@ class ComposeStack:
             self._engine(f"stopping {service}", self._client.api.stop, container["Id"], timeout=seconds)
 
     def start(self, service: str) -> None:
-        """Start what was stopped; all replicas."""
-        for container in self._all(service):
+        """Start what was stopped, all replicas; where none is there, as after a recreation that failed, make them.
+
+        Raises:
+            StackError: no such service, or it does not start.
+        """
+        if not (found := self._found(service)):
+            self._create(service, failure=f"{service} had no container and got none")
+        for container in found:
             self._engine(f"starting {service}", self._client.api.start, container["Id"])
+
+    def _create(self, service: str, *, failure: str) -> None:
+        """Create and start the replicas that are missing, without the service's dependencies."""
+        done = self._cli("up", "--detach", "--no-deps", "--no-build", service, seconds=RECREATE_SECONDS)
+        if not done.is_ok:
+            raise StackError(f"{failure}: {done.stderr[-1000:] or 'not in time'}")
 
     def pause(self, service: str) -> None:
         """Freeze all replicas, each between two of its health checks: :mod:`readiness.runtime.health_gap` says why.
@@ -475,14 +487,11 @@ class ComposeStack:
         """
         self._need(service)
         # Removed first: where ``up`` recreates a container and renews its anonymous volumes, the old ones stay for ever.
-        steps = (
-            ("rm", "--stop", "--force", "--volumes", service),
-            ("up", "--detach", "--no-deps", "--no-build", service),
-        )
-        for step in steps:
-            done = self._cli(*step, seconds=RECREATE_SECONDS)
-            if not done.is_ok:
-                raise StackError(f"{service} could not be recreated: {done.stderr[-1000:] or 'not in time'}")
+        failure = f"{service} could not be recreated"
+        done = self._cli("rm", "--stop", "--force", "--volumes", service, seconds=RECREATE_SECONDS)
+        if not done.is_ok:
+            raise StackError(f"{failure}: {done.stderr[-1000:] or 'not in time'}")
+        self._create(service, failure=failure)
 
     def logs(self, service: str, *, since: datetime | None = None, tail: int = 1000) -> str:
         """The last lines of every replica, one replica after the other, both streams, without colours.
@@ -681,6 +690,12 @@ class ComposeStack:
         Raises:
             StackError: no such service, or it has no container.
         """
+        if not (found := self._found(service)):
+            raise StackError(f"{service} has no container in {self._project}")
+        return found
+
+    def _found(self, service: str) -> list[dict[str, Any]]:
+        """As :meth:`_all`, but nothing where there is no container."""
         self._need(service)
         chosen = {"label": [f"{PROJECT_LABEL}={self._project}", f"{SERVICE_LABEL}={service}"]}
         with engine_words(f"looking for {service}"):
@@ -690,8 +705,6 @@ class ComposeStack:
                 if summary["Labels"].get("com.docker.compose.oneoff") != "True":
                     with contextlib.suppress(_not_found()):  # a replica that its engine has just replaced
                         found.append(self._client.api.inspect_container(summary["Id"]))
-        if not found:
-            raise StackError(f"{service} has no container in {self._project}")
         return sorted(found, key=lambda c: int(c["Config"]["Labels"].get("com.docker.compose.container-number", 1)))
 
     def _inspect(self, service: str) -> dict[str, Any]:

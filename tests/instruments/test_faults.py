@@ -29,6 +29,8 @@ class FakeStack:
     runtime: str = "fake"
 
     def state(self, service: str) -> ServiceState:
+        if not self.states[service]:
+            raise StackError(f"{service} has no container")
         return ServiceState(service=service, status=self.states[service], instance="1", started_at="")
 
     def stop(self, service: str) -> None:
@@ -120,6 +122,22 @@ def test_recreated_service_runs_behind_the_block(stack: FakeStack, faults: Fault
     with faults.recreated("db"):
         stack.states["db"] = "exited"
     assert stack.done == ["recreate db", "start db"]
+
+
+def test_a_service_whose_recreation_left_no_instance_comes_back(stack: FakeStack, faults: Faults) -> None:
+    def remove_only(service: str) -> None:
+        stack.states[service] = ""
+        raise StackError(f"{service} could not be recreated")
+
+    stack.recreate = remove_only  # type: ignore[method-assign]
+    stack.broken = {"start db"}
+    with pytest.raises(StackError, match="could not be recreated"), faults.recreated("db"):
+        pytest.fail("the block was entered")
+    assert pending(stack) == [(UndoKind.START, "db")]
+    stack.broken.clear()
+    faults.undo_all()
+    assert stack.done == ["start db", "start db"]
+    assert (stack.states["db"], pending(stack)) == ("running", [])
 
 
 @pytest.mark.parametrize(("state", "steps"), [("running", ["stop db", "start db"]), ("exited", ["start db"])])

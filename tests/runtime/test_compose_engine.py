@@ -152,6 +152,26 @@ def replicated(written: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> Co
     return stack
 
 
+def test_a_service_without_a_container_is_made_by_starting_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = object.__new__(ComposeStack)
+    asked: list[tuple[str, ...]] = []
+    found: list[dict[str, str]] = []
+    done = SimpleNamespace(is_ok=True, stderr="")
+    api = SimpleNamespace(start=lambda name: asked.append(("start", name)))
+    monkeypatch.setattr(ComposeStack, "_found", lambda _, service: found)
+    monkeypatch.setattr(stack, "_cli", lambda *words, seconds: asked.append(words) or done, raising=False)
+    monkeypatch.setattr(stack, "_client", SimpleNamespace(api=api), raising=False)
+    stack.start("db")
+    assert asked == [("up", "--detach", "--no-deps", "--no-build", "db")]
+    found.append({"Id": "c1"})
+    stack.start("db")
+    assert asked[1:] == [("start", "c1")]
+    found.clear()
+    done.is_ok, done.stderr = False, "no space left on device"
+    with pytest.raises(StackError, match="db had no container and got none: no space left"):
+        stack.start("db")
+
+
 def test_what_is_asked_and_its_needs_are_required_and_all_where_nothing_is_said() -> None:
     services = {"web": {"depends_on": {"api": {}}}, "api": {"depends_on": {"db": {}}}, "db": {}, "ui": {}}
     plain = Target(name="x", folder="/x")
