@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from readiness.declared.scaling import swarm_of
 from readiness.exceptions import ConfigError
+from readiness.target_file import line_of
 
 if TYPE_CHECKING:
     from readiness.audit.run import Run
@@ -19,7 +21,8 @@ def choose_runtime(settings: Settings, target: Target) -> str:
     """``compose`` where an engine answers, else ``process`` where the target describes processes.
 
     Raises:
-        ConfigError: neither is possible; says what is missing and how to supply it.
+        ConfigError: neither is possible; says what is missing and how to supply it. Or a stack is to be kept that would
+            keep this machine's engine in a swarm.
     """
     if settings.replay is not None:
         return "replay"
@@ -33,6 +36,7 @@ def choose_runtime(settings: Settings, target: Target) -> str:
     wants_compose = settings.runtime in {"auto", "compose"} and target.compose is not None
     trouble = available() if wants_compose else None
     if wants_compose and trouble is None:
+        _refuse_kept_swarm(settings, target)
         return "compose"
     if settings.runtime in {"auto", "process"} and target.processes:
         return "process"
@@ -41,6 +45,18 @@ def choose_runtime(settings: Settings, target: Target) -> str:
         file=target.file,
         hint="start a Docker engine with the compose plugin, or describe local commands under 'processes:'",
     )
+
+
+def _refuse_kept_swarm(settings: Settings, target: Target) -> None:
+    """An engine cannot leave a swarm while a stack is up whose containers find each other by name: it would stay in it."""
+    if settings.keep and swarm_of(target) is not None:
+        raise ConfigError(
+            "scaling.engine: swarm and --readiness-keep exclude each other: as long as the kept stack is up, this machine's "
+            "engine cannot leave the swarm that the audit makes of it",
+            file=target.file,
+            line=line_of(target, "scaling", "engine"),
+            hint="leave out --readiness-keep, or declare scaling: {engine: compose} for this run",
+        )
 
 
 def _why_not(settings: Settings, target: Target, trouble: str | None) -> str:
