@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from readiness import Category, Finding, Measurement, Severity, Verdict, check
 from readiness.facts.startup import StartScriptRuns
-from readiness.starting.scripted import evidence_of, require_run, unnamed
+from readiness.starting.scripted import evidence_of, is_machines, require_run, too_busy, unnamed
 from readiness.target import Target
 
 
@@ -34,17 +34,20 @@ def check_health_polling(start_script_runs: StartScriptRuns, target: Target, lim
     run = require_run(target, fact, fact.healthy, "healthy")
     measured = (Measurement(name="until the script returned", value=round(run.seconds, 3), unit="s"),)
     messages = []
-    if run.exit_code is None:
-        messages.append(f"it had not returned after {run.seconds:.0f} s, although every service was healthy")
-    elif run.exit_code != 0:
+    is_busy = is_machines(run, limits.seconds)
+    if run.exit_code not in {None, 0}:
         messages.append(f"it failed with {run.exit_code}, although every service was healthy")
-    elif run.seconds > limits.seconds:
+    elif run.exit_code is None and not is_busy:
+        messages.append(f"it had not returned after {run.seconds:.0f} s, although every service was healthy")
+    elif run.seconds > limits.seconds and not is_busy:
         messages.append(
             f"it returned after {run.seconds:.1f} s, although every service was healthy ({limits.seconds:g} s are allowed)"
         )
     silent = unnamed(fact.checked, run)
     if silent and run.exit_code is not None:
         messages.append(f"it says nothing of {', '.join(silent)}")
+    if is_busy and not messages:
+        raise too_busy(fact, run)
     findings = tuple(Finding(message=f"{fact.script}: {text}", evidence=evidence_of(fact, run)) for text in messages)
     summary = f"{fact.script} returned after {run.seconds:.1f} s and named {', '.join(fact.checked)}"
     return Verdict(findings=findings, measured=measured, summary="" if findings else summary)

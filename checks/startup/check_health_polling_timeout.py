@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from readiness import Category, Finding, Measurement, Severity, Verdict, check
 from readiness.facts.startup import StartScriptRuns
-from readiness.starting.scripted import evidence_of, require_run, unnamed
+from readiness.starting.scripted import evidence_of, is_machines, require_run, too_busy, unnamed
 from readiness.target import Target
 
 
@@ -34,13 +34,17 @@ def check_health_polling_timeout(start_script_runs: StartScriptRuns, target: Tar
     run = require_run(target, fact, fact.failing, "failing")
     measured = (Measurement(name="until the script gave up", value=round(run.seconds, 3), unit="s"),)
     messages = []
-    if run.exit_code is None or run.seconds > fact.limit_seconds + limits.margin_seconds:
+    allowed = fact.limit_seconds + limits.margin_seconds
+    is_busy = is_machines(run, allowed)
+    if (run.exit_code is None or run.seconds > allowed) and not is_busy:
         how = "had not given up" if run.exit_code is None else "gave up"
         messages.append(f"it {how} after {run.seconds:.0f} s; its limit was {fact.limit_seconds:g} s")
     if run.exit_code == 0:
         messages.append(f"it ended with 0, although {fact.never} never became healthy")
     if run.exit_code is not None and unnamed([fact.never], run):
         messages.append(f"it does not name {fact.never}, which never became healthy")
+    if is_busy and not messages:
+        raise too_busy(fact, run)
     findings = tuple(Finding(message=f"{fact.script}: {text}", evidence=evidence_of(fact, run)) for text in messages)
     summary = f"{fact.script} gave up after {run.seconds:.1f} s (limit {fact.limit_seconds:g} s) and named {fact.never}"
     return Verdict(findings=findings, measured=measured, summary="" if findings else summary)

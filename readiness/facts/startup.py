@@ -195,7 +195,9 @@ class ScriptRun:
 
     Attributes:
         exit_code: None where it still ran after ``seconds``, and was ended.
-        lines: the last ones of its output.
+        lines: the last ones of its output, as evidence.
+        named: the services with a health check that its whole output names; None in older recordings.
+        asked_seconds: of ``seconds``, how long it waited for the audit's answers about the copy.
         refused: what it asked of the engine and got no answer to.
         problem: why it could not be run.
     """
@@ -203,6 +205,8 @@ class ScriptRun:
     exit_code: int | None
     seconds: float
     lines: tuple[str, ...] = ()
+    named: tuple[str, ...] | None = None
+    asked_seconds: float = 0.0
     refused: tuple[str, ...] = ()
     problem: str = ""
 

@@ -15,6 +15,7 @@ from readiness.gather import gatherer
 from readiness.gather.probe_asking import known_secrets
 from readiness.instruments.variants import Variants
 from readiness.runtime import Capability, Progress, Runtime, Stack, Variant
+from readiness.starting.scripted import names_in
 from readiness.target import Role, Target
 from readiness.verdict import Inconclusive
 
@@ -53,7 +54,7 @@ def start_script_runs(
     unhealthy = [name for name in checked if health[name] != "healthy"]
     if unhealthy:
         return dataclasses.replace(fact, not_done={"healthy": f"{', '.join(unhealthy)} not healthy at rest"})
-    fact = dataclasses.replace(fact, healthy=_run(stack, declared, {}, seconds=HEALTHY_SECONDS))
+    fact = dataclasses.replace(fact, healthy=_run(stack, declared, {}, checked, seconds=HEALTHY_SECONDS))
     never = _never(target, runtime.model(), checked)
     variables = {declared.limit_variable: str(SHORT_LIMIT_SECONDS)} if declared.limit_variable else {}
     limit = float(SHORT_LIMIT_SECONDS) if variables else declared.limit_seconds
@@ -62,7 +63,7 @@ def start_script_runs(
     variant = Variant(name="never", wait=False, may_fail=True, health_checks={never: ("false",)})
     try:
         with variants(variant) as second:
-            failing = _run(second, declared, variables, seconds=patience)
+            failing = _run(second, declared, variables, checked, seconds=patience)
     except Inconclusive as error:
         return dataclasses.replace(fact, not_done={"failing": str(error)})
     return dataclasses.replace(fact, never=never, failing=failing, limit_seconds=limit)
@@ -76,7 +77,9 @@ def _never(target: Target, model: StackModel, checked: tuple[str, ...]) -> str:
     return next((name for name in ordered if name not in waited_for), ordered[0])
 
 
-def _run(stack: Stack, declared: Startup, variables: dict[str, str], *, seconds: float) -> ScriptRun:
+def _run(
+    stack: Stack, declared: Startup, variables: dict[str, str], checked: tuple[str, ...], *, seconds: float
+) -> ScriptRun:
     try:
         done = stack.run_beside(declared.script, variables=variables, timeout_seconds=seconds)
     except ReadinessError as error:
@@ -86,6 +89,8 @@ def _run(stack: Stack, declared: Startup, variables: dict[str, str], *, seconds:
         exit_code=done.exit_code,
         seconds=round(done.seconds, 3),
         lines=tuple(line[:LINE_CHARS] for line in lines),
+        named=names_in(done.output, checked),
+        asked_seconds=round(done.asked_seconds, 3),
         refused=done.refused[:10],
         problem=done.problem,
     )

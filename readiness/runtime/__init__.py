@@ -79,7 +79,8 @@ class RanBeside:
 
     Attributes:
         exit_code: None where it was ended because its time was up.
-        output: both streams, the last 4 MiB.
+        output: both streams, the last 4 MiB, without colours.
+        asked_seconds: of ``seconds``, how long it waited for answers about the stack.
         refused: command lines for the engine that were not answered, and why.
         problem: why it could not be run at all.
     """
@@ -87,6 +88,7 @@ class RanBeside:
     exit_code: int | None
     seconds: float
     output: str
+    asked_seconds: float = 0.0
     refused: tuple[str, ...] = ()
     problem: str = ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 import time
@@ -22,6 +23,8 @@ __all__ = ["ANSWER_SECONDS", "run_beside"]
 ANSWER_SECONDS = 30.0
 #: Both streams as one, in the order in which they were written.
 _JOINED = ("sh", "-c", 'exec "$@" 2>&1', "sh")
+#: ECMA-48: colours and other control sequences, a terminal's title, and the choice of a character set.
+_TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()][0-9A-Z])")
 
 
 def run_beside(
@@ -87,7 +90,7 @@ def run_beside(
             "COMPOSE_PROJECT_NAME": project,
         }
         whole = confined([*_JOINED, *command], place=place / "root", folder=folder, shared=place / "shared")
-        with DockerStandIn(place / "shared", ask):
+        with DockerStandIn(place / "shared", ask) as stand_in:
             began = time.monotonic()
             done = Commands(run_id, work, environment=environment).run(
                 whole, cwd=place, timeout_seconds=timeout_seconds
@@ -98,7 +101,8 @@ def run_beside(
     return RanBeside(
         exit_code=done.exit_code,
         seconds=seconds,
-        output=done.stdout,
+        output=_TERMINAL.sub("", done.stdout),
+        asked_seconds=min(stand_in.seconds, seconds),
         refused=tuple(dict.fromkeys(refused)),
         problem=done.stderr.strip()[-500:],  # the program's own goes with its output
     )

@@ -12,6 +12,7 @@ import os
 import re
 import stat
 import threading
+import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,10 +128,14 @@ class DockerStandIn:
     Args:
         shared: the folder that the program sees as :data:`~readiness.runtime.confine.SHARED`; the stand-in is put there.
         ask: what answers, given the words behind ``docker``.
+
+    Attributes:
+        seconds: how long the answers have taken, all in all.
     """
 
     def __init__(self, shared: Path, ask: Callable[[Sequence[str]], Answer]) -> None:
         self._ask = ask
+        self.seconds = 0.0
         self._end = threading.Event()
         for name in ("bin", "calls"):
             (shared / name).mkdir(mode=0o755)
@@ -170,10 +175,13 @@ class DockerStandIn:
                 words = _read(place, "words")
             except FileNotFoundError:
                 return False
+            began = time.monotonic()
             try:
                 answer = self._ask(words)
             except Exception as error:  # noqa: BLE001  # whoever waits for an answer gets one
                 answer = Answer(exit_code=125, stderr=f"{type(error).__name__}\n")
+            finally:
+                self.seconds += time.monotonic() - began
             _write(place, "stdout", answer.stdout)
             _write(place, "stderr", answer.stderr)
             _write(place, "code.new", str(answer.exit_code))

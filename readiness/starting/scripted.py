@@ -10,7 +10,7 @@ from readiness.facts.startup import ScriptRun, StartScriptRuns
 from readiness.target import Target
 from readiness.verdict import Evidence, Inconclusive
 
-__all__ = ["evidence_of", "require_run", "unnamed"]
+__all__ = ["evidence_of", "is_machines", "names_in", "require_run", "too_busy", "unnamed"]
 
 #: A shell says so of a program that this machine has not, or may not run.
 _NO_PROGRAM = frozenset({126, 127})
@@ -41,9 +41,28 @@ def require_run(target: Target, fact: StartScriptRuns, run: ScriptRun | None, pa
 
 
 def unnamed(services: Iterable[str], run: ScriptRun) -> list[str]:
-    """The services that no line of the script's output names, also as part of a container's name."""
-    text = "\n".join(run.lines)
-    return [name for name in services if not re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)]
+    """The services that the script's output does not name."""
+    named = names_in("\n".join(run.lines), services) if run.named is None else run.named
+    return [name for name in services if name not in named]
+
+
+def names_in(text: str, services: Iterable[str]) -> tuple[str, ...]:
+    """The services that a text names, also as part of a container's name: ``shop-db-1``, ``shop_db``."""
+    return tuple(s for s in services if re.search(rf"(?<![^\W_]){re.escape(s)}(?![^\W_])", text))
+
+
+def is_machines(run: ScriptRun, limit_seconds: float) -> bool:
+    """Whether the run was within the limit but for the time that the audit's own answers took."""
+    return run.seconds - run.asked_seconds <= limit_seconds < run.seconds
+
+
+def too_busy(fact: StartScriptRuns, run: ScriptRun) -> Inconclusive:
+    """Why nothing is made of such a run."""
+    return Inconclusive(
+        f"this machine was too busy to tell: of the {run.seconds:.1f} s of {fact.script}, {run.asked_seconds:.1f} s "
+        "were spent on the engine's answers",
+        supply="run the audit on a machine that is less busy",
+    )
 
 
 def evidence_of(fact: StartScriptRuns, run: ScriptRun) -> tuple[Evidence, ...]:

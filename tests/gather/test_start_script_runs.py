@@ -32,6 +32,7 @@ class Copy:
     capabilities: frozenset[Capability] = frozenset(Capability)
     runtime: str = "compose"
     problem: str = ""
+    more: str = ""
     ran: list[tuple[tuple[str, ...], dict[str, str], float]] = field(default_factory=list)
 
     @property
@@ -49,8 +50,9 @@ class Copy:
         if self.problem:
             raise StackError(self.problem)
         is_well = set(self.health.values()) <= {"healthy", None}
-        output = f"connecting with {PASSWORD}\nworker: {'healthy' if is_well else 'unhealthy'}\n"
-        return RanBeside(exit_code=0 if is_well else 1, seconds=1.25, output=output, refused=("docker rm: no",))
+        output = f"connecting with {PASSWORD}\nworker: {'healthy' if is_well else 'unhealthy'}\n" + self.more
+        code = 0 if is_well else 1
+        return RanBeside(exit_code=code, seconds=1.25, output=output, asked_seconds=0.5, refused=("docker rm: no",))
 
 
 def gather(stack: Copy, second: Copy | None = None, **startup: Any) -> tuple[StartScriptRuns, list[Variant]]:
@@ -101,7 +103,15 @@ def test_the_script_is_run_beside_the_stack_and_one_that_is_never_healthy() -> N
     assert (fact.healthy.exit_code, fact.failing.exit_code) == (0, 1)
     assert fact.failing.lines[1] == "worker: unhealthy"
     assert fact.failing.refused == ("docker rm: no",)
+    assert (fact.failing.named, fact.failing.asked_seconds) == (("worker",), 0.5)
     assert PASSWORD not in str(fact)
+
+
+def test_a_service_is_named_also_by_a_line_that_is_not_kept() -> None:
+    fact, _ = gather(Copy(more="shop_db: healthy\n" + "all the rest\n" * 500), Copy(), script="./up.sh")
+    assert fact.healthy is not None
+    assert "worker" not in "".join(fact.healthy.lines)
+    assert fact.healthy.named == ("db", "worker")
 
 
 def test_without_a_variable_its_own_limit_is_waited_for() -> None:

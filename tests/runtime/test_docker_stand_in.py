@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -83,7 +84,9 @@ def test_everything_else_is_refused(line: str) -> None:
     assert refusal.startswith(line)
 
 
-def beside(tmp_path: Path, script: str, *, seconds: float = 60.0) -> tuple[RanBeside, list[Sequence[str]]]:
+def beside(
+    tmp_path: Path, script: str, *, seconds: float = 60.0, answer_seconds: float = 0.0
+) -> tuple[RanBeside, list[Sequence[str]]]:
     folder, work, seen = tmp_path / "folder", tmp_path / "work", list[Sequence[str]]()
     folder.mkdir()
     work.mkdir()
@@ -92,6 +95,7 @@ def beside(tmp_path: Path, script: str, *, seconds: float = 60.0) -> tuple[RanBe
 
     def compose(words: Sequence[str]) -> Finished:
         seen.append(words)
+        time.sleep(answer_seconds)
         return Finished(exit_code=3, stdout="api running healthy\n", stderr="a warning\n")
 
     try:
@@ -122,6 +126,16 @@ def test_a_script_gets_answers_about_the_copy(tmp_path: Path) -> None:
     assert done.output == "7 readiness-1\napi running healthy\na warning\n"
     assert done.refused == ()
     assert seen == [("ps", "--format", "{{.Service}} x")]
+
+
+def test_the_output_is_kept_without_colours(tmp_path: Path) -> None:
+    script = r"printf '\033]0;title\007\033[1;32mapi\033[0m: \033(Bhealthy\n'"
+    assert beside(tmp_path, script)[0].output == "api: healthy\n"
+
+
+def test_the_time_for_answers_is_told(tmp_path: Path) -> None:
+    done, _ = beside(tmp_path, "docker compose ps; docker compose ps", answer_seconds=0.3)
+    assert 0.6 <= done.asked_seconds <= done.seconds
 
 
 def test_what_is_refused_fails_and_is_remembered(tmp_path: Path) -> None:

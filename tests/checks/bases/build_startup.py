@@ -153,7 +153,9 @@ def build() -> dict[str, Any]:
         "start_script_runs": StartScriptRuns(
             script="./up.sh",
             checked=("api", "db"),
-            healthy=ScriptRun(exit_code=0, seconds=1.2, lines=("0 s  api: healthy", "0 s  db: healthy")),
+            healthy=ScriptRun(
+                exit_code=0, seconds=1.2, lines=("0 s  api: healthy", "0 s  db: healthy"), named=("api", "db")
+            ),
             never="api",
             failing=ScriptRun(exit_code=1, seconds=10.4, lines=("1 s  db: healthy", "not healthy after 10 s: api")),
             limit_seconds=10.0,
