@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -60,6 +61,11 @@ class LoadPlan:
     new: float = 4.0
     write_interval: float = 0.2
     writes: int = 20
+
+    def within(self, grace_seconds: float) -> LoadPlan:
+        """The plan for a service that is killed after so long: what is held back leaves most of that time for finishing."""
+        hold, spread = min(self.hold, grace_seconds / 3), min(self.spread, grace_seconds / 10)
+        return dataclasses.replace(self, hold=hold, spread=spread)
 
     @property
     def opening(self) -> float:

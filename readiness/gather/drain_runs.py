@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -94,9 +95,10 @@ class _Runs:
         self, *, target: Target, stack: Stack, http: HttpClient, faults: Faults, progress: Progress, plan: DrainPlan
     ) -> None:
         self._target, self._stack, self._http, self._faults = target, stack, http, faults
-        self._progress, self._plan = progress, plan
+        self._progress = progress
         self._entry = app_entry(target)
         self._manner = manner_of(target, stack)
+        self._plan = dataclasses.replace(plan, load=plan.load.within(self._manner.grace_seconds))
         self._record = record_of(target)
         self._not_done: dict[str, str] = {}
         self._headers: Mapping[str, str] = {}

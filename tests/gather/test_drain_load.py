@@ -173,3 +173,10 @@ def test_beside_a_stop_records_are_written_and_half_a_head_is_sent(service: Serv
     assert {held.kind for held in load.held} == {Kind.HEAD, Kind.WRITE}
     assert 2 <= len(load.quick) <= PLAN.writes + 1
     assert {held.reply.status for held in load.quick if held.reply is not None} == {200}
+
+
+def test_a_short_grace_period_shortens_what_is_held_back_and_a_long_one_changes_nothing() -> None:
+    assert LoadPlan().within(10.0) == LoadPlan()
+    short = LoadPlan().within(4.0)
+    assert short.hold + short.spread < 4.0 / 2
+    assert LoadPlan().within(0.0).hold == 0

@@ -12,6 +12,7 @@ import pytest
 
 from readiness.facts.drain import Kind
 from readiness.gather import drain_runs
+from readiness.gather.drain_asking import Manner
 from readiness.gather.drain_crowd import crowd_of
 from readiness.gather.drain_load import LoadPlan
 from readiness.gather.drain_runs import DrainPlan
@@ -67,7 +68,7 @@ class Control:
 
     def __init__(self, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
         waits: list[float] = []
-        monkeypatch.setattr(drain_runs, "manner_of", lambda *_: None)
+        monkeypatch.setattr(drain_runs, "manner_of", lambda *_: Manner(service="api"))
         monkeypatch.setattr(drain_runs.time, "sleep", waits.append)
         target = Target(
             name="shop",
