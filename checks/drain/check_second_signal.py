@@ -64,7 +64,14 @@ def check_second_signal(drain_bound: DrainBound, target: Target, limits: SecondL
 
 def _effect(second: SecondSignal, limits: SecondLimits) -> str | None:
     """As it would be declared; None where both are possible."""
-    part = (second.cut_seconds - second.sent_seconds) / max(second.timeout_seconds - second.sent_seconds, 0.1)
+    moments = {second.sent_seconds, second.sent_seconds if second.sent_by_seconds is None else second.sent_by_seconds}
+    effects = {_effect_of(second, moment, limits) for moment in moments}
+    return effects.pop() if len(effects) == 1 else None
+
+
+def _effect_of(second: SecondSignal, sent_seconds: float, limits: SecondLimits) -> str | None:
+    """The same, where it was sent at this moment."""
+    part = (second.cut_seconds - sent_seconds) / max(second.timeout_seconds - sent_seconds, 0.1)
     if part <= limits.forced_ratio:
         return "forces"
     return "ignored" if part >= limits.ignored_ratio else None

@@ -21,6 +21,8 @@ class ListeningLimits:
 
     seconds: float = 10.0  # the ledger's figure, where none is declared
     unsure: float = 1.5  # up to so many times that, a busy machine's own slowness may be what is measured
+    # Starting is mostly work: with so many programs for each processor what takes seconds alone takes the whole time.
+    load_per_cpu: float = 6.0
 
 
 @check(
@@ -54,6 +56,10 @@ def check_async_load(cold_start: ColdStart, target: Target, limits: ListeningLim
     first, timeline = min(_answers(cold_start.loading, cold_start.proof), key=lambda found: found[0].first_seconds)
     # When it was sent; the answer came some time later, at the latest after the slowest of its kind.
     earliest, latest = first.first_seconds, first.first_seconds + first.slowest_seconds
+    if earliest > at_most and cold_start.load_per_cpu > limits.load_per_cpu:
+        raise Inconclusive(
+            f"the first answer came {earliest:.1f} s after the start, and this machine was too busy to tell"
+        )
     if earliest > at_most * limits.unsure:
         message = (
             f"{cold_start.service} gave its first answer {earliest:.1f} s after its start ({at_most:g} s are allowed)"

@@ -211,13 +211,15 @@ class SecondSignal:
 
     Attributes:
         timeout_seconds: after which the drain ends by itself, set through the variable.
-        sent_seconds: when the second one was sent, after the first.
+        sent_seconds: when the second one was sent, after the first; at the latest at ``sent_by_seconds``, where asking the
+            engine for it took a while.
     """
 
     timeout_seconds: float
     sent_seconds: float
     ending: Ending
     held: Tracked
+    sent_by_seconds: float | None = None
 
     @property
     def cut_seconds(self) -> float:

@@ -271,6 +271,7 @@ class ColdStart:
         with_dependencies: the probes after the return; the zero is when the dependencies ran.
         loading: the loading probe after a start with everything there; ``proof`` the request that succeeds exactly
             when loading is over, asked side by side. The zero is when the new instance ran.
+        load_per_cpu: how many programs wanted each of this machine's processors, on average of the last minute.
         not_done: part -> why it could not be had.
     """
 
@@ -282,6 +283,7 @@ class ColdStart:
     loading: Timeline | None = None
     proof: Timeline | None = None
     crowd: tuple[Answer, ...] = ()
+    load_per_cpu: float = 0.0
     not_done: dict[str, str] = field(default_factory=dict)
 
 

@@ -56,7 +56,9 @@ def broken_connections(
     if fact.bad and wait_for(lambda: is_good(bench.send()), at_most_seconds=RECOVERED_SECONDS) is not None:
         # A machine that is busy for a moment fails requests too; a pool that does not notice fails them again.
         again = _ended(bench, fact.reused)
-        fact = dataclasses.replace(min(fact, again, key=lambda trial: trial.requests - trial.good), trials=2)
+        fact = dataclasses.replace(
+            min(fact, again, key=lambda trial: trial.requests - trial.good - trial.refused), trials=2
+        )
     after, reason = _restarted(target, bench, faults)
     missed = fact.not_done | ({"restart": reason} if reason else {})
     return dataclasses.replace(

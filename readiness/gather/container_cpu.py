@@ -14,10 +14,11 @@ from readiness.facts.containers import Container
 from readiness.facts.model import StackModel
 from readiness.gather import gatherer
 from readiness.gather.container_health import needs_of
-from readiness.gather.container_wells import load_per_cpu, require_containers, running
+from readiness.gather.container_wells import require_containers, running
 from readiness.gather.containers import control_group
 from readiness.instruments.client import HttpClient
 from readiness.instruments.faults import Faults
+from readiness.instruments.this_machine import load_per_cpu
 from readiness.runtime import Capability, Progress, Runtime, Stack
 from readiness.target import Target
 

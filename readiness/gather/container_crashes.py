@@ -10,16 +10,10 @@ from readiness.facts.container_trials import ContainerCrashes, Crash
 from readiness.facts.containers import Container
 from readiness.gather import gatherer
 from readiness.gather.container_serving import serving
-from readiness.gather.container_wells import (
-    WATCH_SECONDS,
-    Wells,
-    load_per_cpu,
-    require_containers,
-    run_health_check,
-    running,
-)
+from readiness.gather.container_wells import WATCH_SECONDS, Wells, require_containers, run_health_check, running
 from readiness.instruments.client import HttpClient
 from readiness.instruments.faults import Faults
+from readiness.instruments.this_machine import load_per_cpu
 from readiness.runtime import Capability, Progress, Stack
 from readiness.target import Target
 

@@ -12,15 +12,9 @@ from readiness.facts.containers import Container
 from readiness.facts.model import StackModel
 from readiness.gather import gatherer
 from readiness.gather.container_health import needs_of
-from readiness.gather.container_wells import (
-    WATCH_SECONDS,
-    Wells,
-    load_per_cpu,
-    require_containers,
-    run_health_check,
-    running,
-)
+from readiness.gather.container_wells import WATCH_SECONDS, Wells, require_containers, run_health_check, running
 from readiness.instruments.faults import Faults
+from readiness.instruments.this_machine import load_per_cpu
 from readiness.runtime import Capability, Completed, Progress, Runtime, Stack
 
 __all__ = ["fill", "memory_trial"]

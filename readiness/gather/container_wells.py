@@ -6,7 +6,6 @@ minute, and what the engine adds to the command is its count of failures in a ro
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from readiness.facts.model import HealthCheck
 from readiness.runtime import Capability, Stack
 from readiness.verdict import NotApplicable
 
-__all__ = ["WATCH_SECONDS", "Wells", "load_per_cpu", "require_containers", "run_health_check", "running"]
+__all__ = ["WATCH_SECONDS", "Wells", "require_containers", "run_health_check", "running"]
 
 KEPT_CHARS = 400
 #: The ledger's 60 s, and half as much again, so that *late* can be told from *never*.
@@ -50,11 +49,6 @@ def require_containers(stack: Stack, *needed: Capability) -> None:
             raise UnsupportedError(
                 capability, runtime=stack.runtime, hint="audit a throw-away stack with --readiness-target"
             )
-
-
-def load_per_cpu() -> float:
-    """How many programs want each processor of this machine; a copy shares them with everybody else."""
-    return round(os.getloadavg()[0] / (os.cpu_count() or 1), 2)
 
 
 def running(stack: Stack) -> dict[str, Container]:

@@ -144,11 +144,16 @@ def _second(target: Target, stack: Stack, http: HttpClient, entry: Entry, wanted
             # It may have ended just now.
             with contextlib.suppress(StackError):
                 stack.signal(service, held.manner.signal)
+        sent_by = held.since_signal()
         while stack.state(service).is_running and held.since_signal() < sent + LOWERED_SECONDS + WATCHED_SECONDS:
             time.sleep(LOOK_SECONDS)
         told = held.result(float(LOWERED_SECONDS), is_killed_later=False)
     return SecondSignal(
-        timeout_seconds=told.timeout_seconds, sent_seconds=round(sent, 3), ending=told.ending, held=told.held
+        timeout_seconds=told.timeout_seconds,
+        sent_seconds=round(sent, 3),
+        sent_by_seconds=round(sent_by, 3),
+        ending=told.ending,
+        held=told.held,
     )
 
 

@@ -19,9 +19,10 @@ from readiness.facts.everything_ended import EverythingEnded
 from readiness.facts.model import HealthCheck
 from readiness.gather import gatherer
 from readiness.gather.container_serving import serving
-from readiness.gather.container_wells import Wells, load_per_cpu, require_containers, run_health_check, running
+from readiness.gather.container_wells import Wells, require_containers, run_health_check, running
 from readiness.instruments.client import HttpClient
 from readiness.instruments.faults import Faults
+from readiness.instruments.this_machine import load_per_cpu
 from readiness.runtime import Capability, Progress, Stack
 from readiness.target import Target
 

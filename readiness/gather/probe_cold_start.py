@@ -16,6 +16,7 @@ from readiness.gather.probe_asking import answer_of, asks_of, known_secrets, pha
 from readiness.gather.probe_outage import stoppable
 from readiness.instruments.faults import Faults
 from readiness.instruments.poller import Ask, Poller, Sample, burst, run_bounded
+from readiness.instruments.this_machine import load_per_cpu
 from readiness.probes.standing import Standing, standing
 from readiness.runtime import Capability, Progress, Runtime, Stack
 from readiness.target import ProbeKind, Role, Target
@@ -104,7 +105,7 @@ class ColdScenario:
             fact = self._without(dependencies)
         if ProbeKind.LOADING in self.target.probes:
             fact = self._loading(fact, not_done)
-        return dataclasses.replace(fact, not_done=not_done)
+        return dataclasses.replace(fact, load_per_cpu=load_per_cpu(), not_done=not_done)
 
     def _dependencies(self) -> tuple[str, ...]:
         return self.target.services_of(Role.DB) or self.target.services_of(Role.REDIS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from readiness.facts.probes import Latency, ProbeLatencies
 from readiness.gather import gatherer
 from readiness.gather.probe_asking import asks_of
 from readiness.instruments.poller import Ask, Resolve, Sample, ask_once, burst, loopback_server, run_bounded, where_is
+from readiness.instruments.this_machine import load_per_cpu
 from readiness.runtime import Endpoint, Progress, Runtime, Stack
 from readiness.target import Entry, ProbeKind, Target
 
@@ -40,11 +40,6 @@ def probe_latencies(target: Target, stack: Stack, runtime: Runtime, progress: Pr
     return run_bounded(
         measure(asks, resolve=stack.endpoint, rounds=rounds, load_per_cpu=load_per_cpu), at_most_seconds=240
     )
-
-
-def load_per_cpu() -> float:
-    """Runnable processes per processor over the last minute; above one, work waits for a processor."""
-    return round(os.getloadavg()[0] / (os.cpu_count() or 1), 2)
 
 
 async def measure(

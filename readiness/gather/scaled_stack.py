@@ -18,7 +18,6 @@ from readiness.exceptions import ReadinessError, StackError
 from readiness.facts.http import Exchange
 from readiness.facts.scaled import Failure, LoadPhase, ReplicaStep, ScaledStack, SharedAnswer
 from readiness.gather import gatherer
-from readiness.gather.container_wells import load_per_cpu
 from readiness.gather.job_asking import place_in
 from readiness.gather.own_user import own_user
 from readiness.gather.stopping import inner_entry, limits_off
@@ -26,6 +25,7 @@ from readiness.instruments.client import HttpClient
 from readiness.instruments.identity import PLAIN, Identity, filled, masked
 from readiness.instruments.poller import Ask, Sample
 from readiness.instruments.steady_load import SteadyLoad
+from readiness.instruments.this_machine import load_per_cpu
 from readiness.instruments.variants import Variants
 from readiness.runtime import Capability, Endpoint, Progress, Stack, Variant
 from readiness.target import Entry, ProbeKind, Request, Role, Target
