@@ -24,6 +24,7 @@ from readiness.audit.start import create_run
 from readiness.audit.workbench import Workbench
 from readiness.catalogue import shipped_checks
 from readiness.check import Category, Impact
+from readiness.declared.scaling import swarm_of
 from readiness.exceptions import ConfigError, ReadinessError
 from readiness.facts._codec import decode, encode
 from readiness.profile_file import check_known, check_limits
@@ -264,6 +265,17 @@ class ControllerHooks:
         if self._guard is not None:
             self._reaping.join(REAPING_SECONDS)
             self._guard.close(keep=self._run.settings.keep)
+            self._tell_of_swarm()
+
+    def _tell_of_swarm(self) -> None:
+        """Say where the engine could not leave the swarm that this run has made: only its owner can help then."""
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        if terminal is None or self._run.runtime != "compose" or swarm_of(self._run.target) is None:
+            return
+        from readiness.runtime.swarm import notice  # noqa: PLC0415  # only where a swarm was asked for
+
+        for line in notice(self._run.id):
+            terminal.write_line(f"readiness: {line}", red=True)
 
 
 def _long(result: CheckResult) -> str:

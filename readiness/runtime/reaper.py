@@ -39,6 +39,7 @@ __all__ = [
     "Owner",
     "forget_process",
     "leave_swarm",
+    "left_in_swarm",
     "reap_dead_runs",
     "register_process",
     "start_reaper",
@@ -297,6 +298,25 @@ def leave_swarm(run_id: str, work: Path | None = None) -> tuple[str, ...]:
     return (*found, *(f"network {name}" for name in bridges))
 
 
+def left_in_swarm(run_id: str) -> str:
+    """Why the engine is still in the swarm that this run has made, once its guard has done what it can; empty where not.
+
+    Who is told may leave it by hand, at the price that :func:`leave_swarm` names; :func:`reap_dead_runs` finds the swarm
+    by its label and tries again.
+    """
+    if shutil.which("docker") is None:
+        return ""
+    swarm = _swarm()
+    if swarm is None:
+        return "or at least does not answer when it is asked"
+    if _swarm_labels(swarm).get(LABEL_RUN) != run_id:
+        return ""
+    try:
+        return _obstacle(["--filter", f"label={LABEL_RUN}={run_id}"]) or "although nothing stands in the way any more"
+    except _UnansweredError as error:
+        return f"because {error} does not answer"
+
+
 class _UnansweredError(Exception):
     """The engine did not answer; says which question."""
 
@@ -342,7 +362,8 @@ def _obstacle(chosen: list[str]) -> str:
         _UnansweredError: that cannot be told.
     """
     # Somebody may have taken the engine's swarm for his own meanwhile: what is his would go with it.
-    strangers = sum(len(_listed([kind, "ls", "-q"])) for kind in ("service", "secret", "config"))
+    strangers = len(set(_listed(["service", "ls", "-q"])) - set(_listed(["service", "ls", "-q", *chosen])))
+    strangers += sum(len(_listed([kind, "ls", "-q"])) for kind in ("secret", "config"))
     listing = ["network", "ls", "--filter", "scope=swarm", "--format", "{{.Name}}"]
     strangers += len(set(_listed(listing)) - set(_listed([*listing, *chosen])) - {"ingress"})
     strangers += max(0, len(_listed(["node", "ls", "-q"])) - 1)

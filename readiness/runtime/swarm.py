@@ -23,9 +23,18 @@ from typing import Any
 from readiness.exceptions import StackError, UnsupportedError
 from readiness.runtime.compose_start import engine_words
 from readiness.runtime.ports import LOOPBACK
-from readiness.runtime.reaper import GATEWAY, LABEL_OWNER, LABEL_RUN, SHARED_NETWORKS, SWARM_BEGUN, leave_swarm
+from readiness.runtime.reaper import (
+    GATEWAY,
+    LABEL_OWNER,
+    LABEL_RUN,
+    SHARED_NETWORKS,
+    SWARM_BEGUN,
+    Owner,
+    leave_swarm,
+    left_in_swarm,
+)
 
-__all__ = ["OwnSwarm", "refusal"]
+__all__ = ["OwnSwarm", "notice", "refusal"]
 
 #: Held by who makes or leaves a swarm on this machine; the kernel lets go of it when its holder dies.
 LOCK = "\0readiness-swarm"
@@ -38,6 +47,8 @@ LEAVE_SECONDS = 60.0
 CALM_LOOKS = 15
 WANTED = "a swarm of its own on this engine"
 INACTIVE = "inactive"
+#: What an owner does whose engine an audit could not take out of its swarm.
+BY_HAND = "docker swarm leave --force, and then start those containers again (docker restart NAME …)"
 
 
 def refusal(swarm: Mapping[str, Any]) -> UnsupportedError | None:
@@ -60,10 +71,30 @@ def refusal(swarm: Mapping[str, Any]) -> UnsupportedError | None:
     )
 
 
+def notice(run_id: str) -> tuple[str, ...]:
+    """What to tell the owner after the end of the run where its swarm is still there; nothing where it has been left."""
+    reason = left_in_swarm(run_id)
+    if not reason:
+        return ()
+    return (
+        f"this machine's engine is still in the swarm that the audit has made of it, {reason}",
+        f"by hand: {BY_HAND}; else the next audit leaves it when nothing of others is in the way",
+    )
+
+
+def _labels_of(swarm: Mapping[str, Any]) -> Mapping[str, Any]:
+    return ((swarm.get("Cluster") or {}).get("Spec") or {}).get("Labels") or {}
+
+
 def _run_of(swarm: Mapping[str, Any]) -> str:
     """The run that has made the swarm; empty for everybody else's."""
-    labels = ((swarm.get("Cluster") or {}).get("Spec") or {}).get("Labels") or {}
-    return str(labels.get(LABEL_RUN) or "")
+    return str(_labels_of(swarm).get(LABEL_RUN) or "")
+
+
+def _is_left_behind(swarm: Mapping[str, Any]) -> bool:
+    """Whether an audit has made the swarm that is certainly dead."""
+    owner = Owner.parse(str(_labels_of(swarm).get(LABEL_OWNER) or ""))
+    return bool(_run_of(swarm)) and owner is not None and owner.is_provably_dead
 
 
 class OwnSwarm:
@@ -110,6 +141,11 @@ class OwnSwarm:
             raise problem
         if strangers := self._strangers():
             names = ", ".join(strangers[:3])
+            if _is_left_behind(state):
+                hint = (
+                    f"an earlier audit could not leave its swarm, because containers of others run ({names}): {BY_HAND}"
+                )
+                raise UnsupportedError(WANTED, runtime="compose", hint=hint)
             hint = f"{len(strangers)} containers of others run on it ({names}), and would lose the names by which they find each other"
             raise UnsupportedError(WANTED, runtime="compose", hint=f"{hint}; audit on an engine of its own, as in CI")
         return state

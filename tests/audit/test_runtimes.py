@@ -56,6 +56,8 @@ def test_a_stack_that_would_keep_the_engine_in_a_swarm_is_not_kept(tmp_path: Pat
     assert choose_runtime(settings(keep=True, runtime="process"), asked) == "process", "no engine, no swarm"
 
 
-@pytest.mark.parametrize("scaling", ["", "scaling: {engine: compose}\n", "scaling: none\nwhy: {scaling: it holds the lock}\n"])
+@pytest.mark.parametrize(
+    "scaling", ["", "scaling: {engine: compose}\n", "scaling: none\nwhy: {scaling: it holds the lock}\n"]
+)
 def test_every_other_stack_may_be_kept(scaling: str, tmp_path: Path) -> None:
     assert choose_runtime(settings(keep=True), target(tmp_path, scaling)) == "compose"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,13 +12,13 @@ import pytest
 from readiness.exceptions import StackError, UnsupportedError
 from readiness.runtime import reaper, swarm
 from readiness.runtime.reaper import GATEWAY, LABEL_OWNER, LABEL_RUN, SWARM_BEGUN, leave_swarm, sweep
-from readiness.runtime.swarm import OwnSwarm, refusal
+from readiness.runtime.swarm import OwnSwarm, notice, refusal
 
 INACTIVE: dict[str, Any] = {"LocalNodeState": "inactive", "ControlAvailable": False}
 
 
-def active(run_id: str = "") -> dict[str, Any]:
-    labels = {LABEL_RUN: run_id, LABEL_OWNER: "x"} if run_id else {}
+def active(run_id: str = "", owner: str = "x") -> dict[str, Any]:
+    labels = {LABEL_RUN: run_id, LABEL_OWNER: owner} if run_id else {}
     cluster = {"ID": "c1", "Spec": {"Name": "default", "Labels": labels}}
     return {"LocalNodeState": "active", "ControlAvailable": True, "NodeID": "n1", "Cluster": cluster}
 
@@ -205,6 +206,18 @@ def test_an_engine_that_serves_others_gets_no_swarm(tmp_path: Path, left: list[s
     assert (api.made, api.networks_made) == ([], [])
 
 
+def test_the_leftover_of_a_dead_audit_that_strangers_hold_up_is_told_with_its_remedy(
+    tmp_path: Path, left: list[str]
+) -> None:
+    dead = dataclasses.replace(reaper.Owner.of(), started="1").describe()
+    for owner, said in ((dead, "docker swarm leave --force, and then start those"), ("x", "audit on an engine of its")):
+        api = Api(active("gone", owner))
+        api.running = [container("blog-db-1", "blog_default")]
+        with pytest.raises(UnsupportedError, match="blog-db-1") as caught:
+            own(api, tmp_path).check()
+        assert said in str(caught.value)
+
+
 def test_the_guard_leaves_the_swarm_where_another_stack_of_the_run_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -355,3 +368,35 @@ def test_the_swarm_of_a_dead_run_is_found_by_its_own_label(command: Any) -> None
     assert reaper._labelled() == {"r1": {"x"}}
     command(Engine(active()))
     assert reaper._labelled() == {}
+
+
+def test_a_later_run_leaves_the_swarm_that_a_dead_one_could_not(
+    command: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))  # nothing is registered there: the guard has forgotten it
+    monkeypatch.setattr(reaper, "ROUNDS", 2)
+    monkeypatch.setattr(reaper, "_signal_processes", lambda *_: 0)
+    dead = dataclasses.replace(reaper.Owner.of(), started="1").describe()
+    engine = command(Engine(active("r1", dead), node="n1", ps="blog-db-1\tblog_default\n"))
+    reaper.reap_dead_runs()
+    assert engine.done == []
+    engine.answers["ps"] = ""
+    reaper.reap_dead_runs()
+    assert engine.done[0] == "swarm leave --force"
+
+
+def test_the_end_of_a_run_tells_what_keeps_its_swarm_and_what_to_do(command: Any) -> None:
+    engine = command(Engine(active("r1"), node="n1", ps="blog-db-1\tblog_default\n"))
+    told, remedy = notice("r1")
+    assert told.endswith("while blog-db-1 would be forgotten by name")
+    assert "docker swarm leave --force, and then start those containers again" in remedy
+    engine.answers.update(ps="", service="s1", service_ours="s1")
+    assert notice("r1")[0].endswith("although nothing stands in the way any more"), "its own service is no stranger's"
+    engine.answers["secret"] = "x"
+    assert notice("r1")[0].endswith("because others use it")
+    assert notice("r2") == ()
+    engine.state = INACTIVE
+    assert notice("r1") == ()
+    assert engine.done == []
+    command(lambda words: None)
+    assert "does not answer" in notice("r1")[0]
