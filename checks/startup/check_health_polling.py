@@ -6,7 +6,16 @@ from dataclasses import dataclass
 
 from readiness import Category, Finding, Measurement, Severity, Verdict, check
 from readiness.facts.startup import StartScriptRuns
-from readiness.starting.scripted import evidence_of, is_machines, require_run, too_busy, unnamed
+from readiness.starting.scripted import (
+    evidence_of,
+    is_machines,
+    not_all_here,
+    not_asking,
+    require_run,
+    too_busy,
+    unnamed,
+    went_on_asking,
+)
 from readiness.target import Target
 
 
@@ -46,6 +55,12 @@ def check_health_polling(start_script_runs: StartScriptRuns, target: Target, lim
     silent = unnamed(fact.checked, run)
     if silent and run.exit_code is not None:
         messages.append(f"it says nothing of {', '.join(silent)}")
+    if messages and run.lacked:
+        raise not_all_here(fact, run)
+    # One answer is no asking in a loop: what came after it may be anything.
+    is_bad_end = run.exit_code != 0
+    if run.asked == 0 or (is_bad_end and (run.asked == 1 or not went_on_asking(run))):
+        raise not_asking(fact, run)
     if is_busy and not messages:
         raise too_busy(fact, run)
     findings = tuple(Finding(message=f"{fact.script}: {text}", evidence=evidence_of(fact, run)) for text in messages)

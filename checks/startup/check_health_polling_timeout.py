@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from readiness import Category, Finding, Measurement, Severity, Verdict, check
+from readiness import Category, Finding, Inconclusive, Measurement, Severity, Verdict, check
 from readiness.facts.startup import StartScriptRuns
-from readiness.starting.scripted import evidence_of, is_machines, require_run, too_busy, unnamed
+from readiness.starting.scripted import (
+    evidence_of,
+    is_machines,
+    not_all_here,
+    not_asking,
+    require_run,
+    too_busy,
+    unnamed,
+    went_on_asking,
+)
 from readiness.target import Target
 
 
@@ -32,6 +41,10 @@ def check_health_polling_timeout(start_script_runs: StartScriptRuns, target: Tar
     """Judge the script's end and output beside a stack in which one service fails every health check."""
     fact = start_script_runs
     run = require_run(target, fact, fact.failing, "failing")
+    if run.lacked:
+        raise not_all_here(fact, run)
+    if run.asked == 0 or (run.exit_code != 0 and not went_on_asking(run)):
+        raise not_asking(fact, run)
     measured = (Measurement(name="until the script gave up", value=round(run.seconds, 3), unit="s"),)
     messages = []
     allowed = fact.limit_seconds + limits.margin_seconds
@@ -45,6 +58,10 @@ def check_health_polling_timeout(start_script_runs: StartScriptRuns, target: Tar
         messages.append(f"it does not name {fact.never}, which never became healthy")
     if is_busy and not messages:
         raise too_busy(fact, run)
+    if not messages and fact.healthy is not None and fact.healthy.exit_code != 0:
+        raise Inconclusive(
+            f"{fact.script} did not end well beside the healthy stack either, so its failure shows nothing"
+        )
     findings = tuple(Finding(message=f"{fact.script}: {text}", evidence=evidence_of(fact, run)) for text in messages)
     summary = f"{fact.script} gave up after {run.seconds:.1f} s (limit {fact.limit_seconds:g} s) and named {fact.never}"
     return Verdict(findings=findings, measured=measured, summary="" if findings else summary)

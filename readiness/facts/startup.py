@@ -198,6 +198,9 @@ class ScriptRun:
         lines: the last ones of its output, as evidence.
         named: the services with a health check that its whole output names; None in older recordings.
         asked_seconds: of ``seconds``, how long it waited for the audit's answers about the copy.
+        asked: how often it got an answer that tells how healthy a service is; None in older recordings.
+        asked_last_seconds: when it got the last one; None where it got none.
+        lacked: what it tried in vain because it has it not where it is confined, in words.
         refused: what it asked of the engine and got no answer to.
         problem: why it could not be run.
     """
@@ -207,6 +210,9 @@ class ScriptRun:
     lines: tuple[str, ...] = ()
     named: tuple[str, ...] | None = None
     asked_seconds: float = 0.0
+    asked: int | None = None
+    asked_last_seconds: float | None = None
+    lacked: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     problem: str = ""
 

@@ -84,13 +84,17 @@ def _run(
         done = stack.run_beside(declared.script, variables=variables, timeout_seconds=seconds)
     except ReadinessError as error:
         return ScriptRun(exit_code=None, seconds=0.0, problem=str(error)[:300])
-    lines = mask(done.output, known_secrets(stack)).splitlines()[-LINES:]
+    secrets = known_secrets(stack)
+    lines = mask(done.output, secrets).splitlines()[-LINES:]
     return ScriptRun(
         exit_code=done.exit_code,
         seconds=round(done.seconds, 3),
         lines=tuple(line[:LINE_CHARS] for line in lines),
         named=names_in(done.output, checked),
         asked_seconds=round(done.asked_seconds, 3),
+        asked=len(done.asked_at),
+        asked_last_seconds=round(done.asked_at[-1], 3) if done.asked_at else None,
+        lacked=tuple(mask(text, secrets) for text in done.lacked),
         refused=done.refused[:10],
         problem=done.problem,
     )

@@ -81,6 +81,8 @@ class RanBeside:
         exit_code: None where it was ended because its time was up.
         output: both streams, the last 4 MiB, without colours.
         asked_seconds: of ``seconds``, how long it waited for answers about the stack.
+        asked_at: when it got an answer that tells how healthy a service is, seconds from its start.
+        lacked: what it tried in vain because it has it not where it is confined, in words.
         refused: command lines for the engine that were not answered, and why.
         problem: why it could not be run at all.
     """
@@ -89,6 +91,8 @@ class RanBeside:
     seconds: float
     output: str
     asked_seconds: float = 0.0
+    asked_at: tuple[float, ...] = ()
+    lacked: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     problem: str = ""
 

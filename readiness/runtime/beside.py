@@ -14,6 +14,7 @@ from readiness.runtime import RanBeside
 from readiness.runtime.confine import SHARED, confined
 from readiness.runtime.docker_stand_in import Answer, DockerStandIn, Question, understood
 from readiness.runtime.engine import Commands
+from readiness.runtime.lacking import PROGRAMS_PATH, lacked, offer
 
 if TYPE_CHECKING:
     from readiness.runtime.engine import Finished
@@ -56,6 +57,7 @@ def run_beside(
         StackError: this machine has no ``unshare``.
     """
     refused: list[str] = []
+    asked_at: list[float] = []
     commands = Commands(run_id, work)
 
     def ask(words: Sequence[str]) -> Answer:
@@ -63,7 +65,10 @@ def run_beside(
         if isinstance(question, str):
             refused.append(question)
             return Answer(exit_code=125, stderr=f"readiness: {question}\n")
-        return _asked(question)
+        answer = _asked(question)
+        if question.is_of_health:
+            asked_at.append(time.monotonic())
+        return answer
 
     def _asked(question: Question) -> Answer:
         if question.compose:
@@ -82,7 +87,7 @@ def run_beside(
             (place / name).mkdir()
         environment = {
             **variables,
-            "PATH": f"{SHARED}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "PATH": f"{SHARED}/bin:{PROGRAMS_PATH}",
             "HOME": "/home",
             "TMPDIR": "/tmp",  # noqa: S108  # the program's own, in memory
             "LANG": "C.UTF-8",
@@ -91,18 +96,23 @@ def run_beside(
         }
         whole = confined([*_JOINED, *command], place=place / "root", folder=folder, shared=place / "shared")
         with DockerStandIn(place / "shared", ask) as stand_in:
+            offer(place / "shared")
             began = time.monotonic()
             done = Commands(run_id, work, environment=environment).run(
                 whole, cwd=place, timeout_seconds=timeout_seconds
             )
             seconds = time.monotonic() - began
+        output = _TERMINAL.sub("", done.stdout)
+        missed = lacked(place / "shared", output)
     finally:
         shutil.rmtree(place, ignore_errors=True)
     return RanBeside(
         exit_code=done.exit_code,
         seconds=seconds,
-        output=_TERMINAL.sub("", done.stdout),
+        output=output,
+        asked_at=tuple(moment - began for moment in asked_at),
         asked_seconds=min(stand_in.seconds, seconds),
+        lacked=missed,
         refused=tuple(dict.fromkeys(refused)),
         problem=done.stderr.strip()[-500:],  # the program's own goes with its output
     )

@@ -15,13 +15,16 @@ import ctypes
 import os
 import struct
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["FOLDER", "REFUSED", "SHARED", "confined"]
+__all__ = ["FOLDER", "REFUSED", "SHARED", "UNSENT", "confined"]
 
 #: Where the program finds the target's folder, and the folder that it shares with the audit.
 FOLDER, SHARED = "/work", "/readiness"
+#: A file in the shared folder once the program, or one that it started, has sent something where no route leads.
+UNSENT = "unsent"
 #: Exit code where the kernel refuses; no shell and no engine has it.
 REFUSED = 93
 
@@ -34,6 +37,8 @@ _BIND, _REC, _PRIVATE, _NOSUID, _NODEV = 0x1000, 0x4000, 0x40000, 0x2, 0x4
 _SET_READ_ONLY, _SET_NOSUID, _SET_NODEV = 0x1, 0x2, 0x4
 _AT_FDCWD, _AT_RECURSIVE, _DETACH = -100, 0x8000, 0x2
 _MOUNT_SETATTR = 442  # on every architecture
+_CAPABILITY_VERSION = 0x20080522  # linux/capability.h: two words for each set
+_WATCH_SECONDS = 0.05
 _DROP_FROM_BOUNDS, _NO_NEW_PRIVILEGES, _CAPABILITIES = 24, 38, 64
 
 
@@ -90,6 +95,8 @@ class _Kernel:
             # The kernel has fewer than that, and refuses the rest.
             self._libc.prctl(_DROP_FROM_BOUNDS, capability, 0, 0, 0)
         self._check(self._libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0), "no new privileges")
+        header, none = struct.pack("Ii", _CAPABILITY_VERSION, 0), bytes(24)
+        self._check(self._libc.capset(header, none), "no capability")
 
     @staticmethod
     def _check(result: int, what: str) -> None:
@@ -145,11 +152,59 @@ def _main(place: str, folder: str, shared: str, command: Sequence[str]) -> None:
     except OSError as error:
         sys.stderr.write(f"not confined: {error}\n")
         raise SystemExit(REFUSED) from error
+    program = os.fork()
+    if program == 0:
+        _become(command)
+    os._exit(_watched(program))
+
+
+def _become(command: Sequence[str]) -> None:
+    code = 127
     try:
         os.execvp(command[0], list(command))  # noqa: S606  # no shell is wanted
     except OSError as error:
         sys.stderr.write(f"{command[0]}: {error.strerror}\n")
-        raise SystemExit(126 if isinstance(error, PermissionError) else 127) from error
+        sys.stderr.flush()
+        code = 126 if isinstance(error, PermissionError) else 127
+    os._exit(code)
+
+
+def _watched(program: int) -> int:
+    """Its exit code, as a shell tells it; while it runs, what it cannot send is noticed."""
+    is_told = False
+    while True:
+        ended = _ended(program)
+        if not is_told and _unsent():
+            is_told = True
+            Path(SHARED, UNSENT).touch()
+        if ended is not None:
+            return ended
+        time.sleep(_WATCH_SECONDS)
+
+
+def _ended(program: int) -> int | None:
+    """The exit code of the program; whatever else has ended is the init's of this name space to bury."""
+    while True:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid == 0:
+            return None
+        if pid == program:
+            code = os.waitstatus_to_exitcode(status)
+            return code if code >= 0 else 128 - code
+
+
+def _unsent() -> int:
+    """What this network name space could not send (RFC 4293, ``ipSystemStatsOutNoRoutes``); nothing else uses it."""
+    try:
+        names, figures = [line.split() for line in Path("/proc/net/snmp").read_text().splitlines() if line[:3] == "Ip:"]
+        newer = [line.split() for line in Path("/proc/net/snmp6").read_text().splitlines()]
+    except (OSError, ValueError):
+        return 0  # a kernel without the one or the other: the programs' own failures are left
+    return sum(
+        int(figure)
+        for name, figure in (*zip(names, figures, strict=True), *(pair for pair in newer if len(pair) == 2))  # noqa: PLR2004
+        if name in {"OutNoRoutes", "Ip6OutNoRoutes"}
+    )
 
 
 if __name__ == "__main__":

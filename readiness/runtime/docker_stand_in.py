@@ -71,6 +71,11 @@ class Question:
     compose: tuple[str, ...] = ()
     docker: tuple[str, ...] = ()
 
+    @property
+    def is_of_health(self) -> bool:
+        """Whether the answer tells how healthy a service is."""
+        return bool({"ps", "inspect"} & {*self.compose[:1], *self.docker[:1]})
+
 
 def understood(words: Sequence[str], *, project: str, containers: Collection[str]) -> Question | str:
     """What a command line asks of the copy, or why it is refused.

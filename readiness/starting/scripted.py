@@ -10,10 +10,23 @@ from readiness.facts.startup import ScriptRun, StartScriptRuns
 from readiness.target import Target
 from readiness.verdict import Evidence, Inconclusive
 
-__all__ = ["evidence_of", "is_machines", "names_in", "require_run", "too_busy", "unnamed"]
+__all__ = [
+    "evidence_of",
+    "is_machines",
+    "names_in",
+    "not_all_here",
+    "not_asking",
+    "require_run",
+    "too_busy",
+    "unnamed",
+    "went_on_asking",
+]
 
 #: A shell says so of a program that this machine has not, or may not run.
 _NO_PROGRAM = frozenset({126, 127})
+#: Two rounds of the ledger's five seconds: who asks less often than that has gone on to something else.
+STILL_SECONDS = 10.0
+_ASK = "let the script wait by what `docker compose ps` or `docker inspect` tells of the services' health"
 
 
 def require_run(target: Target, fact: StartScriptRuns, run: ScriptRun | None, part: str) -> ScriptRun:
@@ -38,6 +51,33 @@ def require_run(target: Target, fact: StartScriptRuns, run: ScriptRun | None, pa
         last = run.lines[-1] if run.lines else f"exit code {run.exit_code}"
         raise Inconclusive(f"{fact.script} needs a program that it does not find: {last}")
     return run
+
+
+def not_all_here(fact: StartScriptRuns, run: ScriptRun) -> Inconclusive:
+    """Why a run is not judged that tried what is not there."""
+    return Inconclusive(
+        f"{fact.script} was run where it can harm nothing, and what it tried is not there: {'; '.join(run.lacked)[:300]}",
+        supply=f"{_ASK}: nothing can be reached over the network here, and only the target's folder is seen",
+    )
+
+
+def went_on_asking(run: ScriptRun) -> bool:
+    """Whether the script asked how healthy the services are until it ended; it is not told in older recordings."""
+    if run.asked is None:
+        return True
+    return run.asked_last_seconds is not None and run.seconds - run.asked_last_seconds <= STILL_SECONDS
+
+
+def not_asking(fact: StartScriptRuns, run: ScriptRun) -> Inconclusive:
+    """Why nothing is made of what a script did that did not ask."""
+    if run.asked_last_seconds is None:
+        how = "it never asked the engine how healthy a service is"
+    else:
+        how = f"it asked the engine last after {run.asked_last_seconds:.1f} s"
+    end = "still ran" if run.exit_code is None else f"ended with {run.exit_code}"
+    return Inconclusive(
+        f"{fact.script} {end} after {run.seconds:.1f} s, and {how}: what it went by is not known", supply=_ASK
+    )
 
 
 def unnamed(services: Iterable[str], run: ScriptRun) -> list[str]:

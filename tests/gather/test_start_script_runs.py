@@ -52,7 +52,15 @@ class Copy:
         is_well = set(self.health.values()) <= {"healthy", None}
         output = f"connecting with {PASSWORD}\nworker: {'healthy' if is_well else 'unhealthy'}\n" + self.more
         code = 0 if is_well else 1
-        return RanBeside(exit_code=code, seconds=1.25, output=output, asked_seconds=0.5, refused=("docker rm: no",))
+        return RanBeside(
+            exit_code=code,
+            seconds=1.25,
+            output=output,
+            asked_seconds=0.5,
+            asked_at=(0.25, 1.0),
+            lacked=("sudo", f"{PASSWORD}: not found"),
+            refused=("docker rm: no",),
+        )
 
 
 def gather(stack: Copy, second: Copy | None = None, **startup: Any) -> tuple[StartScriptRuns, list[Variant]]:
@@ -104,6 +112,8 @@ def test_the_script_is_run_beside_the_stack_and_one_that_is_never_healthy() -> N
     assert fact.failing.lines[1] == "worker: unhealthy"
     assert fact.failing.refused == ("docker rm: no",)
     assert (fact.failing.named, fact.failing.asked_seconds) == (("worker",), 0.5)
+    assert (fact.failing.asked, fact.failing.asked_last_seconds) == (2, 1.0)
+    assert fact.failing.lacked == ("sudo", "***: not found")
     assert PASSWORD not in str(fact)
 
 

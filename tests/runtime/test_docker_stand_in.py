@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -136,6 +137,32 @@ def test_the_output_is_kept_without_colours(tmp_path: Path) -> None:
 def test_the_time_for_answers_is_told(tmp_path: Path) -> None:
     done, _ = beside(tmp_path, "docker compose ps; docker compose ps", answer_seconds=0.3)
     assert 0.6 <= done.asked_seconds <= done.seconds
+
+
+@pytest.mark.parametrize(
+    ("script", "lacked"),
+    [
+        ("docker compose ps; exit 0", ()),
+        ("getent passwd root; exit 0", ()),
+        ("curl -s -u me:secret http://localhost:8000/health", ("the network (curl)",)),
+        ("bash -c '</dev/tcp/127.0.0.1/8000' 2>/dev/null; exit 0", ("the network",)),
+        ("sudo -n true 2>/dev/null", ("sudo",)),
+        ("chown 12345 start.sh 2>/dev/null; exit 1", ("chown",)),
+        ("no-such-program; exit 1", ("./start.sh: 2: no-such-program: not found",)),
+    ],
+)
+def test_what_is_not_there_is_remembered(tmp_path: Path, script: str, lacked: tuple[str, ...]) -> None:
+    if script.startswith(("curl", "bash")) and not shutil.which(script.split(maxsplit=1)[0]):
+        pytest.skip("this machine has not even that")
+    assert beside(tmp_path, script)[0].lacked == lacked
+
+
+def test_when_it_asked_how_healthy_a_service_is_is_told(tmp_path: Path) -> None:
+    done, _ = beside(
+        tmp_path, "docker compose up -d; docker compose ps; docker compose logs api; sleep 0.5; docker ps -H x"
+    )
+    assert len(done.asked_at) == 1
+    assert 0 < done.asked_at[0] < done.seconds - 0.4
 
 
 def test_what_is_refused_fails_and_is_remembered(tmp_path: Path) -> None:

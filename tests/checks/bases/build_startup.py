@@ -154,7 +154,12 @@ def build() -> dict[str, Any]:
             script="./up.sh",
             checked=("api", "db"),
             healthy=ScriptRun(
-                exit_code=0, seconds=1.2, lines=("0 s  api: healthy", "0 s  db: healthy"), named=("api", "db")
+                exit_code=0,
+                seconds=1.2,
+                lines=("0 s  api: healthy", "0 s  db: healthy"),
+                named=("api", "db"),
+                asked=1,
+                asked_last_seconds=0.9,
             ),
             never="api",
             failing=ScriptRun(exit_code=1, seconds=10.4, lines=("1 s  db: healthy", "not healthy after 10 s: api")),
