@@ -79,6 +79,17 @@ def test_no_power_is_left(run: Run, attempt: str) -> None:
     assert not Path("/usr/readiness-was-here").exists()
 
 
+def test_what_watches_it_has_no_power_either(run: Run) -> None:
+    done = run("grep -h -E '^Cap(Inh|Prm|Eff|Bnd)|^NoNewPrivs' /proc/1/status /proc/self/status; ls /proc/1/root/home")
+    values = [line.split()[1] for line in done.stdout.splitlines()]
+    assert values == [*["0" * 16] * 4, "1"] * 2
+
+
+@pytest.mark.parametrize(("script", "code"), [("kill -TERM $$", 143), ("kill -KILL $$", 137), ("exit 9", 9)])
+def test_how_it_ended_is_told_as_a_shell_does(run: Run, script: str, code: int) -> None:
+    assert run(script).returncode == code
+
+
 def test_no_engine_and_no_network_can_be_reached(run: Run) -> None:
     ways = """
 import os, socket, sys
