@@ -14,6 +14,7 @@ import json
 import os
 import re
 import secrets
+import shlex
 import shutil
 import signal
 import socket
@@ -36,6 +37,7 @@ from readiness.facts.start import Change, FailureCause, StackStart
 from readiness.runtime import Capability, Completed, Endpoint, RanBeside, ServiceState, process_tree
 from readiness.runtime.commands import Places, check_processes, expand, order
 from readiness.runtime.ports import LOOPBACK, PortLease
+from readiness.runtime.process_removal import removal_script
 from readiness.runtime.process_start import MAX_HEALTH_LOG, Outcome, Seen, describe
 from readiness.runtime.reaper import RUN_VARIABLE
 from readiness.runtime.supervised import SERVICE_VARIABLE, Launch, SpawnError, Supervised, Usage
@@ -408,22 +410,26 @@ class ProcessStack:
 
         Returns:
             How to reach each port, where the logs go on, and the command that removes everything.
+
+        Raises:
+            StackError: that command's script cannot be written.
         """
         with self._closing:
             self._cancel()
             kept = [service.process.keep(self._folder / name / "log") for name, service in self._services.items()]
             self._services.clear()
             self._lease.close()
+        leaders = [leader for leader in kept if leader is not None]
+        script = self._folder / "remove.sh"
+        try:
+            script.write_text(removal_script(leaders, run_id=self._run_id, folder=self._folder), encoding="utf-8")
+        except OSError as error:
+            raise StackError(f"the script that removes the kept stack cannot be written: {error}") from error
         reach = [
             f"{name}: {LOOPBACK}:{port} (declared as {self._target.processes[name].port})"
             for name, port in self._ports.items()
         ]
-        marked = f"$(grep -lsz '^{RUN_VARIABLE}={self._run_id}$' /proc/[0-9]*/environ | cut -d/ -f3)"
-        # Servers that write their state into their command line (nginx, Redis) write over their environment too.
-        sessions = "|".join(str(session) for session in kept if session is not None)
-        grouped = f"$(sed -nE 's/^([0-9]+) .*\\) . [0-9]+ [0-9]+ ({sessions}) .*/\\1/p' /proc/[0-9]*/stat 2>/dev/null)"
-        found = f"{marked} {grouped}" if sessions else marked
-        return (*reach, f"logs: {self._folder}/*/log", f"remove: kill {found}; rm -rf {self._folder}")
+        return (*reach, f"logs: {self._folder}/*/log", f"remove: sh {shlex.quote(str(script))}")
 
     def close(self) -> None:
         """End everything, remove the state, give the ports back; idempotent.

@@ -23,7 +23,7 @@ from readiness.exceptions import StackError
 from readiness.facts.start import FailureCause
 from readiness.runtime import process_tree
 from readiness.runtime.log_pipe import LogPipe
-from readiness.runtime.reaper import forget_process, register_process
+from readiness.runtime.reaper import Owner, forget_process, register_process
 
 __all__ = ["SERVICE_VARIABLE", "Launch", "SpawnError", "Supervised", "Usage"]
 
@@ -221,21 +221,21 @@ class Supervised:
                 count += 1
         return Usage(rss_bytes=rss_bytes, cpu_seconds=cpu_seconds, processes=count)
 
-    def keep(self, log: Path) -> int | None:
+    def keep(self, log: Path) -> Owner | None:
         """Let the process outlive this one: what it writes goes on to the file ``log``, and nothing can be done to it any more.
 
         Returns:
-            The number of its session; None where nothing was started.
+            The leader of its session; None where nothing was started.
         """
         with self._lock:
             self.log.hand_over(log)
-            session = None if self._popen is None else self._popen.pid
+            leader = None if self._popen is None else Owner.of(self._popen.pid)
             if self._popen is not None:
                 # Nobody waits for it, by intention; without a code its handle complains.
                 self._popen.returncode = 0
                 forget_process(self._work, self._popen.pid)
             self._popen = self._leader = None
-            return session
+            return leader
 
     def close(self) -> None:
         """SIGKILL to everything, and end the log; idempotent.

@@ -474,7 +474,7 @@ def test_kept_stack_lives_on_and_is_removed_by_the_command_it_names(folder: Path
         log = Path(logs.removeprefix("logs: ").replace("*", "api"))
         wait_for(lambda: log.read_text(encoding="utf-8") == "asked\n")
     finally:
-        command = remove.removeprefix("remove: ").replace("kill $", "kill -KILL $")
+        command = f"{remove.removeprefix('remove: ')} KILL"
         subprocess.run(["sh", "-c", command], check=True, capture_output=True)
     wait_for(lambda: processes_of(stack) == [])
     wait_for(lambda: not cache.is_running() or cache.status() == psutil.STATUS_ZOMBIE)
