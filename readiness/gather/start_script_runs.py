@@ -86,11 +86,12 @@ def _run(
         return ScriptRun(exit_code=None, seconds=0.0, problem=str(error)[:300])
     secrets = known_secrets(stack)
     lines = mask(done.output, secrets).splitlines()[-LINES:]
+    found = names_in(done.output, (*checked, *done.fixed_names.values()))
     return ScriptRun(
         exit_code=done.exit_code,
         seconds=round(done.seconds, 3),
         lines=tuple(line[:LINE_CHARS] for line in lines),
-        named=names_in(done.output, checked),
+        named=tuple(name for name in checked if {name, done.fixed_names.get(name)} & {*found}),
         asked_seconds=round(done.asked_seconds, 3),
         asked=len(done.asked_at),
         asked_last_seconds=round(done.asked_at[-1], 3) if done.asked_at else None,

@@ -82,6 +82,7 @@ class RanBeside:
         output: both streams, the last 4 MiB, without colours.
         asked_seconds: of ``seconds``, how long it waited for answers about the stack.
         asked_at: when it got an answer that tells how healthy a service is, seconds from its start.
+        fixed_names: service -> the name that the owner gives its container; what it was told of the copy has these.
         lacked: what it tried in vain because it has it not where it is confined, in words.
         refused: command lines for the engine that were not answered, and why.
         problem: why it could not be run at all.
@@ -92,6 +93,7 @@ class RanBeside:
     output: str
     asked_seconds: float = 0.0
     asked_at: tuple[float, ...] = ()
+    fixed_names: Mapping[str, str] = field(default_factory=dict)
     lacked: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     problem: str = ""

@@ -15,6 +15,7 @@ from readiness.runtime.confine import SHARED, confined
 from readiness.runtime.docker_stand_in import Answer, DockerStandIn, Question, understood
 from readiness.runtime.engine import Commands
 from readiness.runtime.lacking import PROGRAMS_PATH, lacked, offer
+from readiness.runtime.owners_words import Known, OwnersWords
 
 if TYPE_CHECKING:
     from readiness.runtime.engine import Finished
@@ -36,7 +37,9 @@ def run_beside(
     work: Path,
     project: str,
     variables: Mapping[str, str],
-    containers: Callable[[], Collection[str]],
+    own: OwnersWords,
+    fixed_names: Mapping[str, str],
+    containers: Callable[[], Collection[Known]],
     compose: Callable[[Sequence[str]], Finished],
     timeout_seconds: float,
 ) -> RanBeside:
@@ -49,7 +52,9 @@ def run_beside(
         work: the run's folder.
         project: the copy's name.
         variables: on top of the few that it gets.
-        containers: names and ids of the copy's containers at this moment.
+        own: how the owner calls what it is a copy of.
+        fixed_names: service -> name of its container, where the owner chose it.
+        containers: the copy's at this moment.
         compose: asks ``docker compose`` about the copy.
         timeout_seconds: then it is ended, with all that it has started.
 
@@ -60,15 +65,17 @@ def run_beside(
     asked_at: list[float] = []
     commands = Commands(run_id, work)
 
-    def ask(words: Sequence[str]) -> Answer:
-        question = understood(words, project=project, containers=containers())
+    def ask(cwd: str, words: Sequence[str]) -> Answer:
+        known = containers()
+        question = understood(words, project=project, containers=known, own=own, cwd=cwd)
         if isinstance(question, str):
             refused.append(question)
             return Answer(exit_code=125, stderr=f"readiness: {question}\n")
         answer = _asked(question)
         if question.is_of_health:
             asked_at.append(time.monotonic())
-        return answer
+        stdout, stderr = (own.told(text, project=project, containers=known) for text in (answer.stdout, answer.stderr))
+        return Answer(exit_code=answer.exit_code, stdout=stdout, stderr=stderr)
 
     def _asked(question: Question) -> Answer:
         if question.compose:
@@ -92,7 +99,8 @@ def run_beside(
             "TMPDIR": "/tmp",  # noqa: S108  # the program's own, in memory
             "LANG": "C.UTF-8",
             "TERM": "dumb",
-            "COMPOSE_PROJECT_NAME": project,
+            "COMPOSE_PROJECT_NAME": own.projects[0] if own.projects else project,
+            **({"COMPOSE_FILE": ":".join(own.files)} if own.files else {}),
         }
         whole = confined([*_JOINED, *command], place=place / "root", folder=folder, shared=place / "shared")
         with DockerStandIn(place / "shared", ask) as stand_in:
@@ -112,6 +120,7 @@ def run_beside(
         output=output,
         asked_at=tuple(moment - began for moment in asked_at),
         asked_seconds=min(stand_in.seconds, seconds),
+        fixed_names=fixed_names,
         lacked=missed,
         refused=tuple(dict.fromkeys(refused)),
         problem=done.stderr.strip()[-500:],  # the program's own goes with its output

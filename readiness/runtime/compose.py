@@ -27,6 +27,7 @@ from readiness.runtime.compose_start import PROJECT_LABEL, SERVICE_LABEL, Launch
 from readiness.runtime.engine import Commands, Engine, client_proxies, connect
 from readiness.runtime.health_gap import longest_check_seconds, margin_seconds, seconds_to_next_check
 from readiness.runtime.inspected import GRACE_SECONDS, container_of
+from readiness.runtime.owners_words import Known, OwnersWords
 from readiness.runtime.ports import LOOPBACK, PortLease
 from readiness.runtime.reaper import LABEL_RUN, RUN_VARIABLE, Owner
 from readiness.runtime.safe_copy import Host, SafeCopy, make_safe
@@ -44,6 +45,7 @@ DOWN_SECONDS = 120.0
 RECREATE_SECONDS = 120.0
 LOG_BYTES = 1024 * 1024
 OUTPUT_BYTES = 1024 * 1024
+NUMBER_LABEL = "com.docker.compose.container-number"
 #: Rounds of removing what ``down`` left; an ``up`` that was cut short may still be creating.
 REMOVAL_ROUNDS = 20
 #: An engine that has lost hold of a container answers nothing about it: no round is begun after so long.
@@ -196,6 +198,9 @@ class ComposeStack:
                 proxy_variables=client_proxies(),
             ),
         )
+        self._own = OwnersWords.of(target)
+        services: Mapping[str, Mapping[str, Any]] = owners.model.get("services") or {}
+        self._fixed = {name: str(s["container_name"]) for name, s in services.items() if s.get("container_name")}
         self._changes = (*owners.changes, *self._safe.changes)
         self._file = place / "compose.json"
         self.command_environment: Mapping[str, str] = {
@@ -541,18 +546,25 @@ class ComposeStack:
             work=self._place.parent,
             project=self._project,
             variables=variables,
-            containers=self._container_names,
+            own=self._own,
+            fixed_names=self._fixed,
+            containers=self._known,
             compose=lambda words: self._cli(*words, seconds=ANSWER_SECONDS),
             timeout_seconds=timeout_seconds,
         )
 
-    def _container_names(self) -> frozenset[str]:
-        """Every name by which the engine knows a container of this copy."""
+    def _known(self) -> tuple[Known, ...]:
+        """The containers of this copy, by every name that the engine and the owner have for them."""
         chosen = {"label": f"{PROJECT_LABEL}={self._project}"}
         with engine_words("looking for the copy's containers"):
             found = self._client.api.containers(all=True, filters=chosen)
-        ids = {str(one["Id"]) for one in found}
-        return frozenset(ids | {i[:12] for i in ids} | {name.lstrip("/") for one in found for name in one["Names"]})
+        known = []
+        for one in found:
+            labels, full = one.get("Labels") or {}, str(one["Id"])
+            service = str(labels.get(SERVICE_LABEL, ""))
+            owners = self._own.names_of(service, str(labels.get(NUMBER_LABEL, "1")), self._fixed.get(service, ""))
+            known += [Known(name=n.lstrip("/"), ids=(full, full[:12]), owners=owners) for n in one["Names"]]
+        return tuple(known)
 
     def environment(self, service: str) -> Mapping[str, str]:
         """The variables in force in the first replica's container, the image's included."""

@@ -18,13 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from readiness.runtime.confine import SHARED
+from readiness.runtime.confine import FOLDER, SHARED
+from readiness.runtime.owners_words import Known, OwnersWords, without_own
 
 __all__ = ["Answer", "DockerStandIn", "Question", "understood"]
 
 _SHIM = f"""#!/bin/sh
 call=$(mktemp -d {SHARED}/calls/XXXXXXXX) || exit 125
-printf '%s\\0' "$@" > "$call/words.new" && mv "$call/words.new" "$call/words"
+printf '%s\\0' "$PWD" "$@" > "$call/words.new" && mv "$call/words.new" "$call/words"
 until [ -e "$call/code" ]; do sleep 0.05; done
 cat "$call/stdout"
 cat "$call/stderr" >&2
@@ -32,6 +33,12 @@ exit "$(cat "$call/code")"
 """
 POLL_SECONDS = 0.03
 MAX_WORDS_BYTES, MAX_ANSWER_BYTES, MAX_CALLS = 64 * 1024, 1024 * 1024, 5000
+#: What a filter of ``docker ps`` may go by: the rest is otherwise in a copy, so that an answer would mislead.
+_FILTERS = frozenset({"exited", "health", "id", "status"})
+_LABELS = frozenset({"container-number", "oneoff", "service"})
+_COMPOSE_LABEL = "com.docker.compose."
+#: A part of a name, or a pattern that is no work to match.
+_NAME_FILTER = re.compile(r"[\w.^$/-]{1,100}(?:\*[\w.^$/-]{0,100}){0,2}")
 _CALL = re.compile(r"[A-Za-z0-9.]{4,40}")
 #: What reads -> its options, those with a value behind a colon. By name: an option that is not known may name another
 #: project, file or engine, also behind the command.
@@ -39,7 +46,7 @@ _OF_COMPOSE = {
     "images": "-q --quiet --format:",
     "logs": "--no-color --no-log-prefix -t --timestamps -n: --tail: --since: --until: --index:",
     "port": "--index: --protocol:",
-    "ps": "-a --all -q --quiet --services --no-trunc --orphans --format: --filter: --status:",
+    "ps": "-a --all -q --quiet -aq -qa --services --no-trunc --orphans --format: --filter: --status:",
     "top": "",
     "version": "--short -f: --format:",
 }
@@ -47,7 +54,7 @@ _OF_DOCKER = {
     "info": "-f: --format:",
     "inspect": "-s --size -f: --format: --type:",
     "logs": "--details -t --timestamps -n: --tail: --since: --until:",
-    "ps": "-a --all -q --quiet -l --latest -n: --last: --no-trunc -s --size -f: --filter: --format:",
+    "ps": "-a --all -q --quiet -aq -qa -l --latest -n: --last: --no-trunc -s --size -f: --filter: --format:",
     "version": "-f: --format:",
 }
 #: What the audit has done already; their options are as good as done.
@@ -77,26 +84,87 @@ class Question:
         return bool({"ps", "inspect"} & {*self.compose[:1], *self.docker[:1]})
 
 
-def understood(words: Sequence[str], *, project: str, containers: Collection[str]) -> Question | str:
+def understood(
+    words: Sequence[str],
+    *,
+    project: str,
+    containers: Collection[Known],
+    own: OwnersWords | None = None,
+    cwd: str = FOLDER,
+) -> Question | str:
     """What a command line asks of the copy, or why it is refused.
 
     Args:
         words: behind ``docker``.
         project: the copy's name.
-        containers: names and ids of its containers.
+        containers: its containers.
+        own: how the owner calls what it is a copy of.
+        cwd: where the command is run, as the program sees it.
     """
+    own = own or OwnersWords()
     said = f"docker {' '.join(words)}"[:200]
     name, rest = (words[0], tuple(words[1:])) if words else ("", ())
     if name == "compose":
-        return _of_compose(said, rest)
-    named = _arguments(rest, _OF_DOCKER.get(name))
-    if named is None:
+        behind = without_own(rest, own, cwd=cwd, also=(project,))
+        return _of_compose(said, behind or ())
+    known = _OF_DOCKER.get(name)
+    named = _arguments(rest, known)
+    if known is None or named is None:
         return f"{said}: only what reads the audit's own copy is answered"
-    if name == "ps" and not named:
-        return Question(docker=("ps", *rest, "--filter", f"label=com.docker.compose.project={project}"))
-    if name in {"inspect", "logs"} and not (named and set(named) <= set(containers)):
-        return f"{said}: the audit's copy has no such container"
+    if name == "ps":
+        filtered = _filtered(rest, projects=(project, *own.projects), containers=containers)
+        if filtered is None or named:
+            return f"{said}: the audit's copy has no such container, or is not told apart by that"
+        return Question(docker=("ps", *filtered, "--filter", f"label={_COMPOSE_LABEL}project={project}"))
+    if name in {"inspect", "logs"}:
+        names = {called: one.name for one in containers for called in (*one.owners, one.name)}
+        names |= {called: called for one in containers for called in one.ids}
+        if not (named and set(named) <= set(names)):
+            return f"{said}: the audit's copy has no such container"
+        rest = tuple(names[word] if is_argument else word for word, is_argument in _told_apart(rest, known))
     return Question(docker=(name, *rest))
+
+
+def _filtered(words: Sequence[str], *, projects: Collection[str], containers: Collection[Known]) -> list[str] | None:
+    """The options of ``docker ps`` with filters that hold for the copy; None where one cannot."""
+    kept: list[str] = []
+    waiting = list(words)
+    while waiting:
+        option, is_joined, value = waiting.pop(0).partition("=")
+        if option not in {"-f", "--filter"}:
+            kept.append(f"{option}{is_joined}{value}")
+            if not is_joined and f"{option}:" in _OF_DOCKER["ps"].split():
+                kept.append(waiting.pop(0))
+            continue
+        key, _, sought = (value if is_joined else waiting.pop(0)).partition("=")
+        if key == "name":
+            found = _by_name(sought, containers)
+            if not found:
+                return None
+            kept += ["--filter", f"name=^/?({'|'.join(map(re.escape, found))})$"]
+        elif key == "label" and sought.startswith(_COMPOSE_LABEL):
+            label, _, wanted = sought.removeprefix(_COMPOSE_LABEL).partition("=")
+            if label in _LABELS:
+                kept += ["--filter", f"label={sought}"]
+            elif label != "project" or (wanted and wanted not in projects):
+                return None
+        elif key in _FILTERS or key == "label":
+            kept += ["--filter", f"{key}={sought}"]
+        else:
+            return None
+    return kept
+
+
+def _by_name(sought: str, containers: Collection[Known]) -> list[str]:
+    """The copy's names of the containers whose like a filter finds in the owner's stack: those are what is shown."""
+    if not _NAME_FILTER.fullmatch(sought):
+        return []
+    try:
+        pattern = re.compile(sought)
+    except re.error:
+        return []
+    spelled = {one.name: [s for n in one.owners or (one.name,) for s in (n, f"/{n}")] for one in containers}
+    return sorted(name for name, spellings in spelled.items() if any(map(pattern.search, spellings)))
 
 
 def _of_compose(said: str, words: tuple[str, ...]) -> Question | str:
@@ -112,19 +180,32 @@ def _arguments(words: Sequence[str], known: str | None) -> list[str] | None:
     """The words that are no options; None where one is an option that is not known, or nothing is known of the command."""
     if known is None:
         return None
-    options = known.split()
-    flags, valued = {o for o in options if not o.endswith(":")}, {o[:-1] for o in options if o.endswith(":")}
-    found, is_value = [], False
+    flags, valued = _options(known)
+    joinable = {o for o in valued if o.startswith("--")}
+    is_value = False
     for word in words:
         if is_value:
             is_value = False
-        elif not word.startswith("-"):
-            found.append(word)
         elif word in valued:
             is_value = True
-        elif word not in flags and word.partition("=")[0] not in {o for o in valued if o.startswith("--")}:
+        elif word.startswith("-") and word not in flags and word.partition("=")[0] not in joinable:
             return None
-    return None if is_value else found
+    return None if is_value else [word for word, is_argument in _told_apart(words, known) if is_argument]
+
+
+def _told_apart(words: Sequence[str], known: str) -> list[tuple[str, bool]]:
+    """Each word, and whether it is no option and no option's value."""
+    _, valued = _options(known)
+    told, is_value = [], False
+    for word in words:
+        told.append((word, not is_value and not word.startswith("-")))
+        is_value = not is_value and word in valued
+    return told
+
+
+def _options(known: str) -> tuple[set[str], set[str]]:
+    options = known.split()
+    return {o for o in options if not o.endswith(":")}, {o[:-1] for o in options if o.endswith(":")}
 
 
 class DockerStandIn:
@@ -132,13 +213,13 @@ class DockerStandIn:
 
     Args:
         shared: the folder that the program sees as :data:`~readiness.runtime.confine.SHARED`; the stand-in is put there.
-        ask: what answers, given the words behind ``docker``.
+        ask: what answers, given the folder where it is asked, and the words behind ``docker``.
 
     Attributes:
         seconds: how long the answers have taken, all in all.
     """
 
-    def __init__(self, shared: Path, ask: Callable[[Sequence[str]], Answer]) -> None:
+    def __init__(self, shared: Path, ask: Callable[[str, Sequence[str]], Answer]) -> None:
         self._ask = ask
         self.seconds = 0.0
         self._end = threading.Event()
@@ -177,12 +258,12 @@ class DockerStandIn:
         place = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=self._calls)
         try:
             try:
-                words = _read(place, "words")
+                cwd, *words = _read(place, "words")
             except FileNotFoundError:
                 return False
             began = time.monotonic()
             try:
-                answer = self._ask(words)
+                answer = self._ask(cwd, words)
             except Exception as error:  # noqa: BLE001  # whoever waits for an answer gets one
                 answer = Answer(exit_code=125, stderr=f"{type(error).__name__}\n")
             finally:

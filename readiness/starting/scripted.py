@@ -45,7 +45,7 @@ def require_run(target: Target, fact: StartScriptRuns, run: ScriptRun | None, pa
         raise Inconclusive(
             f"{fact.script} asked for what the audit does not answer, so it ran otherwise than it does for its owner: "
             f"{run.refused[0]}",
-            supply="let the script find project and files in COMPOSE_PROJECT_NAME and COMPOSE_FILE, without options",
+            supply="let the script ask `docker compose ps` or `docker inspect`, of no project, file or container but its own",
         )
     if run.exit_code in _NO_PROGRAM:
         last = run.lines[-1] if run.lines else f"exit code {run.exit_code}"

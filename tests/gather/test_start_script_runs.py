@@ -58,6 +58,7 @@ class Copy:
             output=output,
             asked_seconds=0.5,
             asked_at=(0.25, 1.0),
+            fixed_names={"api": "the-front"},
             lacked=("sudo", f"{PASSWORD}: not found"),
             refused=("docker rm: no",),
         )
@@ -122,6 +123,12 @@ def test_a_service_is_named_also_by_a_line_that_is_not_kept() -> None:
     assert fact.healthy is not None
     assert "worker" not in "".join(fact.healthy.lines)
     assert fact.healthy.named == ("db", "worker")
+
+
+def test_a_service_is_named_by_the_name_of_its_container() -> None:
+    fact, _ = gather(Copy(more="the-front: healthy\n"), Copy(), script="./up.sh")
+    assert fact.healthy is not None
+    assert fact.healthy.named == ("api", "worker")
 
 
 def test_without_a_variable_its_own_limit_is_waited_for() -> None:

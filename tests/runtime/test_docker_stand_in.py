@@ -14,12 +14,27 @@ from readiness.runtime import RanBeside
 from readiness.runtime.beside import run_beside
 from readiness.runtime.docker_stand_in import Question, understood
 from readiness.runtime.engine import Finished
+from readiness.runtime.owners_words import Known, OwnersWords
+from readiness.target import Compose, Target
 
-CONTAINERS = {"readiness-1-api-1", "0123456789ab"}
+CONTAINERS = (Known(name="readiness-1-api-1", ids=("0123456789ab",)),)
+OWN = OwnersWords(
+    projects=("shop",), files=("/work/compose.yaml", "/work/compose.prod.yaml"), env_files=("/work/.env",)
+)
+OWNED = (
+    Known(name="readiness-1-api-1", ids=("0123456789ab",), owners=("shop-api-1",)),
+    Known(name="readiness-1-db-1", ids=("ba9876543210",), owners=("shop-db",)),
+    Known(name="readiness-1-db-init-1", ids=("fedcba987654",), owners=("shop-db-init",)),
+)
+OF_COPY = ("--filter", "label=com.docker.compose.project=readiness-1")
 
 
 def asked(line: str) -> Question | str:
     return understood(line.split()[1:], project="readiness-1", containers=CONTAINERS)
+
+
+def asked_of_own(line: str, cwd: str = "/work") -> Question | str:
+    return understood(line.split()[1:], project="readiness-1", containers=OWNED, own=OWN, cwd=cwd)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +85,13 @@ def test_what_reads_the_copy_is_asked(line: str, question: Question) -> None:
         "docker inspect --format",
         "docker logs -f readiness-1-api-1",
         "docker logs shop-db-1",
+        "docker ps --filter name=shop-db",
+        "docker ps --filter label=com.docker.compose.project=shop",
+        "docker ps --filter label=com.docker.compose.project.working_dir=/srv/shop",
+        "docker ps --filter network=shop_default",
+        "docker ps --filter ancestor=postgres",
+        "docker ps --filter name=(a*)*b",
+        "docker ps api",
         "docker ps -H tcp://127.0.0.1:2375",
         "docker rm -f shop-db-1",
         "docker volume rm shop_database",
@@ -85,8 +107,77 @@ def test_everything_else_is_refused(line: str) -> None:
     assert refusal.startswith(line)
 
 
+@pytest.mark.parametrize(
+    ("line", "question"),
+    [
+        ("docker compose -f compose.yaml -f ./compose.prod.yaml up -d", Question()),
+        ("docker compose --file=/work/compose.yaml --env-file .env -p shop ps -aq", Question(compose=("ps", "-aq"))),
+        ("docker compose --file compose.yaml:compose.prod.yaml ps", Question(compose=("ps",))),
+        ("docker compose --project-directory . --project-name=readiness-1 ps", Question(compose=("ps",))),
+        ("docker inspect -f shop-db shop-db", Question(docker=("inspect", "-f", "shop-db", "readiness-1-db-1"))),
+        ("docker inspect readiness-1-db-1 fedcba987654",
+         Question(docker=("inspect", "readiness-1-db-1", "fedcba987654"))),
+        ("docker logs --tail 5 shop-api-1", Question(docker=("logs", "--tail", "5", "readiness-1-api-1"))),
+        ("docker ps -f name=^/shop-db$ --format x",
+         Question(docker=("ps", "--filter", r"name=^/?(readiness\-1\-db\-1)$", "--format", "x", *OF_COPY))),
+        ("docker ps --filter=name=shop-db -n 5",
+         Question(docker=("ps", "--filter", r"name=^/?(readiness\-1\-db\-1|readiness\-1\-db\-init\-1)$", "-n", "5",
+                          *OF_COPY))),
+        ("docker ps --filter label=com.docker.compose.project=shop -q --filter health=healthy",
+         Question(docker=("ps", "-q", "--filter", "health=healthy", *OF_COPY))),
+        ("docker ps --filter label=com.docker.compose.service=db",
+         Question(docker=("ps", "--filter", "label=com.docker.compose.service=db", *OF_COPY))),
+    ],
+)  # fmt: skip
+def test_what_is_the_owners_own_is_the_copys(line: str, question: Question) -> None:
+    assert asked_of_own(line) == question
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "docker compose -f other.yaml ps",
+        "docker compose -f compose.yaml:other.yaml ps",
+        "docker compose -f ../compose.yaml ps",
+        "docker compose -f",
+        "docker compose -f compose.yaml",
+        "docker compose -f compose.yaml down -v",
+        "docker compose -p blog ps",
+        "docker compose --env-file prod.env ps",
+        "docker compose --project-directory /srv ps",
+        "docker compose --profile debug ps",
+        "docker inspect blog-db",
+        "docker ps --filter name=blog",
+        "docker ps --filter label=com.docker.compose.project=blog",
+    ],
+)
+def test_what_is_not_the_owners_own_is_refused(line: str) -> None:
+    assert str(asked_of_own(line)).startswith(line)
+
+
+def test_what_is_own_is_as_declared() -> None:
+    target = Target(name="The shop", folder="/srv/Shop.2", compose=Compose(files=("deploy/compose.yaml",)))
+    assert OwnersWords.of(target) == OwnersWords(
+        projects=("theshop", "shop2"), files=("/work/deploy/compose.yaml",), env_files=("/work/.env",)
+    )
+    assert OwnersWords.of(target).names_of("db", "2", "") == ("theshop-db-2", "shop2-db-2")
+    assert OwnersWords.of(target).names_of("db", "1", "shop-db") == ("shop-db",)
+
+
+def test_a_file_is_named_from_where_it_is_asked() -> None:
+    line = "docker compose -f ../compose.yaml ps"
+    assert asked_of_own(line, cwd="/work/scripts") == Question(compose=("ps",))
+
+
 def beside(
-    tmp_path: Path, script: str, *, seconds: float = 60.0, answer_seconds: float = 0.0
+    tmp_path: Path,
+    script: str,
+    *,
+    seconds: float = 60.0,
+    answer_seconds: float = 0.0,
+    own: OwnersWords = OwnersWords(),  # noqa: B008  # frozen
+    containers: tuple[Known, ...] = CONTAINERS,
+    stdout: str = "api running healthy\n",
 ) -> tuple[RanBeside, list[Sequence[str]]]:
     folder, work, seen = tmp_path / "folder", tmp_path / "work", list[Sequence[str]]()
     folder.mkdir()
@@ -97,7 +188,7 @@ def beside(
     def compose(words: Sequence[str]) -> Finished:
         seen.append(words)
         time.sleep(answer_seconds)
-        return Finished(exit_code=3, stdout="api running healthy\n", stderr="a warning\n")
+        return Finished(exit_code=3, stdout=stdout, stderr="a warning\n")
 
     try:
         done = run_beside(
@@ -107,7 +198,9 @@ def beside(
             work=work,
             project="readiness-1",
             variables={"LIMIT": "7"},
-            containers=lambda: CONTAINERS,
+            own=own,
+            fixed_names={},
+            containers=lambda: containers,
             compose=compose,
             timeout_seconds=seconds,
         )
@@ -127,6 +220,17 @@ def test_a_script_gets_answers_about_the_copy(tmp_path: Path) -> None:
     assert done.output == "7 readiness-1\napi running healthy\na warning\n"
     assert done.refused == ()
     assert seen == [("ps", "--format", "{{.Service}} x")]
+
+
+def test_answers_are_in_the_owners_words(tmp_path: Path) -> None:
+    script = 'echo "$COMPOSE_PROJECT_NAME $COMPOSE_FILE"; mkdir x; cd x; docker compose -f ../compose.yaml -p shop ps'
+    told = "readiness-1-db-init-1 /readiness-1-db-1 readiness-1-api-1 readiness-1_default\n"
+    done, seen = beside(tmp_path, script, own=OWN, containers=OWNED, stdout=told)
+    assert done.refused == ()
+    assert seen == [("ps",)]
+    assert done.output.splitlines() == [
+        "shop /work/compose.yaml:/work/compose.prod.yaml", "shop-db-init /shop-db shop-api-1 shop_default", "a warning",
+    ]  # fmt: skip
 
 
 def test_the_output_is_kept_without_colours(tmp_path: Path) -> None:
