@@ -45,6 +45,11 @@ def check_health_polling_timeout(start_script_runs: StartScriptRuns, target: Tar
         raise not_all_here(fact, run)
     if run.asked == 0 or (run.exit_code != 0 and not went_on_asking(run)):
         raise not_asking(fact, run)
+    if run.exit_code == 0 and fact.is_waited_for:
+        raise Inconclusive(
+            f"{fact.script} ended with 0, but others wait for {fact.never}: where it is never healthy, `docker compose up` "
+            "fails by itself, which the audit's answer to the script does not"
+        )
     measured = (Measurement(name="until the script gave up", value=round(run.seconds, 3), unit="s"),)
     messages = []
     allowed = fact.limit_seconds + limits.margin_seconds

@@ -226,6 +226,8 @@ class StartScriptRuns:
         checked: the services with a health check, which it has to wait for.
         healthy: where all of them were healthy before it was started.
         failing: where ``never`` failed every health check; ``limit_seconds`` after which the script gives up there.
+        is_waited_for: others start only once ``never`` is healthy, so that ``docker compose up`` itself fails; the
+            audit's answer to it does not.
         not_done: part -> why it could not be had.
     """
 
@@ -235,4 +237,5 @@ class StartScriptRuns:
     never: str = ""
     failing: ScriptRun | None = None
     limit_seconds: float = 0.0
+    is_waited_for: bool = False
     not_done: dict[str, str] = field(default_factory=dict)

@@ -55,7 +55,9 @@ def start_script_runs(
     if unhealthy:
         return dataclasses.replace(fact, not_done={"healthy": f"{', '.join(unhealthy)} not healthy at rest"})
     fact = dataclasses.replace(fact, healthy=_run(stack, declared, {}, checked, seconds=HEALTHY_SECONDS))
-    never = _never(target, runtime.model(), checked)
+    model = runtime.model()
+    never = _never(target, model, checked)
+    is_waited_for = any(service.depends_on.get(never) == "service_healthy" for service in model.services.values())
     variables = {declared.limit_variable: str(SHORT_LIMIT_SECONDS)} if declared.limit_variable else {}
     limit = float(SHORT_LIMIT_SECONDS) if variables else declared.limit_seconds
     patience = limit + MARGIN_SECONDS + PATIENCE_SECONDS
@@ -66,7 +68,7 @@ def start_script_runs(
             failing = _run(second, declared, variables, checked, seconds=patience)
     except Inconclusive as error:
         return dataclasses.replace(fact, not_done={"failing": str(error)})
-    return dataclasses.replace(fact, never=never, failing=failing, limit_seconds=limit)
+    return dataclasses.replace(fact, never=never, failing=failing, limit_seconds=limit, is_waited_for=is_waited_for)
 
 
 def _never(target: Target, model: StackModel, checked: tuple[str, ...]) -> str:

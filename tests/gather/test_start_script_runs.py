@@ -104,6 +104,7 @@ def test_the_script_is_run_beside_the_stack_and_one_that_is_never_healthy() -> N
     assert (fact.script, fact.checked, fact.never, fact.limit_seconds) == (
         "./up.sh -v", ("api", "db", "worker"), "worker", 10.0,
     )  # fmt: skip
+    assert not fact.is_waited_for
     assert [(v.health_checks, v.wait, v.may_fail) for v in given] == [({"worker": ("false",)}, False, True)]
     assert first.ran == [(("./up.sh", "-v"), {}, 40.0)]
     assert second.ran == [(("./up.sh", "-v"), {"UP_SECONDS": "10"}, 30.0)]
@@ -123,6 +124,11 @@ def test_a_service_is_named_also_by_a_line_that_is_not_kept() -> None:
     assert fact.healthy is not None
     assert "worker" not in "".join(fact.healthy.lines)
     assert fact.healthy.named == ("db", "worker")
+
+
+def test_that_others_wait_for_it_is_told() -> None:
+    fact, _ = gather(Copy(health={"db": "healthy"}), Copy(health={"db": "unhealthy"}), script="./up.sh")
+    assert (fact.never, fact.is_waited_for) == ("db", True)
 
 
 def test_a_service_is_named_by_the_name_of_its_container() -> None:
