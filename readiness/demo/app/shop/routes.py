@@ -1,6 +1,7 @@
 """Pages and the API."""
 
 # Without deferred annotations: FastAPI resolves them in the module, and the login's type is made in a function.
+import asyncio
 import contextlib
 import itertools
 import json
@@ -38,6 +39,8 @@ FAILURES_HARMLESS = 40
 LATE_SECONDS = 1.5
 #: Of another: how long each request without a connection holds up all others.
 BLOCKED_SECONDS = 0.7
+#: A connection takes milliseconds, and longer on a busy machine.
+OPENED_SECONDS = 1.5
 #: The prefix makes browsers insist on Secure, Path=/ and no Domain (RFC 6265bis, 4.1.3.2).
 REFRESH_COOKIE = "__Host-refresh"
 PAGE = """<!doctype html>
@@ -130,11 +133,18 @@ class Texts(BaseModel):
     texts: list[Passage] = Field(min_length=1, max_length=None if defects.is_on("batch-unlimited") else BATCH_MAX)
 
 
-def wait_for_a_connection(engine: AsyncEngine) -> None:
+async def wait_for_a_connection(engine: AsyncEngine) -> None:
     """A defect: as a pool that blocks its thread does, and with it everybody else."""
     pool: Any = engine.pool
-    if pool.checkedout() >= pool.size() + pool._max_overflow:  # noqa: SLF001  # the pool does not tell otherwise
-        time.sleep(BLOCKED_SECONDS)
+
+    def is_exhausted() -> bool:
+        return bool(pool.checkedout() >= pool.size() + pool._max_overflow)  # noqa: SLF001  # the pool does not tell otherwise
+
+    if is_exhausted():
+        # Those that are being opened count as lent; blocked now, they would never be there.
+        await asyncio.sleep(OPENED_SECONDS)
+    if is_exhausted():
+        time.sleep(BLOCKED_SECONDS)  # noqa: ASYNC251  # the defect
 
 
 async def exported(db: AsyncConnection, resources: Resources) -> AsyncIterator[str]:
@@ -157,7 +167,7 @@ def router(resources: Resources) -> APIRouter:  # noqa: C901, PLR0915  # one fla
 
     async def database() -> AsyncIterator[AsyncConnection]:
         if defects.is_on("pool-wait-blocks"):
-            wait_for_a_connection(resources.engine)
+            await wait_for_a_connection(resources.engine)
         async with resources.engine.begin() as connection:
             yield connection
 
