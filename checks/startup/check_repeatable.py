@@ -60,9 +60,8 @@ def check_repeatable(stack_start: StackStart, cold_starts: ColdStarts, limits: R
     if doubts and not findings:
         raise Inconclusive("; ".join(doubts), supply="deadlines: {SERVICE: SECONDS}")
     also = f"; {cold_starts.not_slowed}" if cold_starts.not_slowed else ""
-    return Verdict(
-        findings=findings, measured=measured, summary=f"{len(every)} cold starts, all ready, no restart{also}"
-    )
+    summary = "" if findings else f"{len(every)} cold starts, all ready, no restart{also}"
+    return Verdict(findings=findings, measured=measured, summary=summary)
 
 
 def _is_only_slow(one: Started, first: StackStart, limits: RepeatLimits) -> bool:

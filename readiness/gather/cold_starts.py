@@ -12,7 +12,7 @@ from readiness.target import Role, Target
 __all__ = ["cold_starts"]
 
 #: Slow enough to come later than everybody else, and quick enough to come in time.
-SLOW_PROCESSORS = 0.4
+SLOW_PROCESSORS = 0.25
 #: Beside the stack that is audited, which is a cold start, too. Among processes the order is ours, and luck has less say.
 MORE = {"compose": 2}
 
