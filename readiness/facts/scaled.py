@@ -31,7 +31,7 @@ class LoadPhase:
         served: answered below 500, and by no limiter.
         limited: answered 429.
         failed: how many were not served; ``failures`` the first of them.
-        beside_seconds: from the first failure to the last, the median time of those that were served; 0 where none was.
+        beside_seconds: the median time of all requests from the first failure to the last; 0 where none failed.
     """
 
     name: str

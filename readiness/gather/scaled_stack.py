@@ -205,12 +205,11 @@ def phase_of(name: str, mine: Sequence[Sample], began: float, ended: float) -> L
 
 
 def _beside(mine: Sequence[Sample], failed: Sequence[Sample]) -> float:
-    """The median time of what was served between the first failure and the last."""
+    """The median time of all requests between the first failure and the last."""
     if not failed:
         return 0.0
     first, last = min(s.sent for s in failed), max(s.sent for s in failed)
-    served = [s.seconds for s in mine if first <= s.sent <= last and s not in failed]
-    return statistics.median(served) if served else 0.0
+    return statistics.median(s.seconds for s in mine if first <= s.sent <= last)
 
 
 def _request(target: Target) -> Request:

@@ -16,8 +16,8 @@ MOST_LIMITED_RATIO = 0.5
 SHOWN = 5
 #: Where requests of our own are sent so late, a proxy's patience for a connection (2 s in the stacks at hand) may pass too.
 MOST_LATE_SECONDS = 1.0
-#: A replica that is lost costs the requests that meet it, and the others are as quick as ever. Where those take seconds, and
-#: work waits for a processor longer than it has one, what fails is a queue that this machine has made.
+#: A replica that is lost costs the requests that meet it, which are refused at once, and the others are as quick as ever.
+#: Where most take seconds, and work waits for a processor longer than it has one, what fails is a queue of this machine.
 MOST_BESIDE_SECONDS, MOST_LOAD_PER_CPU = 1.0, 2.0
 
 
@@ -40,7 +40,7 @@ def require_load(scaled: ScaledStack, phase: LoadPhase | None, target: Target) -
         raise Inconclusive(f"{phase.failed} of {phase.sent} requests failed {phase.name}{busy}")
     if phase.failed and scaled.load_per_cpu > MOST_LOAD_PER_CPU and phase.beside_seconds > MOST_BESIDE_SECONDS:
         raise Inconclusive(
-            f"{phase.failed} of {phase.sent} requests failed {phase.name}, while those that were served took "
+            f"{phase.failed} of {phase.sent} requests failed {phase.name}, while most took "
             f"{phase.beside_seconds:g} s and {scaled.load_per_cpu:.1f} programs wanted each processor: "
             "this machine was too busy to tell"
         )

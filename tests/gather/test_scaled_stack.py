@@ -345,7 +345,7 @@ def test_a_request_belongs_to_the_phase_in_which_it_was_under_way() -> None:
     assert (roll.sent, roll.served, roll.limited, roll.failed) == (4, 1, 1, 2)
     assert [failure.what for failure in roll.failures] == ["status 502", "no answer within 9 s"]
     assert (crash.sent, crash.failed) == (1, 1)
-    assert (roll.beside_seconds, rest.beside_seconds) == (0.1, 0.0)
+    assert (roll.beside_seconds, rest.beside_seconds) == (0.2, 0.0)
     assert phases_of(samples[:1], [0.0, 1.0], has_kill=False)[0].sent == 1
 
 
