@@ -56,6 +56,7 @@ def check_pool_exhaustion_clean(pool_exhausted: PoolExhausted, target: Target, l
     require_idle_machine(after, fact.slowest_look_seconds)
     findings = [*_bare(fact), *after]
     waited = [*_late(fact, held, bound, wait), *_others(fact, limits)]
+    require_idle_machine(waited, fact.slowest_look_seconds)
     if pool is not None and fact.peak >= pool.per_replica:
         findings += waited
     elif waited and not findings:

@@ -54,10 +54,11 @@ def _finding(each: StoppedService) -> Finding | None:
         )
     ]
     evidence += [Evidence(source=f"log of {each.service}", text=each.log)] if each.log else []
-    if each.is_oom_killed:
-        return Finding(message=f"{each.service} was killed for want of memory", evidence=tuple(evidence))
+    # An engine goes on saying so where anything in the container once ran out of memory: the end itself is told by the code.
     if each.exit_code != KILLED:
         return None
+    if each.is_oom_killed:
+        return Finding(message=f"{each.service} was killed for want of memory", evidence=tuple(evidence))
     how = (
         f"did not end within its grace period of {each.grace_seconds:g} s and was killed"
         if each.seconds >= each.grace_seconds

@@ -52,11 +52,12 @@ def check_exit_code(drain_runs: DrainRuns, limits: ExitLimits) -> Verdict:
 
 def _is_clean(ending: Ending, limits: ExitLimits) -> bool:
     clean = {*limits.clean, SIGNALLED + SIGNALS.get(ending.signal, 15)}
-    return not ending.is_killed and not ending.is_oom_killed and ending.exit_code in clean
+    return not ending.is_killed and ending.exit_code in clean
 
 
 def _finding(ending: Ending) -> Finding:
-    if ending.is_oom_killed:
+    # An engine goes on saying so where anything in the container once ran out of memory: the end itself is told by the code.
+    if ending.is_oom_killed and ending.is_killed:
         message = "it was killed because its memory ran out"
     elif ending.is_killed:
         grace = f" {ending.grace_seconds:g} s after {ending.signal}" if ending.grace_seconds is not None else ""

@@ -59,7 +59,7 @@ class PoolExhausted:
         request: what was asked, as evidence names it.
         held_seconds: how long the tables were locked.
         answers: to the requests, the quickest first; ``after`` those after the release, once it had time to recover.
-        slowest_look_seconds: of the audit's own new connections to the database after the release.
+        slowest_look_seconds: of the audit's own new connections to the database meanwhile.
         unrelated: answers of an endpoint that needs no database, meanwhile; ``unrelated_at_rest`` before.
         at_rest, peak, settled: connections to the database before, at most, and some time after.
         max_connections: of the server; ``reserved`` those that only an administrator gets.

@@ -111,7 +111,6 @@ def _held(bench: Bench, fact: PoolExhausted, pools: dict[str, Pool], unrelated: 
                 seen.append(_ask(bench, unrelated))
         held = time.monotonic() - began
     thread.join(patience)
-    bench.slowest_look_seconds = 0.0
     after = _after(bench, patience)
     settled = _settled(bench, peak)
     return dataclasses.replace(
