@@ -48,6 +48,10 @@ class _Reader(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
+class _StatementError(GatherError):
+    """The store lets this login in and refuses what it is asked: another login is asked the same in vain."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Login:
     """Who may ask a store; every part may be missing."""
@@ -140,10 +144,12 @@ def ask_postgres(
     users: Iterable[str] = (),
     database: str = "",
     timeout_seconds: float = ASK_SECONDS,
+    settings: Mapping[str, str] | None = None,
 ) -> str:
     """The one value that a statement gives, as text. Arguments as for :func:`postgres_counter`.
 
     Without ``database`` it is asked of the one that belongs to whoever is let in, which need not be the application's.
+    ``settings`` hold for its session from the start; their values are without spaces and backslashes.
 
     Raises:
         GatherError, StackError: nobody is let in, or the statement fails.
@@ -154,9 +160,9 @@ def ask_postgres(
     return _first_of(
         logins,
         lambda login: (
-            _over_the_wire(stack.endpoint(service, port), login, statement, timeout_seconds)
+            _over_the_wire(stack.endpoint(service, port), login, statement, timeout_seconds, settings or {})
             if stack.runtime == "process"
-            else _psql(stack, service, login, statement, timeout_seconds)
+            else _psql(stack, service, login, statement, timeout_seconds, settings or {})
         ),
     )
 
@@ -167,6 +173,8 @@ def _first_of(logins: tuple[Login, ...], ask: Callable[[Login], str]) -> str:
     for login in logins:
         try:
             return ask(login)
+        except _StatementError:
+            raise
         except GatherError as error:
             problem = problem or error
     assert problem is not None  # noqa: S101  # there is always at least one login to try
@@ -222,15 +230,18 @@ def _redis_cli(stack: Stack, service: str, login: Login, words: Sequence[str]) -
     return reply
 
 
-def _psql(stack: Stack, service: str, login: Login, statement: str, timeout_seconds: float) -> str:
+def _psql(
+    stack: Stack, service: str, login: Login, statement: str, timeout_seconds: float, settings: Mapping[str, str]
+) -> str:
     # By its socket, else by TCP: where the socket is, only the server's own settings say.
     script = (
         "command -v psql >/dev/null 2>&1 || exit 127; "
-        f'export PGPASSWORD="$1" PGCONNECT_TIMEOUT=5 PGAPPNAME={OWN_SESSIONS}; '
-        'for host in "" 127.0.0.1; do psql -X -A -t -w ${host:+-h "$host"} -U "$2" -d "$3" -c "$4" && exit; done; exit 2'
+        f'export PGPASSWORD="$1" PGCONNECT_TIMEOUT=5 PGAPPNAME={OWN_SESSIONS} PGCLIENTENCODING=UTF8 '
+        'PGOPTIONS="$5"; for host in "" 127.0.0.1; do psql -X -A -t -w ${host:+-h "$host"} -U "$2" -d "$3" -c "$4" && exit; done; exit 2'
     )
     database = login.database or login.user or "postgres"
-    command = ["sh", "-c", script, "sh", login.password, login.user or "postgres", database, statement]
+    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    command = ["sh", "-c", script, "sh", login.password, login.user or "postgres", database, statement, options]
     return _output(stack.execute(service, command, timeout_seconds=timeout_seconds), service, "psql")
 
 
@@ -280,7 +291,9 @@ def _resp(write: Callable[[bytes], object], flush: Callable[[], object], words: 
     flush()
 
 
-def _over_the_wire(where: Endpoint, login: Login, statement: str, timeout_seconds: float) -> str:
+def _over_the_wire(
+    where: Endpoint, login: Login, statement: str, timeout_seconds: float, settings: Mapping[str, str]
+) -> str:
     try:
         import asyncpg  # noqa: PLC0415  # optional: only the demo's extra brings it
     except ImportError as error:
@@ -294,10 +307,15 @@ def _over_the_wire(where: Endpoint, login: Login, statement: str, timeout_second
             password=login.password or None,
             database=login.database or login.user or "postgres",
             timeout=5,
-            server_settings={"application_name": OWN_SESSIONS},
+            server_settings={"application_name": OWN_SESSIONS, **settings},
         )
         try:
             return str(await connection.fetchval(statement))
+        except asyncpg.InsufficientPrivilegeError:
+            raise
+        except asyncpg.PostgresError as error:
+            words = f"{type(error).__name__}: {str(error)[:200]}"
+            raise _StatementError(f"PostgreSQL at {where.host}:{where.port} refuses a statement: {words}") from error
         finally:
             await connection.close(timeout=2)
 

@@ -1,0 +1,116 @@
+"""Which rows differ: both stores are asked for ever smaller parts of a table until the parts are a few rows each.
+
+Each question is one pass over the table inside its store. The parts are those of the key's hash, so that both stores
+divide in the same way whatever they hold; a table of 10^6 rows takes two passes and one for the rows themselves.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from readiness.facts.digest import Difference, DifferenceKind, StoreDigest
+from readiness.instruments.digests.side import Bucket, Entry, Part, Side
+
+__all__ = ["MAX_KEYS", "with_keys"]
+
+#: A person reads no more, and the first ones show what the others are like.
+MAX_KEYS = 20
+#: So many parts at first, and of every part that differs: answers stay below half a MiB.
+FIRST_BITS, STEP_BITS = 10, 8
+MOST_BITS = 58
+MAX_PARTS = 8
+#: A part of so many rows is read row by row.
+SMALL_ROWS = 50
+#: Of columns that are looked at together.
+MAX_COLUMNS = 6
+
+
+def with_keys(before: Side, after: Side, digest: StoreDigest, differences: Sequence[Difference]) -> list[Difference]:
+    """The differences, those of rows with the keys of some of the rows.
+
+    Args:
+        before, after: both stores, still as they were when they were digested.
+        digest: of the one before.
+        differences: between them.
+
+    Raises:
+        GatherError, StackError: one of them cannot be asked.
+    """
+    return [
+        _narrowed(before, after, digest, difference) if difference.kind is DifferenceKind.ROWS else difference
+        for difference in differences
+    ]
+
+
+def _narrowed(before: Side, after: Side, digest: StoreDigest, difference: Difference) -> Difference:
+    table = difference.place.removeprefix("table ")
+    # Without keys in common no column is accused yet; any of them may differ.
+    every = tuple(digest.tables[table].columns)
+    lost: list[str] = []
+    added: list[str] = []
+    changed: list[str] = []
+    accused: dict[str, None] = dict.fromkeys(difference.columns)
+    groups = [difference.columns] if difference.columns else _groups(every)
+    is_partial = False
+    for columns in groups:
+        old, new, is_cut = _entries(before, after, table, columns[:MAX_COLUMNS])
+        is_partial |= is_cut
+        for mark in old.keys() | new.keys():
+            left, right = old.get(mark), new.get(mark)
+            if left is None or (right is not None and right.rows > left.rows):
+                added.append(_told(right, 0 if left is None else left.rows))
+            elif right is None or left.rows > right.rows:
+                lost.append(_told(left, 0 if right is None else right.rows))
+            elif left.sums != right.sums:
+                changed.append(left.key)
+                accused.update(
+                    dict.fromkeys(n for n, a, b in zip(columns, left.sums, right.sums, strict=False) if a != b)
+                )
+    return dataclasses.replace(
+        difference,
+        columns=tuple(name for name in every if name in accused),
+        lost=_some(lost),
+        added=_some(added),
+        changed=_some(changed),
+        is_partial=is_partial or any(len(set(keys)) > MAX_KEYS for keys in (lost, added, changed)),
+    )
+
+
+def _groups(columns: tuple[str, ...]) -> list[tuple[str, ...]]:
+    return [columns[start : start + MAX_COLUMNS] for start in range(0, len(columns), MAX_COLUMNS)] or [()]
+
+
+def _some(keys: Sequence[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(keys))[:MAX_KEYS])
+
+
+def _told(entry: Entry | None, other: int) -> str:
+    assert entry is not None  # noqa: S101  # the side with more rows has one
+    return entry.key if entry.rows - other == 1 else f"{entry.key} ({entry.rows - other} times)"
+
+
+def _entries(
+    before: Side, after: Side, table: str, columns: Sequence[str]
+) -> tuple[dict[str, Entry], dict[str, Entry], bool]:
+    """The rows of parts that differ, by the hash of their key, and whether more parts differ than were looked at."""
+    part, bits, is_cut = Part(), FIRST_BITS, False
+    while True:
+        old = before.buckets(table, columns, part, bits=bits)
+        new = after.buckets(table, columns, part, bits=bits)
+        differing = sorted(ending for ending in old.keys() | new.keys() if old.get(ending) != new.get(ending))
+        is_cut |= len(differing) > MAX_PARTS
+        part = Part(bits=bits, endings=tuple(differing[:MAX_PARTS]))
+        if not differing:
+            return {}, {}, is_cut
+        if bits + STEP_BITS > MOST_BITS or all(_rows(side, part) <= SMALL_ROWS for side in (old, new)):
+            break
+        bits += STEP_BITS
+    most = SMALL_ROWS * MAX_PARTS
+    sides = [{entry.hash: entry for entry in side.entries(table, columns, part, at_most=most)} for side in (before, after)]
+    is_cut |= any(len(side) == most for side in sides)
+    return sides[0], sides[1], is_cut
+
+
+def _rows(buckets: Mapping[int, Bucket], part: Part) -> int:
+    return max(buckets[ending].rows if ending in buckets else 0 for ending in part.endings)
