@@ -80,7 +80,7 @@ def _long_definitions(before: StoreDigest, after: StoreDigest) -> dict[str, str]
 def _tables(before: StoreDigest, after: StoreDigest, untold: dict[str, str]) -> Iterator[Difference]:
     for name in sorted(before.tables.keys() | after.tables.keys()):
         old, new = before.tables.get(name), after.tables.get(name)
-        place = f"table {name}"
+        place = f"rows of {name}"
         if place in untold:
             continue
         if old is None or new is None:

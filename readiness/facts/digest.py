@@ -109,7 +109,8 @@ class Difference:
     """One thing in which a store differs from what it was.
 
     Attributes:
-        place: what differs: ``table public.items``, ``index public.items_name``, ``grants on table public.items to web``.
+        place: what differs: ``rows of public.items``, ``index public.items_name``, ``grants on table
+            public.items to web``.
         kind: ``lost`` and ``added`` are of the place as a whole, ``rows`` of a table's content, ``behind`` of a sequence.
         before, after: the definition, the number of rows, the value; each at most 300 characters.
         columns: of a table: the columns whose values differ.

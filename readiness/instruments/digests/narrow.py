@@ -44,7 +44,7 @@ def with_keys(before: Side, after: Side, digest: StoreDigest, differences: Seque
 
 
 def _narrowed(before: Side, after: Side, digest: StoreDigest, difference: Difference) -> Difference:
-    table = difference.place.removeprefix("table ")
+    table = difference.place.removeprefix("rows of ")
     # Without keys in common no column is accused yet; any of them may differ.
     every = tuple(digest.tables[table].columns)
     lost: list[str] = []

@@ -104,7 +104,7 @@ class PostgresSide:
         for name, told in self._database.pairs(TABLES):
             found = json.loads(told)
             if found["why"]:
-                left_out[f"table {name}"] = found["why"]
+                left_out[f"rows of {name}"] = found["why"]
                 continue
             self._sources[name] = Source(
                 select=found["select"],
@@ -123,7 +123,7 @@ class PostgresSide:
             try:
                 yield name, read_table(self._database, source)
             except ReadinessError as error:
-                left_out[f"table {name}"] = f"could not be read: {error}"[:300]
+                left_out[f"rows of {name}"] = f"could not be read: {error}"[:300]
             done += source.size_bytes
 
     def _objects(self, left_out: dict[str, str]) -> Iterator[tuple[str, str]]:

@@ -108,4 +108,4 @@ alter table public.children owner to app_writer;
 select lo_from_bytea(424242, repeat('large object ', 1000)::bytea);
 select lo_put(lo_create(434343), 10000, 'behind a hole');
 comment on large object 424242 is 'a picture';
-create publication changes for table public.log;
+create publication changes for table public.log with (publish = 'insert');

