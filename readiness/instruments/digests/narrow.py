@@ -7,9 +7,11 @@ divide in the same way whatever they hold; a table of 10^6 rows takes two passes
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 
 from readiness.facts.digest import Difference, DifferenceKind, StoreDigest
+from readiness.instruments.digests.kept_side import KeptSide
 from readiness.instruments.digests.side import Bucket, Entry, Part, Side
 
 __all__ = ["MAX_KEYS", "with_keys"]
@@ -29,6 +31,9 @@ MAX_COLUMNS = 6
 def with_keys(before: Side, after: Side, digest: StoreDigest, differences: Sequence[Difference]) -> list[Difference]:
     """The differences, those of rows with the keys of some of the rows.
 
+    Only here it shows whether what may differ a little (``digest.tolerances``) differs by more, and whether a key is missing
+    because it was about to expire: such differences are added and taken away.
+
     Args:
         before, after: both stores, still as they were when they were digested.
         digest: of the one before.
@@ -37,13 +42,31 @@ def with_keys(before: Side, after: Side, digest: StoreDigest, differences: Seque
     Raises:
         GatherError, StackError: one of them cannot be asked.
     """
-    return [
+    found = [
         _narrowed(before, after, digest, difference) if difference.kind is DifferenceKind.ROWS else difference
         for difference in differences
     ]
+    return [*(one for one in found if one is not None), *_moved(before, after, digest)]
 
 
-def _narrowed(before: Side, after: Side, digest: StoreDigest, difference: Difference) -> Difference:
+def _moved(before: Side, after: Side, digest: StoreDigest) -> Iterator[Difference]:
+    """Tables in which instants moved by more than they may."""
+    if not isinstance(before, KeptSide) or not isinstance(after, KeptSide):
+        return
+    for column in digest.tolerances:
+        for table in digest.tables:
+            keys = list(itertools.islice(before.moved(after, table), MAX_KEYS + 1)) if table in after.kept.names else []
+            if keys:
+                yield Difference(
+                    place=f"rows of {table}",
+                    kind=DifferenceKind.ROWS,
+                    columns=(column,),
+                    changed=_some(keys),
+                    is_partial=len(keys) > MAX_KEYS,
+                )
+
+
+def _narrowed(before: Side, after: Side, digest: StoreDigest, difference: Difference) -> Difference | None:
     table = difference.place.removeprefix("rows of ")
     # Without keys in common no column is accused yet; any of them may differ.
     every = tuple(digest.tables[table].columns)
@@ -52,10 +75,11 @@ def _narrowed(before: Side, after: Side, digest: StoreDigest, difference: Differ
     changed: list[str] = []
     accused: dict[str, None] = dict.fromkeys(difference.columns)
     groups = [difference.columns] if difference.columns else _groups(every)
-    is_partial = False
+    is_partial, edges = False, 0
     for columns in groups:
         old, new, is_cut = _entries(before, after, table, columns[:MAX_COLUMNS])
         is_partial |= is_cut
+        edges |= _drop_edges(before, table, old, new) + _drop_edges(after, table, new, old)
         for mark in old.keys() | new.keys():
             left, right = old.get(mark), new.get(mark)
             if left is None or (right is not None and right.rows > left.rows):
@@ -67,6 +91,8 @@ def _narrowed(before: Side, after: Side, digest: StoreDigest, difference: Differ
                 accused.update(
                     dict.fromkeys(n for n, a, b in zip(columns, left.sums, right.sums, strict=False) if a != b)
                 )
+    if edges and not (lost or added or changed or is_partial):
+        return None
     return dataclasses.replace(
         difference,
         columns=tuple(name for name in every if name in accused),
@@ -75,6 +101,16 @@ def _narrowed(before: Side, after: Side, digest: StoreDigest, difference: Differ
         changed=_some(changed),
         is_partial=is_partial or any(len(set(keys)) > MAX_KEYS for keys in (lost, added, changed)),
     )
+
+
+def _drop_edges(side: Side, table: str, entries: dict[str, Entry], others: Mapping[str, Entry]) -> int:
+    """Forget entries that only one side has because they expire just then; how many those were."""
+    if not isinstance(side, KeptSide):
+        return 0
+    edges = [mark for mark, entry in entries.items() if mark not in others and side.is_at_the_edge(table, entry)]
+    for mark in edges:
+        del entries[mark]
+    return len(edges)
 
 
 def _groups(columns: tuple[str, ...]) -> list[tuple[str, ...]]:
