@@ -88,7 +88,9 @@ def _tables(before: StoreDigest, after: StoreDigest, untold: dict[str, str]) -> 
             assert known is not None  # noqa: S101  # the name came from one of them
             kind = DifferenceKind.LOST if new is None else DifferenceKind.ADDED
             rows = f"{known.rows} rows"
-            yield Difference(place=place, kind=kind, before="" if old is None else rows, after="" if new is None else rows)
+            yield Difference(
+                place=place, kind=kind, before="" if old is None else rows, after="" if new is None else rows
+            )
         elif old != new and (found := _rows(place, old, new)) is not None:
             yield found
 

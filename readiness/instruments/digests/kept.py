@@ -6,7 +6,6 @@ Memory stays bounded whatever the number of keys. Values are kept as hashes.
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 import struct
 import tempfile
@@ -16,19 +15,14 @@ from pathlib import Path
 from readiness.exceptions import GatherError
 from readiness.facts.digest import TableDigest
 from readiness.instruments.digests.side import Bucket, Entry, Part
+from readiness.instruments.digests.summing import by_ending, digested, hash_of
 
-__all__ = ["HASH_METHOD", "Kept", "hash_of"]
+__all__ = ["Kept"]
 
-HASH_METHOD = "blake2b"
 KEY_CHARS = 200
 ROWS_AT_ONCE = 1000
 #: SQLite's integers have a sign.
 _SIGN = 1 << 63
-
-
-def hash_of(data: bytes, seed: int = 0) -> int:
-    """64 bits of a hash."""
-    return int.from_bytes(hashlib.blake2b(data, digest_size=8, key=seed.to_bytes(8, "big")).digest(), "big")
 
 
 class Kept:
@@ -84,17 +78,7 @@ class Kept:
 
     def buckets(self, table: str, columns: Sequence[str], part: Part, *, bits: int) -> Mapping[int, Bucket]:
         """As :meth:`~readiness.instruments.digests.side.Side.buckets`."""
-        found: dict[int, list[int]] = {}
-        for entry in self._entries(table, columns, part):
-            totals = found.setdefault(int(entry.hash) & ((1 << bits) - 1), [0] * (2 + len(entry.sums)))
-            totals[0] += 1
-            totals[1] += int(entry.hash)
-            for index, value in enumerate(entry.sums):
-                totals[2 + index] += int(value)
-        return {
-            ending: Bucket(rows=rows, sums=tuple(str(total) for total in totals))
-            for ending, (rows, *totals) in found.items()
-        }
+        return by_ending(self._entries(table, columns, part), bits=bits)
 
     def entries(self, table: str, columns: Sequence[str], part: Part, *, at_most: int) -> Sequence[Entry]:
         """As :meth:`~readiness.instruments.digests.side.Side.entries`."""
@@ -126,22 +110,11 @@ class Kept:
         return self._tables[table]
 
     def _digest(self, name: str, key: str) -> TableDigest:
-        rows, keys, totals = 0, 0, [0] * len(self.columns)
         lowest, highest = self._file.execute(
             "select min(key), max(key) from kept where place = ?", (self._place(name),)
         ).fetchone()
-        for entry in self._entries(name, self.columns, Part()):
-            rows, keys = rows + 1, keys + int(entry.hash)
-            for index, value in enumerate(entry.sums):
-                totals[index] += int(value)
-        return TableDigest(
-            rows=rows,
-            key=(key,),
-            keys=str(keys),
-            columns=dict(zip(self.columns, map(str, totals), strict=True)),
-            lowest=lowest or "",
-            highest=highest or "",
-        )
+        every = self._entries(name, self.columns, Part())
+        return digested(every, self.columns, key=(key,), lowest=lowest or "", highest=highest or "")
 
     def _entries(self, table: str, columns: Sequence[str], part: Part) -> Iterator[Entry]:
         wanted = [index for index, name in enumerate(self.columns) if name in columns]

@@ -143,7 +143,9 @@ def _entries(
             break
         bits += STEP_BITS
     most = SMALL_ROWS * MAX_PARTS
-    sides = [{entry.hash: entry for entry in side.entries(table, columns, part, at_most=most)} for side in (before, after)]
+    sides = [
+        {entry.hash: entry for entry in side.entries(table, columns, part, at_most=most)} for side in (before, after)
+    ]
     is_cut |= any(len(side) == most for side in sides)
     return sides[0], sides[1], is_cut
 

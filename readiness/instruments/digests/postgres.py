@@ -127,15 +127,15 @@ class PostgresSide:
             done += source.size_bytes
 
     def _objects(self, left_out: dict[str, str]) -> Iterator[tuple[str, str]]:
-        for kind, statement in CATALOGS.items():
-            bounded = (
-                f"select name, case when length(def) > {MAX_DEFINITION_CHARS} then left(def, {MAX_DEFINITION_CHARS}) || "
-                f"{as_text(DIGEST_MARK)} || {text_hash('def')} else coalesce(def, '') end as def from ({statement}) whole"
-            )
-            try:
-                yield from self._database.pairs(bounded)
-            except ReadinessError as error:
-                left_out[kind] = f"could not be read: {error}"[:300]
+        """All catalogs in one question; one by one where a catalog cannot be read, to tell which."""
+        try:
+            yield from list(self._database.pairs(" union all ".join(map(_bounded, CATALOGS.values()))))
+        except ReadinessError:
+            for kind, statement in CATALOGS.items():
+                try:
+                    yield from self._database.pairs(_bounded(statement))
+                except ReadinessError as error:
+                    left_out[kind] = f"could not be read: {error}"[:300]
 
     def _sequences(self, left_out: dict[str, str]) -> dict[str, SequenceState]:
         steps = dict(self._database.pairs(SEQUENCES))
@@ -169,6 +169,14 @@ class PostgresSide:
                 left_out[f"migrations of {name}"] = f"could not be read: {error}"[:300]
 
 
+def _bounded(statement: str) -> str:
+    kept, mark = MAX_DEFINITION_CHARS, as_text(DIGEST_MARK)
+    return (
+        f"select name::text, (case when length(def) > {kept} then left(def, {kept}) || {mark} || {text_hash('def')} "
+        f"else coalesce(def, '') end)::text as def from (select name::text, def::text from ({statement}) whole) texts"
+    )
+
+
 def own_databases(where: Where) -> tuple[str, ...]:
     """The databases of a server that are not templates.
 
@@ -177,4 +185,3 @@ def own_databases(where: Where) -> tuple[str, ...]:
     """
     statement = "select datname as name, '' as def from pg_database where not datistemplate and datallowconn"
     return tuple(name for name, _ in Database(where).pairs(statement))
-

@@ -117,7 +117,9 @@ def read_table(database: Database, source: Source) -> TableDigest:
     )
 
 
-def read_buckets(database: Database, source: Source, columns: Sequence[str], part: Part, *, bits: int) -> dict[int, Bucket]:
+def read_buckets(
+    database: Database, source: Source, columns: Sequence[str], part: Part, *, bits: int
+) -> dict[int, Bucket]:
     """The rows in a part, by the lowest bits of their key's hash.
 
     Raises:

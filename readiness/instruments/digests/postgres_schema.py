@@ -151,9 +151,21 @@ CATALOGS: dict[str, str] = {
         f"'pg_catalog.{catalog}'::regclass, o.oid, 0) i from pg_catalog.{catalog} o where o.oid >= 16384 "
         f"and {_is_own(catalog, 'o.oid')}) found"
         for catalog in (
-            "pg_cast", "pg_collation", "pg_conversion", "pg_event_trigger", "pg_foreign_data_wrapper",
-            "pg_foreign_server", "pg_language", "pg_opclass", "pg_operator", "pg_opfamily", "pg_publication",
-            "pg_ts_config", "pg_ts_dict", "pg_ts_parser", "pg_ts_template",
+            "pg_cast",
+            "pg_collation",
+            "pg_conversion",
+            "pg_event_trigger",
+            "pg_foreign_data_wrapper",
+            "pg_foreign_server",
+            "pg_language",
+            "pg_opclass",
+            "pg_operator",
+            "pg_opfamily",
+            "pg_publication",
+            "pg_ts_config",
+            "pg_ts_dict",
+            "pg_ts_parser",
+            "pg_ts_template",
         )
     ),  # fmt: skip
     "comments": (
@@ -164,56 +176,86 @@ CATALOGS: dict[str, str] = {
         where not exists (select 1 from pg_depend x where x.classid = d.classoid and x.objid = d.objoid
         and x.deptype = 'e') and (i).identity is not null"""
     ),
-    "owners": " union all ".join((
-        f"select 'owner of ' || {_RELATION} as name, pg_get_userbyid(c.relowner)::text as def "
-        f"from {_OF_RELATION} where {_RELATIONS} and c.relkind <> 'c'",
-        f"select format('owner of schema %I', n.nspname), pg_get_userbyid(n.nspowner)::text from pg_namespace n "
-        f"where {_USERS} and {_is_own('pg_namespace', 'n.oid')}",
-        "select format('owner of function %I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)), "
-        f"pg_get_userbyid(p.proowner)::text from pg_proc p join pg_namespace n on n.oid = p.pronamespace where {_USERS} "
-        f"and {_is_own('pg_proc', 'p.oid')}",
-        "select format('owner of type %I.%I', n.nspname, t.typname), pg_get_userbyid(t.typowner)::text from pg_type t "
-        f"join pg_namespace n on n.oid = t.typnamespace where t.typtype in ('e', 'd') and {_USERS} "
-        f"and {_is_own('pg_type', 't.oid')}",
-        "select 'owner of this database', pg_get_userbyid(datdba)::text from pg_database "
-        "where datname = current_database()",
-    )),
-    "grants": " union all ".join((
-        _grants(
-            _RELATION, _OF_RELATION, "c.relacl", "r", "c.relowner",
-            f"{_RELATIONS} and c.relacl is not null and c.relkind <> 'S'",
-        ),
-        _grants(
-            _RELATION, _OF_RELATION, "c.relacl", "s", "c.relowner",
-            f"{_RELATIONS} and c.relacl is not null and c.relkind = 'S'",
-        ),
-        _grants(
-            "format('column %I.%I.%I', n.nspname, c.relname, t.attname)",
-            f"{_OF_RELATION} join pg_attribute t on t.attrelid = c.oid and t.attacl is not null",
-            "t.attacl", "", "c.relowner", _RELATIONS,
-        ),
-        _grants(
-            "format('schema %I', n.nspname)", "pg_namespace n", "n.nspacl", "n", "n.nspowner",
-            f"{_USERS} and {_is_own('pg_namespace', 'n.oid')}",
-        ),
-        _grants(
-            "format('function %I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid))",
-            "pg_proc p join pg_namespace n on n.oid = p.pronamespace", "p.proacl", "f", "p.proowner",
-            f"{_USERS} and {_is_own('pg_proc', 'p.oid')}",
-        ),
-        _grants(
-            "format('type %I.%I', n.nspname, t.typname)", "pg_type t join pg_namespace n on n.oid = t.typnamespace",
-            "t.typacl", "T", "t.typowner", f"t.typacl is not null and {_USERS} and {_is_own('pg_type', 't.oid')}",
-        ),
-        _grants("'this database'", "pg_database d", "d.datacl", "d", "d.datdba", "d.datname = current_database()"),
-        _grants(
-            "'language ' || l.lanname", "pg_language l", "l.lanacl", "l", "l.lanowner",
-            "l.lanacl is not null and l.oid >= 16384",
-        ),
-        _grants(
-            "'server ' || s.srvname", "pg_foreign_server s", "s.srvacl", "S", "s.srvowner", "s.srvacl is not null"
-        ),
-    )),  # fmt: skip
+    "owners": " union all ".join(
+        (
+            f"select 'owner of ' || {_RELATION} as name, pg_get_userbyid(c.relowner)::text as def "
+            f"from {_OF_RELATION} where {_RELATIONS} and c.relkind <> 'c'",
+            f"select format('owner of schema %I', n.nspname), pg_get_userbyid(n.nspowner)::text from pg_namespace n "
+            f"where {_USERS} and {_is_own('pg_namespace', 'n.oid')}",
+            "select format('owner of function %I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)), "
+            f"pg_get_userbyid(p.proowner)::text from pg_proc p join pg_namespace n on n.oid = p.pronamespace where {_USERS} "
+            f"and {_is_own('pg_proc', 'p.oid')}",
+            "select format('owner of type %I.%I', n.nspname, t.typname), pg_get_userbyid(t.typowner)::text from pg_type t "
+            f"join pg_namespace n on n.oid = t.typnamespace where t.typtype in ('e', 'd') and {_USERS} "
+            f"and {_is_own('pg_type', 't.oid')}",
+            "select 'owner of this database', pg_get_userbyid(datdba)::text from pg_database "
+            "where datname = current_database()",
+        )
+    ),
+    "grants": " union all ".join(
+        (
+            _grants(
+                _RELATION,
+                _OF_RELATION,
+                "c.relacl",
+                "r",
+                "c.relowner",
+                f"{_RELATIONS} and c.relacl is not null and c.relkind <> 'S'",
+            ),
+            _grants(
+                _RELATION,
+                _OF_RELATION,
+                "c.relacl",
+                "s",
+                "c.relowner",
+                f"{_RELATIONS} and c.relacl is not null and c.relkind = 'S'",
+            ),
+            _grants(
+                "format('column %I.%I.%I', n.nspname, c.relname, t.attname)",
+                f"{_OF_RELATION} join pg_attribute t on t.attrelid = c.oid and t.attacl is not null",
+                "t.attacl",
+                "",
+                "c.relowner",
+                _RELATIONS,
+            ),
+            _grants(
+                "format('schema %I', n.nspname)",
+                "pg_namespace n",
+                "n.nspacl",
+                "n",
+                "n.nspowner",
+                f"{_USERS} and {_is_own('pg_namespace', 'n.oid')}",
+            ),
+            _grants(
+                "format('function %I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid))",
+                "pg_proc p join pg_namespace n on n.oid = p.pronamespace",
+                "p.proacl",
+                "f",
+                "p.proowner",
+                f"{_USERS} and {_is_own('pg_proc', 'p.oid')}",
+            ),
+            _grants(
+                "format('type %I.%I', n.nspname, t.typname)",
+                "pg_type t join pg_namespace n on n.oid = t.typnamespace",
+                "t.typacl",
+                "T",
+                "t.typowner",
+                f"t.typacl is not null and {_USERS} and {_is_own('pg_type', 't.oid')}",
+            ),
+            _grants("'this database'", "pg_database d", "d.datacl", "d", "d.datdba", "d.datname = current_database()"),
+            _grants(
+                "'language ' || l.lanname",
+                "pg_language l",
+                "l.lanacl",
+                "l",
+                "l.lanowner",
+                "l.lanacl is not null and l.oid >= 16384",
+            ),
+            _grants(
+                "'server ' || s.srvname", "pg_foreign_server s", "s.srvacl", "S", "s.srvowner", "s.srvacl is not null"
+            ),
+        )
+    ),  # fmt: skip
     "default grants": (
         f"""select format('default grants of %s on %s%s to ', pg_get_userbyid(d.defaclrole), case d.defaclobjtype
         when 'r' then 'tables' when 'S' then 'sequences' when 'f' then 'functions' when 'T' then 'types'

@@ -19,9 +19,10 @@ from pathlib import Path
 
 from readiness.exceptions import GatherError, ReadinessError
 from readiness.facts.digest import StoreDigest
-from readiness.instruments.digests.kept import HASH_METHOD, Kept, hash_of
+from readiness.instruments.digests.kept import Kept
 from readiness.instruments.digests.kept_side import KeptSide
 from readiness.instruments.digests.side import Where
+from readiness.instruments.digests.summing import HASH_METHOD, hash_of
 from readiness.instruments.stores import ask_redis
 
 __all__ = ["KIND", "RedisSide", "open_side"]
@@ -61,9 +62,7 @@ class RedisSide(KeptSide):
             tables = self.kept.digests("key")
             is_quiet = _writes(about) == _writes(self._about())
         except ReadinessError as error:
-            return StoreDigest(
-                service=self._where.service, kind=KIND, name=self._where.name, problem=str(error)[:500]
-            )
+            return StoreDigest(service=self._where.service, kind=KIND, name=self._where.name, problem=str(error)[:500])
         return StoreDigest(
             service=self._where.service,
             kind=KIND,
@@ -83,11 +82,15 @@ class RedisSide(KeptSide):
         return {f"keys before {self._where.until:.0f}": "they may have expired by then"} if self._where.until else {}
 
     def _ask(self, *words: str) -> list[str]:
-        answer = ask_redis(self._where.stack, self._where.service, words, port=self._where.port or PORT, users=self._users)
+        answer = ask_redis(
+            self._where.stack, self._where.service, words, port=self._where.port or PORT, users=self._users
+        )
         return answer.split("\n")
 
     def _about(self) -> dict[str, str]:
-        lines = [line for section in ("server", "memory", "persistence", "stats") for line in self._ask("INFO", section)]
+        lines = [
+            line for section in ("server", "memory", "persistence", "stats") for line in self._ask("INFO", section)
+        ]
         found = dict(re.findall(r"(\w+):([^\r\n]*)", "\n".join(lines)))
         if "redis_version" not in found:
             raise GatherError(f"{self._where.service} does not tell what it is: {' '.join(lines)[:200]}")

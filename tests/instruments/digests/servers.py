@@ -47,7 +47,9 @@ class ServerStack:
     def execute(self, service: str, command: Any, *, timeout_seconds: float = 30.0) -> Completed:
         self.ran.append(tuple(command))
         try:
-            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout_seconds, check=False)
+            done = subprocess.run(
+                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout_seconds, check=False
+            )
         except FileNotFoundError as error:
             return Completed(exit_code=127, output=str(error))
         except subprocess.TimeoutExpired as error:
@@ -108,7 +110,10 @@ def postgres() -> contextlib.AbstractContextManager[Server]:
     """A PostgreSQL with the superuser shop and his database."""
 
     def answers(port: int) -> bool:
-        return subprocess.run([PROGRAMS / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)], check=False).returncode == 0
+        return (
+            subprocess.run([PROGRAMS / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)], check=False).returncode
+            == 0
+        )
 
     names = {"POSTGRES_USER": "shop", "POSTGRES_DB": "shop", "POSTGRES_PASSWORD": SECRET}
     return running("db", names, answers)
@@ -161,7 +166,9 @@ class Sql:
 
     def fresh(self, name: str) -> str:
         """An empty database."""
-        self.run("shop", f'drop database if exists "{name}" with (force)', f'create database "{name}" template template0')
+        self.run(
+            "shop", f'drop database if exists "{name}" with (force)', f'create database "{name}" template template0'
+        )
         return name
 
     def copied(self, source: str, name: str) -> str:

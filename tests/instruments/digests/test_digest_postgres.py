@@ -217,7 +217,9 @@ def test_values_that_two_rows_swap_are_a_difference(database_server: Server, sql
 
 
 def test_a_null_is_no_empty_text(database_server: Server, sql: Sql, before: StoreDigest) -> None:
-    (found,) = differences(database_server, before, twin(sql, "nulls", "update public.log set line = '' where line is null"))
+    (found,) = differences(
+        database_server, before, twin(sql, "nulls", "update public.log set line = '' where line is null")
+    )
     assert (found.place, found.columns) == ("rows of public.log", ("line",))
     assert found.lost == ("(0,) (6 times)",)
     assert found.added == ('(0,"") (6 times)',)

@@ -140,9 +140,7 @@ def test_a_key_of_another_type_and_one_in_another_database(cache_server: Server,
     assert found["rows of db3"].added == ("item:2",)
 
 
-def test_a_time_to_live_that_took_as_long_as_the_copying_is_the_same(
-    cache_server: Server, client: redis.Redis
-) -> None:
+def test_a_time_to_live_that_took_as_long_as_the_copying_is_the_same(cache_server: Server, client: redis.Redis) -> None:
     fill(client)
     client.set("other", "x", exat=LATER)
     kept = Kept(cache_server)
