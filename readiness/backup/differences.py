@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from readiness.backup.definitions import is_same, is_undecided
-from readiness.facts.digest import Difference, DifferenceKind, SequenceState, StoreDigest, TableDigest
+from readiness.facts.digest import EVERY, Difference, DifferenceKind, SequenceState, StoreDigest, TableDigest
 
 __all__ = ["INVALID", "Comparison", "compare"]
 
@@ -127,9 +127,9 @@ def _stands(sequence: SequenceState | None) -> str:
 
 
 def _objects(before: StoreDigest, after: StoreDigest, untold: dict[str, str]) -> Iterator[Difference]:
-    kinds = tuple(name for name in untold if name.endswith(" "))
+    unread = tuple(name.removesuffix(EVERY) for name in untold if name.endswith(f" {EVERY}"))
     for name in sorted(before.objects.keys() | after.objects.keys()):
-        if name in untold or name.startswith(kinds):
+        if name in untold or name.startswith(unread):
             continue
         old, new = before.objects.get(name), after.objects.get(name)
         if old is None or new is None:

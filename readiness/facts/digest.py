@@ -9,7 +9,10 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
-__all__ = ["Difference", "DifferenceKind", "SequenceState", "StoreDigest", "TableDigest"]
+__all__ = ["EVERY", "Difference", "DifferenceKind", "SequenceState", "StoreDigest", "TableDigest"]
+
+#: Ends what was left out where that is everything whose name begins so: ``owner of …``.
+EVERY = "…"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +69,7 @@ class StoreDigest:
         sequences: name -> where it stands.
         objects: what there is beside rows, as ``index public.items_name`` -> its definition.
         tolerances: column -> by how much its value may differ and still be the same, in seconds.
-        not_digested: what was left out -> why.
+        not_digested: what was left out -> why; ``could not …`` where it should have been read.
         is_quiet: nothing was written while it was read; None where the store does not tell.
         size_bytes: on disk, as the store tells it; 0 where it does not.
         seconds: that it took.

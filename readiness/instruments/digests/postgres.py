@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from readiness.backup.definitions import DIGEST_MARK, MAX_DEFINITION_CHARS
 from readiness.exceptions import GatherError, ReadinessError
-from readiness.facts.digest import SequenceState, StoreDigest, TableDigest
+from readiness.facts.digest import EVERY, SequenceState, StoreDigest, TableDigest
 from readiness.instruments.digests.postgres_rows import LARGE_OBJECTS, Source, read_buckets, read_entries, read_table
-from readiness.instruments.digests.postgres_schema import CATALOGS, MIGRATIONS, SEQUENCES, TABLES
+from readiness.instruments.digests.postgres_schema import BEGINNINGS, CATALOGS, MIGRATIONS, SEQUENCES, TABLES
 from readiness.instruments.digests.postgres_session import HASH_METHOD, Database, as_text, text_hash
 from readiness.instruments.digests.side import Bucket, Entry, Part, Where
 
@@ -135,7 +135,8 @@ class PostgresSide:
                 try:
                     yield from self._database.pairs(_bounded(statement))
                 except ReadinessError as error:
-                    left_out[kind] = f"could not be read: {error}"[:300]
+                    why = f"could not be read: {error}"[:300]
+                    left_out.update({f"{beginning} {EVERY}": why for beginning in BEGINNINGS[kind]})
 
     def _sequences(self, left_out: dict[str, str]) -> dict[str, SequenceState]:
         steps = dict(self._database.pairs(SEQUENCES))

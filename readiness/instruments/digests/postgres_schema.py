@@ -6,7 +6,7 @@ extension comes with it and is left out. Grants of an owner on what is theirs go
 
 from __future__ import annotations
 
-__all__ = ["CATALOGS", "MIGRATIONS", "SEQUENCES", "TABLES", "is_catalog_of_cluster"]
+__all__ = ["BEGINNINGS", "CATALOGS", "MIGRATIONS", "SEQUENCES", "TABLES"]
 
 
 def _is_own(catalog: str, oid: str) -> str:
@@ -299,13 +299,35 @@ CATALOGS: dict[str, str] = {
     ),
 }
 
-_CLUSTER = frozenset({"databases", "roles", "passwords", "memberships"})
-
-
-def is_catalog_of_cluster(kind: str) -> bool:
-    """Whether it belongs to the server and not to the database: a dump of the database does not hold it."""
-    return kind in _CLUSTER
-
+#: Kind -> how the names of its things begin; a kind that cannot be read is told by these.
+BEGINNINGS: dict[str, tuple[str, ...]] = {
+    "schemas": ("schema",),
+    "relations": ("table", "view", "materialized view", "foreign table", "sequence", "composite type"),
+    "columns": ("column",),
+    "constraints": ("constraint",),
+    "indexes": ("index",),
+    "statistics": ("statistics",),
+    "triggers": ("trigger",),
+    "rules": ("rule",),
+    "policies": ("policy",),
+    "functions": ("function", "procedure", "aggregate", "window function"),
+    "types": ("enum", "domain", "range", "type"),
+    "extensions": ("extension",),
+    "others": (
+        "cast", "collation", "conversion", "event trigger", "foreign-data wrapper", "server", "language", "operator",
+        "publication", "text search",
+    ),
+    "comments": ("comment on",),
+    "owners": ("owner of",),
+    "grants": ("grants on",),
+    "default grants": ("default grants of",),
+    "this database": ("this database",),
+    "settings": ("setting",),
+    "databases": ("database",),
+    "roles": ("role",),
+    "passwords": ("password of",),
+    "memberships": ("membership of",),
+}  # fmt: skip
 
 #: Tables with rows. ``why`` tells why their rows are not compared, empty where they are.
 TABLES = f"""
