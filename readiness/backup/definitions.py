@@ -27,7 +27,9 @@ def is_same(before: str, after: str) -> bool:
 
     Texts within them count as they are.
     """
-    return before == after or _skeleton(before.split(DIGEST_MARK, maxsplit=1)[0]) == _skeleton(after.split(DIGEST_MARK, maxsplit=1)[0])
+    return before == after or _skeleton(before.split(DIGEST_MARK, maxsplit=1)[0]) == _skeleton(
+        after.split(DIGEST_MARK, maxsplit=1)[0]
+    )
 
 
 def is_undecided(before: str, after: str) -> bool:

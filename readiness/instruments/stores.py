@@ -162,7 +162,7 @@ def ask_postgres(
         lambda login: (
             _over_the_wire(stack.endpoint(service, port), login, statement, timeout_seconds, settings or {})
             if stack.runtime == "process"
-            else _psql(stack, service, login, statement, timeout_seconds, settings or {})
+            else _psql(stack, service, login, statement, timeout_seconds=timeout_seconds, settings=settings or {})
         ),
     )
 
@@ -231,7 +231,7 @@ def _redis_cli(stack: Stack, service: str, login: Login, words: Sequence[str]) -
 
 
 def _psql(
-    stack: Stack, service: str, login: Login, statement: str, timeout_seconds: float, settings: Mapping[str, str]
+    stack: Stack, service: str, login: Login, statement: str, *, timeout_seconds: float, settings: Mapping[str, str]
 ) -> str:
     # By its socket, else by TCP: where the socket is, only the server's own settings say.
     script = (

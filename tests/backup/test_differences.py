@@ -17,7 +17,10 @@ DIGEST = StoreDigest(
     kind="postgres",
     method="m",
     tables={"public.items": ITEMS},
-    sequences={"public.s": SequenceState(value=5, is_called=True), "public.down": SequenceState(value=5, is_called=True, step=-1)},
+    sequences={
+        "public.s": SequenceState(value=5, is_called=True),
+        "public.down": SequenceState(value=5, is_called=True, step=-1),
+    },
     objects={"index public.i": "CREATE INDEX i", "owner of table public.items": "shop"},
 )
 
@@ -134,7 +137,9 @@ def test_what_neither_side_could_read_is_missed() -> None:
 
 
 def test_a_kind_of_things_that_could_not_be_read_is_not_lost() -> None:
-    after = changed(objects={"index public.i": "CREATE INDEX i"}, not_digested={"owner of …": "could not be read: denied"})
+    after = changed(
+        objects={"index public.i": "CREATE INDEX i"}, not_digested={"owner of …": "could not be read: denied"}
+    )
     comparison = compare(DIGEST, after)
     assert comparison.differences == ()
     assert "owner of …" in (comparison.untold or {})

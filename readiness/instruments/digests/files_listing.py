@@ -29,10 +29,12 @@ def names(root: bytes, device: int) -> "list[bytes]":
 def described(path: bytes) -> bytes:
     """The lines of one file."""
     state = os.lstat(path)
-    numbers = f"S {state.st_mode:x} {state.st_uid} {state.st_gid} {state.st_size} {state.st_blocks} {int(state.st_mtime)} "
+    numbers = (
+        f"S {state.st_mode:x} {state.st_uid} {state.st_gid} {state.st_size} {state.st_blocks} {int(state.st_mtime)} "
+    )
     text = numbers.encode() + path + b"\n"
     if stat.S_ISLNK(state.st_mode):
-        return text + b"L " + path + b"\t" + os.readlink(path) + b"\n"
+        return text + b"L " + path + b"\t" + os.readlink(path) + b"\n"  # noqa: PTH115  # names are bytes
     if stat.S_ISREG(state.st_mode):
         content = hashlib.sha256()
         try:

@@ -10,6 +10,7 @@ import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
+from readiness.exceptions import ReadinessError
 from readiness.facts.digest import Difference, DifferenceKind, StoreDigest
 from readiness.instruments.digests.kept_side import KeptSide
 from readiness.instruments.digests.side import Bucket, Entry, Part, Side
@@ -35,15 +36,15 @@ def with_keys(before: Side, after: Side, digest: StoreDigest, differences: Seque
     because it was about to expire: such differences are added and taken away.
 
     Args:
-        before, after: both stores, still as they were when they were digested.
+        before: the store as it was, or what was kept of it.
+        after: the store to compare with it; neither has changed since it was digested.
         digest: of the one before.
         differences: between them.
 
-    Raises:
-        GatherError, StackError: one of them cannot be asked.
+    A difference whose keys cannot be had stays as it is, and is partial.
     """
     found = [
-        _narrowed(before, after, digest, difference) if difference.kind is DifferenceKind.ROWS else difference
+        _attempted(before, after, digest, difference) if difference.kind is DifferenceKind.ROWS else difference
         for difference in differences
     ]
     return [*(one for one in found if one is not None), *_moved(before, after, digest)]
@@ -64,6 +65,13 @@ def _moved(before: Side, after: Side, digest: StoreDigest) -> Iterator[Differenc
                     changed=_some(keys),
                     is_partial=len(keys) > MAX_KEYS,
                 )
+
+
+def _attempted(before: Side, after: Side, digest: StoreDigest, difference: Difference) -> Difference | None:
+    try:
+        return _narrowed(before, after, digest, difference)
+    except ReadinessError:
+        return dataclasses.replace(difference, is_partial=True)
 
 
 def _narrowed(before: Side, after: Side, digest: StoreDigest, difference: Difference) -> Difference | None:

@@ -155,7 +155,7 @@ class RedisSide(KeptSide):
                 return "".join(f"{total:012x}" for total in totals)
         raise GatherError(f"{name[:100]} changes while it is read: {count:.0f} of {size:.0f} elements")
 
-    def _functions(self) -> Mapping[str, str]:
+    def _functions(self) -> dict[str, str]:
         """Libraries of functions (Redis 7 and later)."""
         try:
             lines: Sequence[str] = self._ask("FUNCTION", "LIST", "WITHCODE")

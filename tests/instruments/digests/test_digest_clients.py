@@ -37,10 +37,16 @@ def inside(server: Server, name: str = "") -> Where:
 
 @pytest.mark.slow
 def test_psql_tells_the_same(database_server: Server, sql: Sql, programs: Path) -> None:
-    program(programs / "psql", f'echo "could not change directory" >&2; PGPORT={database_server.port} exec {PROGRAMS}/psql "$@"')
+    program(
+        programs / "psql",
+        f'echo "could not change directory" >&2; PGPORT={database_server.port} exec {PROGRAMS}/psql "$@"',
+    )
     sql.fresh("asked")
     sql.program("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", "asked", text=NASTY)
-    here, there = (open_side("postgres", where).digest() for where in (database_server.where("asked"), inside(database_server, "asked")))
+    here, there = (
+        open_side("postgres", where).digest()
+        for where in (database_server.where("asked"), inside(database_server, "asked"))
+    )
     assert there.problem == ""
     comparison = compare(here, there)
     assert comparison.is_equal

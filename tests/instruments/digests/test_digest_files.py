@@ -128,7 +128,11 @@ def retype(folder: Path) -> None:
         (lambda folder: (folder / "a").chmod(0o700), {"mode"}, "a"),
         (lambda folder: os.chown(folder / "empty", 1234, -1), {"owner"}, "empty"),
         (relink, {"target"}, "link"),
-        (lambda folder: subprocess.run("printf x >>sparse", shell=True, check=True, cwd=folder), {"size", "content"}, "sparse"),
+        (
+            lambda folder: subprocess.run(["sh", "-c", "printf x >>sparse"], check=True, cwd=folder),
+            {"size", "content"},
+            "sparse",
+        ),
         (retype, {"type", "size", "content"}, "nothing"),
     ],
 )

@@ -12,6 +12,8 @@ from readiness.facts.digest import Difference, DifferenceKind, StoreDigest
 from readiness.instruments.digests import open_side
 from readiness.instruments.digests.narrow import with_keys
 from readiness.instruments.digests.postgres import own_databases
+from readiness.instruments.digests.postgres_schema import BEGINNINGS
+from readiness.instruments.digests.recorded import Recorded
 from tests.instruments.digests.servers import Server, Sql
 
 pytestmark = pytest.mark.slow
@@ -65,6 +67,10 @@ def test_everything_is_digested_but_what_is_computed_anew(before: StoreDigest) -
     assert (before.tables["public.items"].lowest, before.tables["public.items"].highest) == ("1", "200")
     assert before.tables["audit.events_2024"].key == ("at", "seq")
     assert before.objects["migrations of public.alembic_version"] == "abc123"
+    beginnings = tuple(f"{beginning} " for some in BEGINNINGS.values() for beginning in some)
+    assert [name for name in before.objects if not f"{name} ".startswith(beginnings)] == [
+        "migrations of public.alembic_version"
+    ]
 
 
 def test_dump_and_restore_change_nothing(database_server: Server, sql: Sql, before: StoreDigest) -> None:
@@ -305,3 +311,40 @@ def test_many_differing_rows_are_named_in_part(database_server: Server, sql: Sql
     assert found.kind is DifferenceKind.ROWS
     assert 1 <= len(found.added) <= 20
     assert (found.lost, found.is_partial) == ((), True)
+
+
+def test_keys_are_named_when_the_original_is_gone(database_server: Server, sql: Sql, before: StoreDigest) -> None:
+    name = twin(sql, "doomed", "insert into public.children select i, null from generate_series(1000, 5000) i")
+    side = open_side("postgres", database_server.where(name))
+    held = digest_of(database_server, name)
+    recorded = Recorded(side, held)
+    assert recorded.left_out == {}
+    sql.run(
+        name,
+        "delete from public.children where id in (4000, 4001)",
+        "update public.children set item = 1 where id = 2000",
+        "insert into public.log values (3, 'same')",
+    )
+    found = {
+        one.place: one
+        for one in with_keys(recorded, side, held, compare(held, digest_of(database_server, name)).differences)
+    }
+    assert found["rows of public.children"].lost == ("id=4000", "id=4001")
+    assert found["rows of public.children"].changed == ("id=2000",)
+    assert found["rows of public.children"].columns == ("item",)
+    assert found["rows of public.log"].added == ("(3,same)",)
+    recorded.close()
+
+
+def test_of_a_table_too_large_to_be_recorded_the_column_is_told(
+    database_server: Server, sql: Sql, before: StoreDigest
+) -> None:
+    name = twin(sql, "small")
+    side = open_side("postgres", database_server.where(name))
+    held = digest_of(database_server, name)
+    recorded = Recorded(side, held, at_most_rows=100)
+    assert list(recorded.left_out) == ["public.items"]
+    sql.run(name, "update public.items set price = 5 where id = 4")
+    (found,) = with_keys(recorded, side, held, compare(held, digest_of(database_server, name)).differences)
+    assert (found.columns, found.changed, found.is_partial) == (("price",), (), True)
+    recorded.close()

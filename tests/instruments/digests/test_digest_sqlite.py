@@ -148,7 +148,9 @@ def test_the_text_of_a_number_is_another_value(file: Path) -> None:
     assert (found.columns, found.changed) == (("price",), ("id=1",))
 
 
-@pytest.mark.parametrize(("content", "problem"), [(None, "has no file"), (b"no database at all" * 100, "not a database")])
+@pytest.mark.parametrize(
+    ("content", "problem"), [(None, "has no file"), (b"no database at all" * 100, "not a database")]
+)
 def test_what_is_no_database_is_a_problem(tmp_path: Path, content: bytes | None, problem: str) -> None:
     if content is not None:
         (tmp_path / "x.db").write_bytes(content)
