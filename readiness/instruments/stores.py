@@ -20,7 +20,16 @@ from readiness.exceptions import GatherError, StackError
 from readiness.instruments.poller import run_bounded
 from readiness.runtime import Completed, Endpoint, Stack
 
-__all__ = ["OWN_SESSIONS", "Counter", "Login", "ask_postgres", "ask_redis", "postgres_counter", "redis_counter"]
+__all__ = [
+    "OWN_SESSIONS",
+    "Counter",
+    "Login",
+    "ask_mysql",
+    "ask_postgres",
+    "ask_redis",
+    "postgres_counter",
+    "redis_counter",
+]
 
 ASK_SECONDS = 10.0
 MAX_REPLY_BYTES = 1024 * 1024
@@ -165,6 +174,62 @@ def ask_postgres(
             else _psql(stack, service, login, statement, timeout_seconds=timeout_seconds, settings=settings or {})
         ),
     )
+
+
+def ask_mysql(
+    stack: Stack,
+    service: str,
+    statements: str,
+    *,
+    port: int = 3306,
+    users: Iterable[str] = (),
+    database: str = "",
+    timeout_seconds: float = ASK_SECONDS,
+) -> str:
+    """What statements print, a row each line, by the client program of a MariaDB or MySQL; at most a MiB.
+
+    Among processes it is the program of this machine, and is told the process' own port.
+    Arguments as for :func:`ask_postgres`.
+
+    Raises:
+        GatherError, StackError: nobody is let in, or a statement fails.
+    """
+    script = (
+        'export MYSQL_PWD="$1"; user="$2" database="$3" statements="$4"; shift 4; '
+        'for cli in mariadb mysql; do command -v "$cli" >/dev/null 2>&1 && exec "$cli" --no-defaults -N -B --raw '
+        '--connect-timeout=5 "$@" -u "$user" -e "$statements" ${database:+"$database"}; done; exit 127'
+    )
+
+    def ask(login: Login) -> str:
+        place: list[str] = []
+        if stack.runtime == "process":
+            where = stack.endpoint(service, port)
+            place = ["--protocol=tcp", "-h", where.host, "-P", str(where.port)]
+        words = [login.password, login.user or "root", database or login.database, statements, *place]
+        done = stack.execute(service, ["sh", "-c", script, "sh", *words], timeout_seconds=timeout_seconds)
+        return _output(done, service, "mysql")
+
+    return _first_of(_mysql_logins(stack, service, users), ask)
+
+
+def _mysql_logins(stack: Stack, service: str, users: Iterable[str]) -> tuple[Login, ...]:
+    """Who to ask as: the administrator of the image's variables, who sees everything, then the users."""
+    own = _environment(stack, service)
+    database = own.get("MARIADB_DATABASE", own.get("MYSQL_DATABASE", ""))
+    found = [
+        Login(user="root", password=own[name], database=database)
+        for name in ("MARIADB_ROOT_PASSWORD", "MYSQL_ROOT_PASSWORD")
+        if own.get(name)
+    ]
+    found.append(Login(user="root", database=database))
+    found.extend(
+        Login(user=own[f"{brand}_USER"], password=own.get(f"{brand}_PASSWORD", ""), database=database)
+        for brand in ("MARIADB", "MYSQL")
+        if own.get(f"{brand}_USER")
+    )
+    values = (value for user in users for value in _environment(stack, user).values())
+    found.extend(login for value in values if (login := _login_of(value, ("mysql", "mariadb"))) is not None)
+    return tuple(dict.fromkeys(found))
 
 
 def _first_of(logins: tuple[Login, ...], ask: Callable[[Login], str]) -> str:

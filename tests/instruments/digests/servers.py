@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import getpass
 import os
 import shutil
 import signal
@@ -130,6 +131,40 @@ def redis_server() -> contextlib.AbstractContextManager[Server]:
             return False
 
     return running("cache", {"REDIS_PASSWORD": SECRET}, answers)
+
+
+@contextlib.contextmanager
+def mariadb() -> Iterator[Server]:
+    """A MariaDB of this machine; its user root has no password."""
+    with (
+        tempfile.TemporaryDirectory(prefix="readiness-test-") as folder,
+        socket.create_server(("127.0.0.1", 0)) as free,
+    ):
+        port = free.getsockname()[1]
+        free.close()
+        data = [f"--datadir={folder}/data", f"--user={getpass.getuser()}"]
+        options = ["--auth-root-authentication-method=normal", "--skip-test-db"]
+        with Path(folder, "log").open("ab") as log:
+            subprocess.run(["mariadb-install-db", "--no-defaults", *data, *options], check=True, stdout=log, stderr=log)
+            place = [f"--socket={folder}/socket", f"--port={port}", "--bind-address=127.0.0.1", "--skip-log-bin"]
+            process = subprocess.Popen(["mariadbd", "--no-defaults", *data, *place], stdout=log, stderr=log)
+        server = Server(port=port, variables={}, restart=lambda: None)
+        try:
+            deadline = time.monotonic() + 60
+            while not ask_whether(server):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise AssertionError(Path(folder, "log").read_text()[-2000:])
+                time.sleep(0.1)
+            yield server
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def ask_whether(server: Server) -> bool:
+    """Whether a MariaDB answers."""
+    command = ["mariadb", "--no-defaults", "--protocol=tcp", "-h127.0.0.1", f"-P{server.port}", "-uroot", "-eselect 1"]
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
 class Sql:
