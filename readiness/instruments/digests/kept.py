@@ -8,21 +8,27 @@ from __future__ import annotations
 
 import sqlite3
 import struct
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 from readiness.exceptions import GatherError
 from readiness.facts.digest import TableDigest
 from readiness.instruments.digests.side import Bucket, Entry, Part
 from readiness.instruments.digests.summing import by_ending, digested, hash_of
 
-__all__ = ["Kept"]
+__all__ = ["Kept", "private_file"]
 
 KEY_CHARS = 200
 ROWS_AT_ONCE = 1000
 #: SQLite's integers have a sign.
 _SIGN = 1 << 63
+
+
+def private_file() -> sqlite3.Connection:
+    """A database in a file without a name: whatever becomes of this process, nothing is left of it."""
+    # Gatherers may run in another thread than the one that opened the side.
+    file = sqlite3.connect("", check_same_thread=False)
+    file.execute("pragma journal_mode = off")
+    return file
 
 
 class Kept:
@@ -35,11 +41,7 @@ class Kept:
     def __init__(self, columns: Sequence[str]) -> None:
         self.columns = tuple(columns)
         self._tables: dict[str, int] = {}
-        self._folder = tempfile.TemporaryDirectory(prefix="readiness-digest-")
-        # Gatherers may run in another thread than the one that opened the side.
-        self._file = sqlite3.connect(str(Path(self._folder.name, "kept")), check_same_thread=False)
-        self._file.execute("pragma journal_mode = off")
-        self._file.execute("pragma synchronous = off")
+        self._file = private_file()
         self._file.execute(
             "create table kept (place integer, hash integer, key text, sums blob, number real, "
             "primary key (place, hash)) without rowid"
@@ -102,7 +104,6 @@ class Kept:
     def close(self) -> None:
         """Remove the file."""
         self._file.close()
-        self._folder.cleanup()
 
     def _place(self, table: str) -> int:
         if table not in self._tables:

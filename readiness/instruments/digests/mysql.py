@@ -144,14 +144,13 @@ class MysqlSide:
         for name, told in self._pages(TABLES["tables"]):
             sizes[name] = int(told or 0)
         # The names of columns come in the order of their positions: they are part of what is sorted.
-        for place, told in self._pages(TABLES["columns"]):
+        for _, told in self._pages(TABLES["columns"]):
             table, column, kind = json.loads(told)
-            if place and table in sizes:
+            if table in sizes:
                 columns.setdefault(table, []).append((column, kind))
-        for place, told in self._pages(TABLES["keys"]):
+        for _, told in self._pages(TABLES["keys"]):
             table, column = json.loads(told)
-            if place:
-                keys.setdefault(table, []).append(column)
+            keys.setdefault(table, []).append(column)
         for name, size in sizes.items():
             self._sources[name] = Source(
                 table=name, columns=tuple(columns.get(name, ())), key=tuple(keys.get(name, ())), size_bytes=size

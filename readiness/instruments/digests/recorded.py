@@ -7,13 +7,11 @@ ones the digest still tells that they differ, and in which columns.
 
 from __future__ import annotations
 
-import sqlite3
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 from readiness.exceptions import GatherError, ReadinessError
 from readiness.facts.digest import StoreDigest
+from readiness.instruments.digests.kept import private_file
 from readiness.instruments.digests.side import Bucket, Entry, Part, Side
 from readiness.instruments.digests.summing import by_ending, merged
 
@@ -37,9 +35,7 @@ class Recorded:
 
     def __init__(self, side: Side, digest: StoreDigest, *, at_most_rows: int = MAX_ROWS) -> None:
         self._digest = digest
-        self._folder = tempfile.TemporaryDirectory(prefix="readiness-digest-")
-        self._file = sqlite3.connect(str(Path(self._folder.name, "recorded")), check_same_thread=False)
-        self._file.execute("pragma journal_mode = off")
+        self._file = private_file()
         self._file.execute("create table recorded (place text, hash text, key text, rows integer, sums text)")
         self.left_out: dict[str, str] = {}
         for name, table in digest.tables.items():
@@ -67,7 +63,6 @@ class Recorded:
     def close(self) -> None:
         """Remove the file."""
         self._file.close()
-        self._folder.cleanup()
 
     def _record(self, side: Side, name: str) -> None:
         table = self._digest.tables[name]

@@ -98,6 +98,7 @@ class Where:
         port: its container port; None for the usual one.
         users: services whose variables may hold its login.
         until: what expires before this instant (seconds since 1970) is left out: it may be gone by then.
+        folder: of the run, for a copy that is read here; empty for this machine's folder of temporary files.
         progress: is told what is being read.
     """
 
@@ -107,6 +108,7 @@ class Where:
     port: int | None = None
     users: Iterable[str] = ()
     until: float = 0.0
+    folder: str = ""
     progress: Callable[[str], None] = field(default=_silent)
 
 

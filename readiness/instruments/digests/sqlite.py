@@ -49,7 +49,6 @@ class SqliteSide:
 
     def __init__(self, where: Where) -> None:
         self._where = where
-        self._folder = tempfile.TemporaryDirectory(prefix="readiness-digest-")
         self._file: sqlite3.Connection | None = None
         self._tables: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
 
@@ -89,13 +88,25 @@ class SqliteSide:
         """Remove the copy."""
         if self._file is not None:
             self._file.close()
-        self._folder.cleanup()
 
     def _copy(self) -> tuple[bool, int]:
         """Bring the file here with its log; whether it stayed as it was meanwhile, and its size."""
-        if self._file is not None:
-            self._file.close()
-        place, is_quiet = Path(self._folder.name, "copy"), False
+        self.close()
+        with tempfile.TemporaryDirectory(prefix="readiness-digest-", dir=self._where.folder or None) as folder:
+            place = Path(folder, "copy")
+            is_quiet = self._bring_all(place)
+            size = sum(file.stat().st_size for file in Path(folder).iterdir())
+            self._file = sqlite3.connect(place, check_same_thread=False)
+            self._file.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
+            # With the log in it the copy is one file, and open it needs no name any more.
+            self._file.execute("pragma journal_mode = delete").fetchone()
+            self._file.execute("pragma query_only = on")
+            if (told := self._file.execute("pragma quick_check(1)").fetchone()[0]) != "ok":
+                raise GatherError(f"{self._where.name} is damaged: {told}")
+        return is_quiet, size
+
+    def _bring_all(self, place: Path) -> bool:
+        """Copy the file and its log; whether they stayed as they were meanwhile."""
         for _ in range(ATTEMPTS):
             before = self._states()
             if before[0] == (_MISSING,):
@@ -104,17 +115,9 @@ class SqliteSide:
                 Path(f"{place}{suffix}").unlink(missing_ok=True)
                 if state != (_MISSING,):
                     self._bring(f"{self._where.name}{suffix}", Path(f"{place}{suffix}"))
-            is_quiet = self._states() == before
-            if is_quiet:
-                break
-        Path(f"{place}-shm").unlink(missing_ok=True)
-        size = sum(Path(f"{place}{suffix}").stat().st_size for suffix in SUFFIXES if Path(f"{place}{suffix}").exists())
-        self._file = sqlite3.connect(place, check_same_thread=False)
-        self._file.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
-        self._file.execute("pragma query_only = on")
-        if (told := self._file.execute("pragma quick_check(1)").fetchone()[0]) != "ok":
-            raise GatherError(f"{self._where.name} is damaged: {told}")
-        return is_quiet, size
+            if self._states() == before:
+                return True
+        return False
 
     def _states(self) -> list[tuple[str, ...]]:
         return [tuple(self._run(_SIZE, f"{self._where.name}{suffix}").split()) for suffix in SUFFIXES]
