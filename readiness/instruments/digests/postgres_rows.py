@@ -21,10 +21,11 @@ _NAME = '"readiness k"'
 _K = f"t.{_NAME}"
 #: What a null counts as: the seed with other bits, so that it is no text's hash.
 _NULL = 0x3C6EF372FE94F82B
-#: So many columns in a pass: a statement of all 1600 would be longer than a word on a command line may be (128 KiB).
+#: So many columns in a pass (an array, as a function takes at most 100 values): a statement of all 1600 would be longer than a word on a command line may be (128 KiB).
 COLUMNS_PER_PASS = 150
 KEY_CHARS = 200
 ROW_CHARS = 80
+SHOWN_COLUMNS = 40
 #: A pass reads at least so many bytes a second; measured on two slow processors: twenty times more.
 SLOWEST_BYTES_PER_SECOND = 1_000_000
 LEAST_SECONDS = 60.0
@@ -90,7 +91,7 @@ def read_table(database: Database, source: Source) -> TableDigest:
         lowest, highest = _range(source)
         statement = (
             f"select jsonb_build_object('rows', count(*), 'keys', coalesce(sum({_K}), 0)::text, 'lowest', left({lowest}, "
-            f"{KEY_CHARS}), 'highest', left({highest}, {KEY_CHARS}), 'columns', jsonb_build_array({sums}))::text "
+            f"{KEY_CHARS}), 'highest', left({highest}, {KEY_CHARS}), 'columns', to_jsonb(array[{sums}]::text[]))::text "
             f"from {_rows(source)}"
         )
         found = database.ask(statement, timeout_seconds=source.at_most_seconds)
@@ -128,8 +129,8 @@ def read_buckets(
     wanted = [column for column in source.columns if column[0] in columns]
     sums = "".join(f", sum({_value(column, source)})::text" for column in wanted)
     statement = (
-        f"select coalesce(jsonb_agg(found), '[]')::text from (select jsonb_build_array({_K} & {_mask(bits)}, "
-        f"count(*), sum({_K})::text{sums}) as found from {_rows(source)} where {_within(part)} group by {_K} & {_mask(bits)}) g"
+        f"select coalesce(jsonb_agg(found), '[]')::text from (select to_jsonb(array[({_K} & {_mask(bits)})::text, "
+        f"count(*)::text, sum({_K})::text{sums}]) as found from {_rows(source)} where {_within(part)} group by {_K} & {_mask(bits)}) g"
     )
     answer = database.ask(statement, timeout_seconds=source.at_most_seconds)
     return {int(ending): Bucket(rows=int(rows), sums=tuple(totals)) for ending, rows, *totals in answer}
@@ -146,8 +147,8 @@ def read_entries(
     wanted = [column for column in source.columns if column[0] in columns]
     sums = "".join(f", sum({_value(column, source)})::text" for column in wanted)
     statement = (
-        f"select coalesce(jsonb_agg(found), '[]')::text from (select jsonb_build_array(min({_shown(source)} "
-        f'collate "C"), {_K}::text, count(*){sums}) as found from {_rows(source)} where {_within(part)} '
+        f"select coalesce(jsonb_agg(found), '[]')::text from (select to_jsonb(array[min({_shown(source)} "
+        f'collate "C"), {_K}::text, count(*)::text{sums}]) as found from {_rows(source)} where {_within(part)} '
         f"group by {_K} order by {_K} limit {at_most}) g"
     )
     answer = database.ask(statement, timeout_seconds=source.at_most_seconds)
@@ -168,15 +169,12 @@ def _rows(source: Source) -> str:
 
 def _key_hash(source: Source) -> str:
     if not source.key:
-        return text_hash(_whole(source))
+        # All columns by name would make a statement longer than a word on a command line may be.
+        return text_hash("row(t.*)::text")
     chained = "0"
     for name in source.key:
         chained = text_hash(f"t.{as_identifier(name)}::text", chained)
     return chained
-
-
-def _whole(source: Source) -> str:
-    return f"row({', '.join(f't.{as_identifier(name)}' for name, _ in source.columns)})::text"
 
 
 def _value(column: tuple[str, str], source: Source) -> str:
@@ -199,7 +197,8 @@ def _range(source: Source) -> tuple[str, str]:
 
 def _shown(source: Source) -> str:
     if not source.key:
-        return f"left({_whole(source)}, {ROW_CHARS})"
+        some = ", ".join(f"t.{as_identifier(name)}" for name, _ in source.columns[:SHOWN_COLUMNS])
+        return f"left(row({some})::text, {ROW_CHARS})"
     parts = [f"{as_text(name + '=')} || t.{as_identifier(name)}::text" for name in source.key]
     joined = " || ', ' || ".join(parts)
     return f"left({joined}, {KEY_CHARS})"

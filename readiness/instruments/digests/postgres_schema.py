@@ -56,11 +56,13 @@ _SCHEMA: dict[str, str] = {
         join pg_type t on t.oid = a.atttypid left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
         where c.relkind in ('r', 'p', 'f', 'c') and {USERS} and {is_own("pg_class", "c.oid")}"""
     ),
-    # Since PostgreSQL 18 a column that is not null is a constraint as well (n): the columns tell.
+    # Since PostgreSQL 18 a column that is not null is a constraint as well (n): the columns tell. References of partitions
+    # are their parents', under names that are made up anew.
     "constraints": (
         f"""select format('constraint %I on %I.%I', o.conname, n.nspname, c.relname) as name,
         pg_get_constraintdef(o.oid) as def from pg_constraint o join pg_class c on c.oid = o.conrelid
-        join pg_namespace n on n.oid = c.relnamespace where o.contype not in ('n', 't') and {USERS}
+        join pg_namespace n on n.oid = c.relnamespace where o.contype not in ('n', 't')
+        and (o.contype <> 'f' or o.conparentid = 0) and {USERS}
         and {is_own("pg_class", "c.oid")}"""
     ),
     "indexes": (

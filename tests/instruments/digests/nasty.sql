@@ -60,6 +60,14 @@ create table audit.events (at date not null, seq integer not null, what text, pr
 create table audit.events_2023 partition of audit.events for values from ('2023-01-01') to ('2024-01-01');
 create table audit.events_2024 partition of audit.events for values from ('2024-01-01') to ('2025-01-01');
 insert into audit.events select '2023-12-25'::date + i, i, 'event ' || i from generate_series(1, 20) i;
+create table audit.kinds (id integer primary key);
+insert into audit.kinds values (1);
+alter table audit.events add column kind integer default 1 references audit.kinds;
+create table audit.notes (at date, seq integer, note text, foreign key (at, seq) references audit.events);
+insert into audit.notes values ('2023-12-26', 1, 'a');
+create table public.broad (id integer, d date);
+do $$ begin for i in 1..400 loop execute format('alter table public.broad add column %I text default %L', 'a_rather_long_name_of_a_column_' || i, i); end loop; end $$;
+insert into public.broad select i, '2024-01-01' from generate_series(1, 20) i;
 create unlogged table public.scratch (id integer primary key, v text);
 insert into public.scratch values (1, 'kept by a dump');
 create table public.children (id integer primary key, item bigint references public.items on delete cascade);

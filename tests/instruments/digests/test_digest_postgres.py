@@ -150,6 +150,7 @@ def test_each_difference_is_named(database_server: Server, sql: Sql, before: Sto
         "select lo_unlink(434343)",
         'update public."Odd ""name.s" set "k" = null',
         "alter table public.scratch set logged",
+        "update public.broad set a_rather_long_name_of_a_column_399 = 'x' where id = 7",
     )
     found = {one.place: one for one in differences(database_server, before, name)}
     lost, changed, rows = "lost", "changed", "rows"
@@ -160,6 +161,7 @@ def test_each_difference_is_named(database_server: Server, sql: Sql, before: Sto
         "rows of public.alembic_version": rows,
         'rows of public."Odd ""name.s"': rows,
         "rows of large object pages": rows,
+        "rows of public.broad": rows,
         "rows of large objects": rows,
         "table public.nothing": lost,
         "rows of public.nothing": lost,
@@ -206,6 +208,8 @@ def test_each_difference_is_named(database_server: Server, sql: Sql, before: Sto
     assert found["rows of public.log"].added == ("(3,same)",)
     assert (found["rows of public.log"].before, found["rows of public.log"].after) == ("60 rows", "61 rows")
     assert found['rows of public."Odd ""name.s"'].columns == ("k",)
+    assert found["rows of public.broad"].columns == ("a_rather_long_name_of_a_column_399",)
+    assert found["rows of public.broad"].lost[0].startswith("(7,2024-01-01,1,2,3")
     assert found["rows of large object pages"].changed == ("loid=424242, pageno=2",)
     assert found["rows of large objects"].lost == ("loid=434343",)
     assert found["index public.items_name"].after.endswith(" INVALID")
