@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from readiness.exceptions import GatherError
 from readiness.facts.digest import TableDigest
 from readiness.instruments.digests.side import Bucket, Entry, Part
 
 __all__ = ["HASH_METHOD", "Source", "quoted", "read_buckets", "read_entries", "read_table"]
 
 HASH_METHOD = "first 64 bits of md5"
+#: A statement of more would be longer than a word on a command line may be (128 KiB).
+COLUMNS_PER_PASS = 100
 KEY_CHARS = 200
 ROW_CHARS = 80
 SLOWEST_BYTES_PER_SECOND = 500_000
@@ -52,24 +55,24 @@ def read_table(ask: Ask, source: Source) -> TableDigest:
     Raises:
         GatherError, StackError: they cannot be read.
     """
-    sums = "".join(f", {_sum(_value(column, source))}" for column in source.columns)
     lowest = highest = "''"
     if source.key:
-        lowest, highest = (
-            f"left(cast({which}({quoted(source.key[0])}) as char), {KEY_CHARS})" for which in ("min", "max")
+        lowest, highest = (f"left(cast({f}({quoted(source.key[0])}) as char), {KEY_CHARS})" for f in ("min", "max"))
+    found: dict[str, str] = {}
+    seen: set[tuple[str, ...]] = set()
+    for start in range(0, len(source.columns), COLUMNS_PER_PASS):
+        columns = source.columns[start : start + COLUMNS_PER_PASS]
+        sums = "".join(f", {_sum(_value(column, source))}" for column in columns)
+        statement = (
+            f"select json_array(count(*), {_sum(_mark(source))}, {lowest}, {highest}{sums}) from {quoted(source.table)}"
         )
-    statement = (
-        f"select json_array(count(*), {_sum(_mark(source))}, {lowest}, {highest}{sums}) from {quoted(source.table)}"
-    )
-    ((rows, keys, least, most, *totals),) = ask(statement, source.at_most_seconds)
-    return TableDigest(
-        rows=int(str(rows)),
-        key=source.key,
-        keys=str(keys),
-        columns={name: str(total) for (name, _), total in zip(source.columns, totals, strict=True)},
-        lowest=str(least or ""),
-        highest=str(most or ""),
-    )
+        ((rows, keys, least, most, *totals),) = ask(statement, source.at_most_seconds)
+        found.update({name: str(total) for (name, _), total in zip(columns, totals, strict=True)})
+        seen.add((str(rows), str(keys), str(least or ""), str(most or "")))
+    if len(seen) != 1:
+        raise GatherError("its rows changed while they were read")
+    count, total_of_keys, first, last = seen.pop()
+    return TableDigest(rows=int(count), key=source.key, keys=total_of_keys, columns=found, lowest=first, highest=last)
 
 
 def read_buckets(ask: Ask, source: Source, columns: Sequence[str], part: Part, *, bits: int) -> dict[int, Bucket]:

@@ -31,6 +31,8 @@ create table children (id int primary key, item bigint unsigned, foreign key (it
 insert into children select seq, seq from seq_1_to_50;
 create table log (at int, line text);
 insert into log select seq % 10, if(seq % 10, 'same', null) from seq_1_to_60;
+create table broad (id int primary key {columns});
+insert into broad (id) values (1), (2);
 create table pairs (a varchar(5), b int, v text, primary key (b, a));
 insert into pairs select 'a', seq, '' from seq_1_to_30;
 create view names as select id, name from items;
@@ -39,6 +41,9 @@ create procedure clean() delete from log;
 grant select on {name}.items to 'reader'@'%';
 grant insert on {name}.* to 'reader'@'%';
 """
+
+
+COLUMNS = "".join(f", a_rather_long_name_{i} varchar(3) default '{i}'" for i in range(250))
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +72,7 @@ def run(server: Server, name: str, text: str, program: str = "mariadb", *words: 
 
 def made(server: Server, name: str, *more: str) -> str:
     run(server, "", f"create or replace database {name} character set utf8mb4")
-    run(server, name, ";\n".join([SCHEMA.replace("{name}", name), *more]))
+    run(server, name, ";\n".join([SCHEMA.replace("{name}", name).replace("{columns}", COLUMNS), *more]))
     return name
 
 
@@ -92,6 +97,7 @@ def test_everything_is_told(server: Server) -> None:
     assert found.not_digested == {}
     assert {name: table.rows for name, table in found.tables.items()} == {
         "items": 200,
+        "broad": 2,
         "children": 50,
         "log": 60,
         "pairs": 30,
@@ -129,6 +135,7 @@ def test_each_difference_is_named(server: Server) -> None:
         "delete from pairs where b = 11",
         "insert into log values (3, 'same')",
         "update log set line = '' where line is null",
+        "update broad set a_rather_long_name_249 = 'x' where id = 2",
         "drop view names",
         "drop trigger touch",
         "drop procedure clean",
@@ -140,6 +147,7 @@ def test_each_difference_is_named(server: Server) -> None:
         "rows of items": "rows",
         "rows of children": "rows",
         "rows of pairs": "rows",
+        "rows of broad": "rows",
         "rows of log": "rows",
         "view names": "lost",
         "column names.id": "lost",
@@ -152,6 +160,7 @@ def test_each_difference_is_named(server: Server) -> None:
     }
     assert (found["rows of items"].columns, found["rows of items"].changed) == (("price", "single"), ("id=4", "id=5"))
     assert (found["rows of children"].columns, found["rows of children"].changed) == (("item",), ("id=1", "id=2"))
+    assert (found["rows of broad"].columns, found["rows of broad"].changed) == (("a_rather_long_name_249",), ("id=2",))
     assert found["rows of pairs"].lost == ("b=11, a=a",)
     assert found["rows of log"].added == ("(0,) (6 times)", "(3,same)")
     assert found["rows of log"].lost == ("(0,NULL) (6 times)",)
