@@ -92,6 +92,11 @@ class StoreDigest:
     problem: str = ""
 
     @property
+    def keys(self) -> dict[str, tuple[str, ...]]:
+        """Table -> the columns by which its rows are known; a second store has to be digested by the same ones."""
+        return {name: table.key for name, table in self.tables.items()}
+
+    @property
     def rows(self) -> int:
         """Of all tables."""
         return sum(table.rows for table in self.tables.values())

@@ -148,3 +148,28 @@ def test_a_kind_of_things_that_could_not_be_read_is_not_lost() -> None:
 def test_a_difference_survives_its_recording() -> None:
     (found,) = compare(DIGEST, table(keys="31")).differences
     assert decode(Difference, json.loads(json.dumps(encode(found)))) == found
+
+
+@pytest.mark.parametrize(
+    ("after", "why"),
+    [
+        (table(key=(), keys="99"), "known by id before and by all of 2 columns after"),
+        (table(key=("name",), keys="99"), "known by id before and by name after"),
+    ],
+)
+def test_rows_that_are_known_by_something_else_are_not_accused(after: StoreDigest, why: str) -> None:
+    comparison = compare(DIGEST, after)
+    assert comparison.differences == ()
+    assert why in (comparison.untold or {})["rows of public.items"]
+
+
+def test_rows_without_a_key_and_with_other_columns_are_not_accused() -> None:
+    before = table(key=(), keys="1")
+    after = table(key=(), keys="2", columns={"id": "1"})
+    assert compare(before, after).differences == ()
+    assert not compare(before, after).is_equal
+
+
+def test_fewer_rows_are_fewer_rows_whatever_they_are_known_by() -> None:
+    (found,) = compare(DIGEST, table(key=(), rows=2)).differences
+    assert (found.before, found.after, found.columns) == ("3 rows", "2 rows", ())

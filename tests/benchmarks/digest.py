@@ -24,6 +24,7 @@ import redis
 from readiness.backup.differences import compare
 from readiness.instruments.digests import open_side
 from readiness.instruments.digests.narrow import with_keys
+from readiness.instruments.digests.side import Digested
 from tests.instruments.digests.servers import SECRET, Server, Sql, postgres, redis_server
 
 ROWS = (10_000, 100_000, 1_000_000)
@@ -102,9 +103,10 @@ def of_postgres(counts: tuple[int, ...]) -> None:
             sql.run("shop", "drop database if exists other with (force)", "create database other template bench")
             sql.run("other", f"update orders set status = 'old' where id = {rows // 2}")
             other = open_side("postgres", server.where("other"))
-            found = compare(digest, other.digest()).differences
+            sides = Digested(side=side, digest=digest), Digested(side=other, digest=other.digest())
+            found = compare(sides[0].digest, sides[1].digest).differences
             began = time.perf_counter()
-            (named,) = (one for one in with_keys(side, other, digest, found) if one.place.startswith("rows"))
+            (named,) = (one for one in with_keys(*sides, found) if one.place.startswith("rows"))
             naming = time.perf_counter() - began
             print(
                 f"{rows:>9} rows {digest.size_bytes / MIB:7.1f} MiB  dump {dump:6.2f} s  digest {seconds:6.2f} s "

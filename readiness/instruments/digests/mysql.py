@@ -21,7 +21,7 @@ from readiness.instruments.digests.mysql_rows import (
     read_table,
 )
 from readiness.instruments.digests.mysql_schema import BEGINNINGS, CATALOGS, COUNTERS, TABLES
-from readiness.instruments.digests.side import Bucket, Entry, Part, Where
+from readiness.instruments.digests.side import Bucket, Entry, Part, Where, known_key
 from readiness.instruments.stores import ask_mysql
 
 __all__ = ["KIND", "MysqlSide", "open_side"]
@@ -153,7 +153,12 @@ class MysqlSide:
             keys.setdefault(table, []).append(column)
         for name, size in sizes.items():
             self._sources[name] = Source(
-                table=name, columns=tuple(columns.get(name, ())), key=tuple(keys.get(name, ())), size_bytes=size
+                table=name,
+                columns=tuple(columns.get(name, ())),
+                key=known_key(
+                    self._where, name, tuple(keys.get(name, ())), [column for column, _ in columns.get(name, ())]
+                ),
+                size_bytes=size,
             )
 
     def _tables(self, left_out: dict[str, str]) -> Iterator[tuple[str, TableDigest]]:

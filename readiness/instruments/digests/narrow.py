@@ -11,9 +11,9 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
 from readiness.exceptions import ReadinessError
-from readiness.facts.digest import Difference, DifferenceKind, StoreDigest
+from readiness.facts.digest import Difference, DifferenceKind
 from readiness.instruments.digests.kept_side import KeptSide
-from readiness.instruments.digests.side import Bucket, Entry, Part, Side
+from readiness.instruments.digests.side import Bucket, Digested, Entry, Part, Side
 
 __all__ = ["MAX_KEYS", "with_keys"]
 
@@ -29,34 +29,32 @@ SMALL_ROWS = 50
 MAX_COLUMNS = 6
 
 
-def with_keys(before: Side, after: Side, digest: StoreDigest, differences: Sequence[Difference]) -> list[Difference]:
+def with_keys(before: Digested, after: Digested, differences: Sequence[Difference]) -> list[Difference]:
     """The differences, those of rows with the keys of some of the rows.
 
-    Only here it shows whether what may differ a little (``digest.tolerances``) differs by more, and whether a key is missing
-    because it was about to expire: such differences are added and taken away.
+    Only here it shows whether what may differ a little (``tolerances`` of a digest) differs by more, and whether a key is
+    missing because it was about to expire: such differences are added and taken away. A difference whose keys cannot be had
+    stays as it is, and is partial.
 
     Args:
         before: the store as it was, or what was kept of it.
-        after: the store to compare with it; neither has changed since it was digested.
-        digest: of the one before.
-        differences: between them.
-
-    A difference whose keys cannot be had stays as it is, and is partial.
+        after: the store to compare with it.
+        differences: between their digests.
     """
     found = [
-        _attempted(before, after, digest, difference) if difference.kind is DifferenceKind.ROWS else difference
+        _attempted(before, after, difference) if difference.kind is DifferenceKind.ROWS else difference
         for difference in differences
     ]
-    return [*(one for one in found if one is not None), *_moved(before, after, digest)]
+    return [*(one for one in found if one is not None), *_moved(before, after)]
 
 
-def _moved(before: Side, after: Side, digest: StoreDigest) -> Iterator[Difference]:
+def _moved(before: Digested, after: Digested) -> Iterator[Difference]:
     """Tables in which instants moved by more than they may."""
-    if not isinstance(before, KeptSide) or not isinstance(after, KeptSide):
+    if not isinstance(before.side, KeptSide) or not isinstance(after.side, KeptSide):
         return
-    for column in digest.tolerances:
-        for table in digest.tables:
-            keys = list(itertools.islice(before.moved(after, table), MAX_KEYS + 1)) if table in after.kept.names else []
+    for column in before.digest.tolerances:
+        for table in before.digest.tables.keys() & after.digest.tables.keys():
+            keys = list(itertools.islice(before.side.moved(after.side, table), MAX_KEYS + 1))
             if keys:
                 yield Difference(
                     place=f"rows of {table}",
@@ -67,25 +65,29 @@ def _moved(before: Side, after: Side, digest: StoreDigest) -> Iterator[Differenc
                 )
 
 
-def _attempted(before: Side, after: Side, digest: StoreDigest, difference: Difference) -> Difference | None:
+def _attempted(before: Digested, after: Digested, difference: Difference) -> Difference | None:
+    table = difference.place.removeprefix("rows of ")
+    old, new = before.digest.tables[table], after.digest.tables[table]
+    if old.key != new.key:
+        return dataclasses.replace(difference, is_partial=True)
     try:
-        return _narrowed(before, after, digest, difference)
+        return _narrowed(before.side, after.side, table, tuple(n for n in old.columns if n in new.columns), difference)
     except ReadinessError:
         return dataclasses.replace(difference, is_partial=True)
 
 
-def _narrowed(before: Side, after: Side, digest: StoreDigest, difference: Difference) -> Difference | None:
-    table = difference.place.removeprefix("rows of ")
-    # Without keys in common no column is accused yet; any of them may differ.
-    every = tuple(digest.tables[table].columns)
+def _narrowed(
+    before: Side, after: Side, table: str, every: tuple[str, ...], difference: Difference
+) -> Difference | None:
     lost: list[str] = []
     added: list[str] = []
     changed: list[str] = []
     accused: dict[str, None] = dict.fromkeys(difference.columns)
-    groups = [difference.columns] if difference.columns else _groups(every)
+    # Without keys in common no column is accused yet; any of them may differ.
+    groups = _groups(difference.columns or every)
     is_partial, edges = False, 0
     for columns in groups:
-        old, new, is_cut = _entries(before, after, table, columns[:MAX_COLUMNS])
+        old, new, is_cut = _entries(before, after, table, columns)
         is_partial |= is_cut
         edges |= _drop_edges(before, table, old, new) + _drop_edges(after, table, new, old)
         for mark in old.keys() | new.keys():
@@ -96,9 +98,8 @@ def _narrowed(before: Side, after: Side, digest: StoreDigest, difference: Differ
                 lost.append(_told(left, 0 if right is None else right.rows))
             elif left.sums != right.sums:
                 changed.append(left.key)
-                accused.update(
-                    dict.fromkeys(n for n, a, b in zip(columns, left.sums, right.sums, strict=False) if a != b)
-                )
+                pairs = zip(columns, left.sums, right.sums, strict=True)
+                accused.update(dict.fromkeys(name for name, one, other in pairs if one != other))
     if edges and not (lost or added or changed or is_partial):
         return None
     return dataclasses.replace(

@@ -19,7 +19,7 @@ from readiness.instruments.digests.postgres_migrations import MIGRATIONS
 from readiness.instruments.digests.postgres_rows import LARGE_OBJECTS, Source, read_buckets, read_entries, read_table
 from readiness.instruments.digests.postgres_schema import BEGINNINGS, CATALOGS, SEQUENCES, TABLES
 from readiness.instruments.digests.postgres_session import HASH_METHOD, Database, as_text, text_hash
-from readiness.instruments.digests.side import Bucket, Entry, Part, Where
+from readiness.instruments.digests.side import Bucket, Entry, Part, Where, known_key
 
 __all__ = ["KIND", "PostgresSide", "open_side", "own_databases"]
 
@@ -112,7 +112,7 @@ class PostgresSide:
             self._sources[name] = Source(
                 select=found["select"],
                 columns=tuple((column, kind) for column, kind in found["columns"]),
-                key=tuple(found["key"]),
+                key=known_key(self._where, name, tuple(found["key"]), [column for column, _ in found["columns"]]),
                 size_bytes=int(found["bytes"]),
             )
         self._sources.update(LARGE_OBJECTS)

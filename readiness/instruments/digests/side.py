@@ -15,14 +15,14 @@ agree as well. The hashes protect against accidents, not against somebody who lo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from readiness.facts.digest import StoreDigest
 from readiness.runtime import Stack
 
-__all__ = ["Bucket", "Entry", "Opener", "Part", "Side", "Where"]
+__all__ = ["Bucket", "Digested", "Entry", "Opener", "Part", "Side", "Where", "known_key"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +83,14 @@ class Side(Protocol):
         """Give back what is held on this machine."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Digested:
+    """A store and what it said; it has not changed since."""
+
+    side: Side
+    digest: StoreDigest
+
+
 def _silent(_: str) -> None:
     """Tell nobody."""
 
@@ -98,6 +106,8 @@ class Where:
         port: its container port; None for the usual one.
         users: services whose variables may hold its login.
         until: what expires before this instant (seconds since 1970) is left out: it may be gone by then.
+        keys: table -> the columns by which an earlier digest knew its rows (:attr:`StoreDigest.keys`); rows are told
+            from each other by these, also where the index that made them unique is lost.
         folder: of the run, for a copy that is read here; empty for this machine's folder of temporary files.
         progress: is told what is being read.
     """
@@ -108,9 +118,16 @@ class Where:
     port: int | None = None
     users: Iterable[str] = ()
     until: float = 0.0
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     folder: str = ""
     progress: Callable[[str], None] = field(default=_silent)
 
 
 Opener = Callable[[Where], Side]
 """What a module of a kind offers as ``open_side``."""
+
+
+def known_key(where: Where, table: str, own: tuple[str, ...], columns: Collection[str]) -> tuple[str, ...]:
+    """By what the rows of a table are known: as an earlier digest did, where it has these columns, else by its own key."""
+    wanted = where.keys.get(table, own)
+    return wanted if all(name in columns for name in wanted) else own

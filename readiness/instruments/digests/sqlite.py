@@ -19,7 +19,7 @@ from typing import Any
 
 from readiness.exceptions import GatherError, ReadinessError
 from readiness.facts.digest import SequenceState, StoreDigest, TableDigest
-from readiness.instruments.digests.side import Bucket, Entry, Part, Where
+from readiness.instruments.digests.side import Bucket, Entry, Part, Where, known_key
 from readiness.instruments.digests.summing import HASH_METHOD, by_ending, digested, hash_of, merged
 
 __all__ = ["KIND", "SqliteSide", "open_side"]
@@ -165,7 +165,8 @@ class SqliteSide:
             self._where.progress(f"digest of {self._where.service}: {name}")
             rows = list(self._ask("select name, pk from pragma_table_xinfo(?) where hidden <> 1 order by cid", name))
             columns = tuple(column for column, _ in rows)
-            key = tuple(column for column, place in sorted(rows, key=lambda row: row[1]) if place)
+            own = tuple(column for column, place in sorted(rows, key=lambda row: row[1]) if place)
+            key = known_key(self._where, name, own, columns)
             self._tables[name] = (columns, key)
             try:
                 yield name, digested(self._entries(name, columns, Part()), columns, key=key, **self._range(name, key))

@@ -15,7 +15,7 @@ from readiness.backup.differences import compare
 from readiness.facts.digest import Difference, StoreDigest
 from readiness.instruments.digests import files, open_side
 from readiness.instruments.digests.narrow import with_keys
-from readiness.instruments.digests.side import Where
+from readiness.instruments.digests.side import Digested, Where
 from readiness.runtime import Completed
 from tests.instruments.digests.servers import ServerStack
 
@@ -70,7 +70,9 @@ def changed(folder: Path, stack: ServerStack, change: Callable[[Path], object]) 
     side, before = digest(folder, stack)
     change(folder)
     other, after = digest(folder, stack)
-    found = with_keys(side, other, before, compare(before, after).differences)
+    found = with_keys(
+        Digested(side=side, digest=before), Digested(side=other, digest=after), compare(before, after).differences
+    )
     side.close()
     other.close()
     return found

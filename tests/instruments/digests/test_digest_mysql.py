@@ -13,6 +13,7 @@ from readiness.facts.digest import Difference, StoreDigest
 from readiness.instruments.digests import open_side
 from readiness.instruments.digests.mysql_schema import BEGINNINGS, CATALOGS
 from readiness.instruments.digests.narrow import with_keys
+from readiness.instruments.digests.side import Digested
 from tests.instruments.digests.servers import Server, mariadb
 
 needs_server = pytest.mark.skipif(shutil.which("mariadbd") is None, reason="no MariaDB on this machine")
@@ -86,9 +87,11 @@ def changed(server: Server, *statements: str) -> dict[str, Difference]:
     held = digest(server, made(server, "original"))
     name = made(server, "twin", *statements)
     sides = [open_side("mysql", server.where(one)) for one in ("original", name)]
-    comparison = compare(held, sides[1].digest())
+    after = Digested(side=sides[1], digest=sides[1].digest())
+    comparison = compare(held, after.digest)
     assert not comparison.untold
-    return {one.place: one for one in with_keys(*sides, held, comparison.differences)}
+    before = Digested(side=sides[0], digest=held)
+    return {one.place: one for one in with_keys(before, after, comparison.differences)}
 
 
 @needs_server

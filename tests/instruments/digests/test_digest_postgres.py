@@ -14,6 +14,7 @@ from readiness.instruments.digests.narrow import with_keys
 from readiness.instruments.digests.postgres import own_databases
 from readiness.instruments.digests.postgres_schema import BEGINNINGS
 from readiness.instruments.digests.recorded import Recorded
+from readiness.instruments.digests.side import Digested, Side
 from tests.instruments.digests.servers import Server, Sql
 
 pytestmark = pytest.mark.slow
@@ -49,10 +50,19 @@ def twin(sql: Sql, name: str, *statements: str) -> str:
 
 
 def differences(server: Server, before: StoreDigest, name: str) -> list[Difference]:
-    comparison = compare(before, digest_of(server, name))
+    after = digest_of(server, name)
+    comparison = compare(before, after)
     assert not comparison.untold
     sides = [open_side("postgres", server.where(one)) for one in ("original", name)]
-    return with_keys(sides[0], sides[1], before, comparison.differences)
+    return with_keys(
+        Digested(side=sides[0], digest=before), Digested(side=sides[1], digest=after), comparison.differences
+    )
+
+
+def since(recorded: Recorded, side: Side, after: StoreDigest) -> list[Difference]:
+    before = Digested(side=recorded, digest=recorded.digest())
+    found = compare(before.digest, after).differences
+    return with_keys(before, Digested(side=side, digest=after), found)
 
 
 def told(found: Sequence[Difference]) -> dict[str, str]:
@@ -329,10 +339,7 @@ def test_keys_are_named_when_the_original_is_gone(database_server: Server, sql: 
         "update public.children set item = 1 where id = 2000",
         "insert into public.log values (3, 'same')",
     )
-    found = {
-        one.place: one
-        for one in with_keys(recorded, side, held, compare(held, digest_of(database_server, name)).differences)
-    }
+    found = {one.place: one for one in since(recorded, side, digest_of(database_server, name))}
     assert found["rows of public.children"].lost == ("id=4000", "id=4001")
     assert found["rows of public.children"].changed == ("id=2000",)
     assert found["rows of public.children"].columns == ("item",)
@@ -349,6 +356,30 @@ def test_of_a_table_too_large_to_be_recorded_the_column_is_told(
     recorded = Recorded(side, held, at_most_rows=100)
     assert list(recorded.left_out) == ["public.items"]
     sql.run(name, "update public.items set price = 5 where id = 4")
-    (found,) = with_keys(recorded, side, held, compare(held, digest_of(database_server, name)).differences)
+    (found,) = since(recorded, side, digest_of(database_server, name))
     assert (found.columns, found.changed, found.is_partial) == (("price",), (), True)
     recorded.close()
+
+
+def test_rows_are_compared_also_where_their_key_is_lost(database_server: Server, sql: Sql, before: StoreDigest) -> None:
+    name = twin(
+        sql,
+        "keyless",
+        "alter table public.children drop constraint children_pkey",
+        "update public.children set item = 1 where id = 2",
+    )
+    after = digest_of(database_server, name)
+    comparison = compare(before, after)
+    assert "rows of public.children" in (comparison.untold or {})
+    assert {one.place for one in comparison.differences} == {
+        "constraint children_pkey on public.children",
+        "index public.children_pkey",
+    }
+    side = open_side("postgres", database_server.where(name, keys=before.keys))
+    then = Digested(side=open_side("postgres", database_server.where("original")), digest=before)
+    now = Digested(side=side, digest=side.digest())
+    found = {one.place: one for one in with_keys(then, now, compare(before, now.digest).differences)}
+    assert (found["rows of public.children"].columns, found["rows of public.children"].changed) == (
+        ("item",),
+        ("id=2",),
+    )

@@ -13,6 +13,7 @@ from readiness.backup.differences import compare
 from readiness.facts.digest import Difference
 from readiness.instruments.digests import open_side
 from readiness.instruments.digests.narrow import with_keys
+from readiness.instruments.digests.side import Digested
 from tests.instruments.digests.servers import SECRET, Server
 
 pytestmark = pytest.mark.slow
@@ -65,9 +66,10 @@ class Kept:
     def differences(self) -> list[Difference]:
         after = open_side("redis", self.server.where(**self.more))
         try:
-            comparison = compare(self.digest, after.digest())
+            found = Digested(side=after, digest=after.digest())
+            comparison = compare(self.digest, found.digest)
             assert not comparison.untold
-            return with_keys(self.side, after, self.digest, comparison.differences)
+            return with_keys(Digested(side=self.side, digest=self.digest), found, comparison.differences)
         finally:
             after.close()
             self.side.close()

@@ -14,7 +14,7 @@ from readiness.backup.differences import compare
 from readiness.facts.digest import Difference, StoreDigest
 from readiness.instruments.digests import open_side
 from readiness.instruments.digests.narrow import with_keys
-from readiness.instruments.digests.side import Side, Where
+from readiness.instruments.digests.side import Digested, Side, Where
 from tests.instruments.digests.servers import ServerStack
 
 SCHEMA = """
@@ -60,7 +60,9 @@ def changed(file: Path, *statements: str) -> list[Difference]:
         with digested(file) as (other, after):
             comparison = compare(before, after)
             assert not comparison.untold
-            return with_keys(side, other, before, comparison.differences)
+            return with_keys(
+                Digested(side=side, digest=before), Digested(side=other, digest=after), comparison.differences
+            )
 
 
 def test_everything_is_told(file: Path) -> None:
