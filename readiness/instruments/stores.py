@@ -58,7 +58,7 @@ class _Reader(Protocol):
 
 
 class _StatementError(GatherError):
-    """The store lets this login in and refuses what it is asked: another login is asked the same in vain."""
+    """The store lets this login in and refuses what it is asked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,10 +238,10 @@ def _first_of(logins: tuple[Login, ...], ask: Callable[[Login], str]) -> str:
     for login in logins:
         try:
             return ask(login)
-        except _StatementError:
-            raise
         except GatherError as error:
-            problem = problem or error
+            # What somebody who is let in is told says more than that others are not let in.
+            is_better = isinstance(error, _StatementError) and not isinstance(problem, _StatementError)
+            problem = error if problem is None or is_better else problem
     assert problem is not None  # noqa: S101  # there is always at least one login to try
     raise problem
 
@@ -302,7 +302,9 @@ def _psql(
     script = (
         "command -v psql >/dev/null 2>&1 || exit 127; "
         f'export PGPASSWORD="$1" PGCONNECT_TIMEOUT=5 PGAPPNAME={OWN_SESSIONS} PGCLIENTENCODING=UTF8 '
-        'PGOPTIONS="$5"; for host in "" 127.0.0.1; do psql -X -A -t -w ${host:+-h "$host"} -U "$2" -d "$3" -c "$4" && exit; done; exit 2'
+        'PGOPTIONS="$5"; for host in "" 127.0.0.1; do psql -X -A -t -w ${host:+-h "$host"} -U "$2" -d "$3" -c "$4"; code=$?; '
+        # Only a connection that does not come about is tried the other way (psql ends with 2, documentation, Exit Status).
+        '[ "$code" = 2 ] || exit "$code"; done; exit 2'
     )
     database = login.database or login.user or "postgres"
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
