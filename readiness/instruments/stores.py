@@ -196,15 +196,16 @@ def ask_mysql(
     """
     script = (
         'export MYSQL_PWD="$1"; user="$2" database="$3" statements="$4"; shift 4; '
-        'for cli in mariadb mysql; do command -v "$cli" >/dev/null 2>&1 && exec "$cli" --no-defaults -N -B --raw '
-        '--connect-timeout=5 "$@" -u "$user" -e "$statements" ${database:+"$database"}; done; exit 127'
+        'for cli in mariadb mysql; do command -v "$cli" >/dev/null 2>&1 && exec "$cli" "$@" -N -B --raw '
+        '--connect-timeout=5 -u "$user" -e "$statements" ${database:+"$database"}; done; exit 127'
     )
 
     def ask(login: Login) -> str:
         place: list[str] = []
         if stack.runtime == "process":
             where = stack.endpoint(service, port)
-            place = ["--protocol=tcp", "-h", where.host, "-P", str(where.port)]
+            # Files of settings are the developer's here, and in a container the image's, which know its socket.
+            place = ["--no-defaults", "--protocol=tcp", "-h", where.host, "-P", str(where.port)]
         words = [login.password, login.user or "root", database or login.database, statements, *place]
         done = stack.execute(service, ["sh", "-c", script, "sh", *words], timeout_seconds=timeout_seconds)
         return _output(done, service, "mysql")

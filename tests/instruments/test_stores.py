@@ -244,7 +244,16 @@ def test_mysql_is_asked_as_the_administrator_and_then_as_its_users() -> None:
 def test_a_mysql_among_processes_is_asked_at_its_own_port() -> None:
     stack = FakeStack([done("[1]")], runtime="process", variables={}, where=Endpoint(host="127.0.0.1", port=4711))
     ask_mysql(stack, "db", "select 1", database="shop")  # type: ignore[arg-type]  # a fake
-    assert stack.ran[0][1][6:] == ("shop", "select 1", "--protocol=tcp", "-h", "127.0.0.1", "-P", "4711")
+    assert stack.ran[0][1][6:] == (
+        "shop",
+        "select 1",
+        "--no-defaults",
+        "--protocol=tcp",
+        "-h",
+        "127.0.0.1",
+        "-P",
+        "4711",
+    )
 
 
 def test_a_mysql_without_its_client_program_says_so() -> None:

@@ -73,7 +73,7 @@ def test_the_kinds_are_found_by_listing_the_folder() -> None:
 
 
 def test_an_unknown_kind_is_named_with_those_that_there_are(database_server: Server) -> None:
-    with pytest.raises(ConfigError, match="'oracle'; there are files, postgres"):
+    with pytest.raises(ConfigError, match="'oracle'; there are files, mysql, postgres"):
         open_side("oracle", database_server.where())
 
 
