@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from readiness.backup.definitions import is_same, is_undecided
 from readiness.facts.digest import EVERY, Difference, DifferenceKind, SequenceState, StoreDigest, TableDigest
@@ -22,10 +22,12 @@ class Comparison:
     Attributes:
         differences: in the order of tables, sequences, objects, each by name.
         untold: what -> why nobody can say whether it differs.
+        was_written: something was written to one of them while it was read: what differs may be that.
     """
 
     differences: tuple[Difference, ...] = ()
-    untold: dict[str, str] | None = None
+    untold: dict[str, str] = field(default_factory=dict)
+    was_written: bool = False
 
     @property
     def is_equal(self) -> bool:
@@ -43,7 +45,8 @@ def compare(before: StoreDigest, after: StoreDigest) -> Comparison:
         return Comparison(untold={"everything": reason})
     untold = {**_left_out(before, after), **_long_definitions(before, after)}
     found = [*_tables(before, after, untold), *_sequences(before, after), *_objects(before, after, untold)]
-    return Comparison(differences=tuple(found), untold=untold)
+    was_written = before.is_quiet is False or after.is_quiet is False
+    return Comparison(differences=tuple(found), untold=untold, was_written=was_written)
 
 
 def _why_not(before: StoreDigest, after: StoreDigest) -> str:

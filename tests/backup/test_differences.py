@@ -115,7 +115,7 @@ def test_long_definitions_are_shown_in_part() -> None:
 def test_what_cannot_be_compared_is_neither_equal_nor_different(other: StoreDigest) -> None:
     comparison = compare(DIGEST, other)
     assert comparison.differences == ()
-    assert list(comparison.untold or ()) == ["everything"]
+    assert list(comparison.untold) == ["everything"]
     assert not comparison.is_equal
 
 
@@ -142,7 +142,7 @@ def test_a_kind_of_things_that_could_not_be_read_is_not_lost() -> None:
     )
     comparison = compare(DIGEST, after)
     assert comparison.differences == ()
-    assert "owner of …" in (comparison.untold or {})
+    assert "owner of …" in comparison.untold
 
 
 def test_a_difference_survives_its_recording() -> None:
@@ -160,7 +160,7 @@ def test_a_difference_survives_its_recording() -> None:
 def test_rows_that_are_known_by_something_else_are_not_accused(after: StoreDigest, why: str) -> None:
     comparison = compare(DIGEST, after)
     assert comparison.differences == ()
-    assert why in (comparison.untold or {})["rows of public.items"]
+    assert why in comparison.untold["rows of public.items"]
 
 
 def test_rows_without_a_key_and_with_other_columns_are_not_accused() -> None:
@@ -173,3 +173,9 @@ def test_rows_without_a_key_and_with_other_columns_are_not_accused() -> None:
 def test_fewer_rows_are_fewer_rows_whatever_they_are_known_by() -> None:
     (found,) = compare(DIGEST, table(key=(), rows=2)).differences
     assert (found.before, found.after, found.columns) == ("3 rows", "2 rows", ())
+
+
+@pytest.mark.parametrize(("quiet", "was_written"), [(True, False), (None, False), (False, True)])
+def test_what_was_written_meanwhile_is_said(quiet: bool | None, was_written: bool) -> None:
+    assert compare(changed(is_quiet=True), changed(is_quiet=quiet)).was_written is was_written
+    assert compare(changed(is_quiet=quiet), changed(is_quiet=True)).was_written is was_written

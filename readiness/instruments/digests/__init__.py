@@ -14,9 +14,10 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from readiness.exceptions import ConfigError
+from readiness.facts.digest import StoreDigest
 from readiness.instruments.digests.side import Side, Where
 
-__all__ = ["kinds", "open_side"]
+__all__ = ["kinds", "open_side", "settled"]
 
 GROUP = "readiness.digests"
 
@@ -47,6 +48,19 @@ def open_side(kind: str, where: Where) -> Side:
     for entry in importlib.metadata.entry_points(group=GROUP, name=kind):
         return cast("_Kind", entry.load()).open_side(where)
     raise ConfigError(f"no digest for a store of the kind {kind!r}; there are {', '.join(kinds())}")
+
+
+def settled(side: Side, *, attempts: int = 3) -> StoreDigest:
+    """The digest of a store while which nothing was written to it, else the last of so many.
+
+    A PostgreSQL that was just filled is written to by its own upkeep for a while, which changes no content.
+    """
+    digest = side.digest()
+    for _ in range(attempts - 1):
+        if digest.problem or digest.is_quiet is not False:
+            break
+        digest = side.digest()
+    return digest
 
 
 def _own() -> dict[str, _Kind]:

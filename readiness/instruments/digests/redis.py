@@ -166,6 +166,6 @@ class RedisSide(KeptSide):
 
 
 def _writes(about: Mapping[str, str]) -> tuple[str | None, ...]:
-    """What moves when something is written: changes since the last snapshot, and when that was; expired and evicted keys."""
-    names = ("rdb_changes_since_last_save", "rdb_last_save_time", "expired_keys", "evicted_keys")
+    """What moves when something is written: changes since the last snapshot, and when that was; evicted keys."""
+    names = ("rdb_changes_since_last_save", "rdb_last_save_time", "evicted_keys")
     return tuple(about.get(name) for name in names)

@@ -187,3 +187,10 @@ def test_a_redis_that_lets_nobody_in_is_a_problem(cache_server: Server) -> None:
     side = open_side("redis", where)
     assert "NOAUTH" in side.digest().problem
     side.close()
+
+
+def test_what_is_written_while_a_redis_is_read_is_noticed(cache_server: Server, client: redis.Redis) -> None:
+    fill(client)
+    side = open_side("redis", cache_server.where(progress=lambda _: client.set("item:1", "meanwhile")))
+    assert side.digest().is_quiet is False
+    side.close()

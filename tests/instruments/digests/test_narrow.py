@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from readiness.backup.differences import compare
 from readiness.exceptions import GatherError
 from readiness.facts.digest import Difference, StoreDigest
-from readiness.instruments.digests import kinds, narrow, open_side
+from readiness.instruments.digests import kinds, narrow, open_side, settled
 from readiness.instruments.digests.kept import Kept
 from readiness.instruments.digests.kept_side import KeptSide
 from readiness.instruments.digests.narrow import with_keys
@@ -170,4 +170,32 @@ def test_the_kind_of_another_package_is_found(monkeypatch: pytest.MonkeyPatch) -
     stack = ServerStack({}, 0)
     side = open_side("points", Where(stack=stack, service="vectors", name="x"))  # type: ignore[arg-type]  # a fake
     assert side.digest().rows == 1
+    side.close()
+
+
+class Busy(Points):
+    """A store that is written to while it is read, the first times."""
+
+    def __init__(self, busy: int, problem: str = "") -> None:
+        super().__init__({})
+        self.busy, self.problem, self.asked = busy, problem, 0
+
+    def digest(self) -> StoreDigest:
+        self.asked += 1
+        is_quiet = None if self.problem else self.asked > self.busy
+        return StoreDigest(service="s", kind="points", is_quiet=is_quiet, problem=self.problem)
+
+
+@pytest.mark.parametrize(("busy", "asked", "is_quiet"), [(0, 1, True), (2, 3, True), (9, 3, False)])
+def test_a_digest_is_taken_again_while_something_is_written(busy: int, asked: int, is_quiet: bool) -> None:
+    side = Busy(busy)
+    assert settled(side).is_quiet is is_quiet
+    assert side.asked == asked
+    side.close()
+
+
+def test_a_store_that_cannot_be_read_is_not_asked_again() -> None:
+    side = Busy(9, "nobody is let in")
+    assert settled(side).problem
+    assert side.asked == 1
     side.close()
