@@ -1,4 +1,4 @@
-"""What a PostgreSQL database holds: rows, sequences, schema, grants, roles, large objects. Needs PostgreSQL 11 or later.
+"""What a PostgreSQL database holds: rows, sequences, schema, grants, roles, large objects. Needs PostgreSQL 12 or later.
 
 Everything is computed inside the server and comes out in answers of bounded size. Not in it, and said so: rows of foreign
 tables and of materialized views, temporary tables.
@@ -24,8 +24,8 @@ from readiness.instruments.digests.side import Bucket, Entry, Part, Where, known
 __all__ = ["KIND", "PostgresSide", "open_side", "own_databases"]
 
 KIND = "postgres"
-#: ``hashtextextended`` came with it.
-FIRST_VERSION = 110_000
+#: Hashes of 64 bits came with 11, generated columns, which are asked for, with 12.
+FIRST_VERSION = 120_000
 SEQUENCES_PER_QUESTION = 100
 _ABOUT = """
 select jsonb_build_object('version', current_setting('server_version'), 'number',
@@ -93,7 +93,7 @@ class PostgresSide:
     def _about(self) -> dict[str, Any]:
         about = self._database.ask(_ABOUT)
         if about["number"] < FIRST_VERSION:
-            raise GatherError(f"PostgreSQL {about['version']} has no 64-bit hashes of texts; 11 and later have")
+            raise GatherError(f"PostgreSQL {about['version']} is too old to be digested; 12 and later can be")
         return dict(about)
 
     def _source(self, table: str) -> Source:
