@@ -14,7 +14,7 @@ from readiness.facts.digest import Difference
 from readiness.instruments.digests import open_side
 from readiness.instruments.digests.narrow import with_keys
 from readiness.instruments.digests.side import Digested
-from tests.instruments.digests.servers import SECRET, Server
+from tests.instruments.digests.servers import SECRET, Server, redis_server
 
 pytestmark = pytest.mark.slow
 
@@ -194,3 +194,20 @@ def test_what_is_written_while_a_redis_is_read_is_noticed(cache_server: Server, 
     side = open_side("redis", cache_server.where(progress=lambda _: client.set("item:1", "meanwhile")))
     assert side.digest().is_quiet is False
     side.close()
+
+
+def test_a_copy_in_another_server_is_equal(cache_server: Server, client: redis.Redis) -> None:
+    fill(client)
+    for i in range(200):
+        client.set(f"token:{i}", i, exat=LATER + i)
+    kept = Kept(cache_server)
+    with redis_server() as other, redis.Redis(port=other.port, password=SECRET) as copy:
+        for number in (0, 3):
+            client.select(number)
+            copy.select(number)
+            for key in client.scan_iter():
+                # As tools that copy keys do: with the time that is left, which the copying shortens.
+                copy.restore(key, max(client.pttl(key), 0), client.dump(key))
+        client.select(0)
+        kept.server = other
+        assert kept.differences() == []
