@@ -2,6 +2,7 @@
 
 python tests/benchmarks/digest.py [ROWS ...]        PostgreSQL, against pg_dump into nothing; 10^4, 10^5, 10^6 rows
 python tests/benchmarks/digest.py redis [KEYS ...]  Redis, against its own snapshot
+python tests/benchmarks/digest.py files [FILES ...] a folder with files of 4 KiB, against tar into nothing
 
 The memory is this process' own peak and the server's (the greatest of its sessions), which has to stay where it is.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import resource
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -24,8 +26,8 @@ import redis
 from readiness.backup.differences import compare
 from readiness.instruments.digests import open_side
 from readiness.instruments.digests.narrow import with_keys
-from readiness.instruments.digests.side import Digested
-from tests.instruments.digests.servers import SECRET, Server, Sql, postgres, redis_server
+from readiness.instruments.digests.side import Digested, Where
+from tests.instruments.digests.servers import PROGRAMS, SECRET, Server, ServerStack, Sql, postgres, redis_server
 
 ROWS = (10_000, 100_000, 1_000_000)
 MIB = 1024 * 1024
@@ -75,10 +77,7 @@ def own_mib() -> float:
 def dumped(server: Server, name: str) -> float:
     """Seconds of a plain dump into nothing."""
     began = time.perf_counter()
-    command = ["pg_dump", "-h", "127.0.0.1", "-p", str(server.port), "-U", "shop", "-d", name]
-    from tests.instruments.digests.servers import PROGRAMS  # noqa: PLC0415
-
-    command[0] = str(PROGRAMS / "pg_dump")
+    command = [str(PROGRAMS / "pg_dump"), "-h", "127.0.0.1", "-p", str(server.port), "-U", "shop", "-d", name]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env={"PGPASSWORD": SECRET, "PATH": "/usr/bin:/bin"})
     return time.perf_counter() - began
 
@@ -142,8 +141,34 @@ def of_redis(counts: tuple[int, ...]) -> None:
             )
 
 
+def of_files(counts: tuple[int, ...]) -> None:
+    """Each number of files in a folder of its own, a hundred in each folder below."""
+    for files in counts:
+        with tempfile.TemporaryDirectory(prefix="readiness-bench-") as folder:
+            for i in range(files):
+                place = Path(folder, f"{i // 100:05}")
+                place.mkdir(exist_ok=True)
+                (place / f"file {i}").write_bytes(i.to_bytes(4, "big") * 1024)
+            began = time.perf_counter()
+            # Into a pipe: where it writes to nothing itself, tar does not read the files.
+            subprocess.run(["sh", "-c", 'tar -cf - -C "$1" . | cat >/dev/null', "sh", folder], check=True)
+            packed = time.perf_counter() - began
+            stack = ServerStack({}, 0)
+            side = open_side("files", Where(stack=stack, service="web", name=folder))  # type: ignore[arg-type]  # a fake
+            digest = side.digest()
+            side.close()
+            print(
+                f"{files:>9} files  tar {packed:5.2f} s  digest {digest.seconds:6.2f} s ({digest.rows / digest.seconds:9.0f} "
+                f"files/s, {digest.seconds / packed:5.2f} of tar)  own memory {own_mib():.0f} MiB",
+                flush=True,
+            )
+
+
 if __name__ == "__main__":
     words = sys.argv[1:]
+    if words[:1] == ["files"]:
+        of_files(tuple(int(word) for word in words[1:]) or ROWS[:2])
+        sys.exit()
     if words[:1] == ["redis"]:
         of_redis(tuple(int(word) for word in words[1:]) or ROWS[:2])
     else:

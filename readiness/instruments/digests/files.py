@@ -6,9 +6,12 @@ files were changed, extended attributes, hard links, sockets. Files on other dev
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 import stat
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,8 +26,10 @@ from readiness.instruments.stores import COMMAND_NOT_FOUND
 __all__ = ["KIND", "FilesSide", "open_side"]
 
 KIND = "files"
-#: Two lines of some 150 bytes each, where an answer may be one MiB; long names make the page shorter.
-PAGE_FILES = 1000
+#: Packed, a file is some 70 characters of an answer, which may be one MiB; long names make the page shorter.
+PAGE_FILES = 10_000
+#: What a page may unpack to: names of 4 KiB are as long as they get.
+PAGE_BYTES = 64 * 1024 * 1024
 #: A page may hold files of gigabytes.
 PAGE_SECONDS = 1800.0
 MAX_UNREAD = 100
@@ -107,10 +112,10 @@ class FilesSide(KeptSide):
             if done.exit_code != 0:
                 why = "no folder" if done.exit_code == _NO_FOLDER else f"no list ({done.exit_code}) of"
                 raise GatherError(f"{self._where.service} has {why} {self._where.name}: {done.output.strip()[-200:]}")
-            lines = done.output.rstrip("\n").split("\n")
-            if first == 1 and (told := re.search(r"^N *([1-9]\d*)$", done.output, re.MULTILINE)):
+            lines = _unpacked(done.output)
+            if lines and (told := re.fullmatch(r"N *([1-9]\d*)", lines[1] if len(lines) > 1 else "")):
                 self._left_out("names with line breaks", f"could not be told: {told[1]} files have such names")
-            return lines if lines[0] == "B" and lines[-1] == "E" else None
+            return lines
         raise GatherError(
             f"{self._where.service} has neither sh with find, stat, xargs and sha256sum nor python3 to read its files with"
         )
@@ -118,6 +123,17 @@ class FilesSide(KeptSide):
     def _left_out(self, what: str, why: str) -> None:
         if len(self._unread) < MAX_UNREAD:
             self._unread[what] = why
+
+
+def _unpacked(output: str) -> list[str] | None:
+    """The lines of a page; None where it is not whole."""
+    unpacking = zlib.decompressobj(zlib.MAX_WBITS | 16)  # 16: as gzip packs
+    try:
+        data = unpacking.decompress(base64.b64decode("".join(output.split()), validate=True), PAGE_BYTES)
+    except (binascii.Error, ValueError, zlib.error):
+        return None
+    lines = data.decode("utf-8", "surrogateescape").rstrip("\n").split("\n")
+    return lines if unpacking.eof and lines[0] == "B" and lines[-1] == "E" else None
 
 
 def _files(lines: list[str]) -> Iterator[tuple[str, tuple[str, ...] | None, int]]:

@@ -71,7 +71,9 @@ class Kept:
         self.table(table)
         mark = hash_of(identity or key.encode("utf-8", "surrogateescape"))
         sums = struct.pack(f">{len(values)}Q", *(hash_of(value, mark) for value in values))
-        row = (self._tables[table], mark - _SIGN, key[:KEY_CHARS], sums, number)
+        # Names of files need not be text; what is shown of them is.
+        shown = key[:KEY_CHARS].encode("utf-8", "backslashreplace").decode()
+        row = (self._tables[table], mark - _SIGN, shown, sums, number)
         self._file.execute("insert or replace into kept values (?, ?, ?, ?, ?)", row)
 
     def digests(self, key: str) -> dict[str, TableDigest]:

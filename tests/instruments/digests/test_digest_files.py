@@ -148,6 +148,12 @@ def test_each_difference_is_named(
     assert found.changed == (name,)
 
 
+def test_a_name_that_is_no_text_is_told(folder: Path, stack: Reading) -> None:
+    name = os.fsencode(folder) + b"/caf\xe9"
+    (found,) = changed(folder, stack, lambda _: Path(os.fsdecode(name)).write_text("x"))
+    assert found.added == ("caf\\udce9",)
+
+
 def test_lost_and_added_files_are_named(folder: Path, stack: Reading) -> None:
     def change(folder: Path) -> None:
         (folder / "back\\slash").unlink()
