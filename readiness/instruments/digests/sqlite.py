@@ -228,7 +228,9 @@ def _quoted(name: str) -> str:
 def _shown(value: Any) -> str:
     if value is None:
         return "NULL"
-    return f"x'{value[:40].hex()}'" if isinstance(value, bytes) else str(value)
+    if isinstance(value, bytes):
+        return f"x'{value[:40].hex()}'"
+    return str(value).encode("utf-8", "backslashreplace").decode()
 
 
 def _bytes(value: Any) -> bytes:

@@ -158,3 +158,8 @@ def test_what_is_no_database_is_a_problem(tmp_path: Path, content: bytes | None,
         (tmp_path / "x.db").write_bytes(content)
     with digested(tmp_path / "x.db") as (_, found):
         assert problem in found.problem
+
+
+def test_a_text_that_is_none_is_told(file: Path) -> None:
+    (found,) = changed(file, "insert into log values (cast(x'636166e9' as text), 1)")
+    assert found.added == ("(caf\\udce9,1)",)
