@@ -31,11 +31,14 @@ PORT = 3306
 #: Before every question: texts and times as they are whatever the server's settings, and figures that are not of yesterday.
 SESSION = (
     "set names utf8mb4; set session time_zone = '+00:00', session sql_mode = '', session group_concat_max_len = 1000000 "
-    "/*!80000 , session information_schema_stats_expiry = 0 */; "
+    "/*!80000 , session information_schema_stats_expiry = 0 */ "
+    "/*!50708 , session max_execution_time = {milliseconds} */ /*M! , session max_statement_time = {seconds} */; "
     "set session transaction read only; "
 )
 PAGE_ROWS = 300
 ASK_SECONDS = 60.0
+#: For the client to say that the server ended the statement.
+GRACE_SECONDS = 10.0
 
 
 def open_side(where: Where) -> MysqlSide:
@@ -99,11 +102,11 @@ class MysqlSide:
         answer = ask_mysql(
             self._where.stack,
             self._where.service,
-            f"{SESSION}{statement}",
+            SESSION.format(milliseconds=int(timeout_seconds * 1000), seconds=int(timeout_seconds)) + statement,
             port=self._where.port or PORT,
             users=self._users,
             database=self._where.name,
-            timeout_seconds=timeout_seconds,
+            timeout_seconds=timeout_seconds + GRACE_SECONDS,
         )
         # What is not JSON is a warning of the client's, in the same output.
         return [json.loads(line) for line in answer.splitlines() if line.startswith("[")]

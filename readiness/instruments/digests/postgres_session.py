@@ -38,6 +38,8 @@ SETTINGS = {
 #: A page stays below what one answer may be, one MiB, whatever its characters.
 PAGE_CHARS = 150_000
 ASK_SECONDS = 60.0
+#: For the client to say that the server ended the statement.
+GRACE_SECONDS = 10.0
 
 _PAGE = """
 with found(name, def) as ({statement}),
@@ -72,8 +74,9 @@ class Database:
             port=self._where.port or PORT,
             users=self._users,
             database=self._where.name,
-            timeout_seconds=timeout_seconds,
-            settings=SETTINGS,
+            timeout_seconds=timeout_seconds + GRACE_SECONDS,
+            # The server ends it: a client program in a container that is given up on would let it run on.
+            settings={**SETTINGS, "statement_timeout": f"{timeout_seconds * 1000:.0f}"},
         )
         # In a container the client's warnings are in the same output.
         for line in reversed(answer.splitlines()):

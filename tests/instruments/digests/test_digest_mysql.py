@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from readiness.backup.differences import compare
+from readiness.exceptions import GatherError
 from readiness.facts.digest import Difference, StoreDigest
 from readiness.instruments.digests import open_side
+from readiness.instruments.digests.mysql import MysqlSide
 from readiness.instruments.digests.mysql_schema import BEGINNINGS, CATALOGS
 from readiness.instruments.digests.narrow import with_keys
 from readiness.instruments.digests.side import Digested
@@ -182,3 +185,12 @@ def test_a_database_that_is_not_there_is_a_problem(server: Server) -> None:
 
 def test_every_catalog_says_how_its_names_begin() -> None:
     assert set(BEGINNINGS) == set(CATALOGS)
+
+
+@needs_server
+def test_a_statement_that_takes_too_long_is_ended_by_the_server(server: Server) -> None:
+    side = MysqlSide(server.where(made(server, "original")))
+    began = time.monotonic()
+    with pytest.raises(GatherError, match="max_statement_time"):
+        side._ask("select json_array(sleep(20))", 1.0)
+    assert time.monotonic() - began < 8

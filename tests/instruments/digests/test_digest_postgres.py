@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from readiness.backup.differences import compare
+from readiness.exceptions import GatherError
 from readiness.facts.digest import Difference, DifferenceKind, StoreDigest
 from readiness.instruments.digests import open_side
 from readiness.instruments.digests.narrow import with_keys
 from readiness.instruments.digests.postgres import own_databases
 from readiness.instruments.digests.postgres_schema import BEGINNINGS
+from readiness.instruments.digests.postgres_session import Database
 from readiness.instruments.digests.recorded import Recorded
 from readiness.instruments.digests.side import Digested, Side
 from tests.instruments.digests.servers import Server, Sql
@@ -394,3 +397,11 @@ def test_what_is_written_while_the_database_is_read_is_noticed(
         sql.run(name, "insert into public.ident (v) values ('meanwhile')")
 
     assert open_side("postgres", database_server.where(name, progress=write)).digest().is_quiet is False
+
+
+def test_a_statement_that_takes_too_long_is_ended_by_the_server(database_server: Server, original: str) -> None:
+    database = Database(database_server.where(original))
+    began = time.monotonic()
+    with pytest.raises(GatherError, match="statement timeout"):
+        database.ask("select jsonb_build_array(pg_sleep(20))::text", timeout_seconds=0.3)
+    assert time.monotonic() - began < 8
