@@ -19,27 +19,37 @@ _CASTS = re.compile(
     r"::(?:character varying|double precision|bit varying|time(?:stamp)? with(?:out)? time zone|\"[^\"]+\"|\w+)"
     r"(?:\.(?:\"[^\"]+\"|\w+))?(?:\(\d+(?:,\s*\d+)?\))?(?:\[\])*"
 )
-_LAYOUT = re.compile(r"[\s()\[\]]+")
+_LAYOUT = re.compile(r"[\s()]+")
+#: How the places begin whose definitions hold expressions; everything else is told in words that stay.
+_EXPRESSIONS = (
+    "column ", "constraint ", "domain ", "index ", "materialized view ", "policy ", "rule ", "statistics ", "table ",
+    "trigger ", "view ",
+)  # fmt: skip
+#: Functions in standard SQL are kept as parsed, others as they were written.
+_PARSED = "BEGIN ATOMIC"
 
 
-def is_same(before: str, after: str) -> bool:
-    """Whether they are equal, or differ only in casts and in parentheses.
+def is_same(place: str, before: str, after: str) -> bool:
+    """Whether two definitions of a thing are equal, or differ only in casts and in parentheses of their expressions.
 
-    Texts within them count as they are.
+    Texts within them count as they are. A change of nothing but casts and parentheses goes unseen.
     """
-    return before == after or _skeleton(before.split(DIGEST_MARK, maxsplit=1)[0]) == _skeleton(
-        after.split(DIGEST_MARK, maxsplit=1)[0]
-    )
+    if before == after:
+        return True
+    old, new = before.split(DIGEST_MARK, maxsplit=1)[0], after.split(DIGEST_MARK, maxsplit=1)[0]
+    if not place.startswith(_EXPRESSIONS) and not (_PARSED in old and _PARSED in new):
+        return False
+    return _skeleton(old) == _skeleton(new)
 
 
-def is_undecided(before: str, after: str) -> bool:
+def is_undecided(place: str, before: str, after: str) -> bool:
     """Whether both are longer than what is kept, and so far the same: the rest may differ in words only."""
-    return before != after and DIGEST_MARK in before and DIGEST_MARK in after and is_same(before, after)
+    return before != after and DIGEST_MARK in before and DIGEST_MARK in after and is_same(place, before, after)
 
 
 def _skeleton(definition: str) -> tuple[str, ...]:
     parts = _TEXTS.split(definition)
     return tuple(
-        part if is_text else _LAYOUT.sub("", _CASTS.sub("", part).lower())
+        part if is_text else _LAYOUT.sub("", _CASTS.sub("", part))
         for part, is_text in zip(parts, (index % 2 == 1 for index in range(len(parts))), strict=True)
     )

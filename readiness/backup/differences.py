@@ -76,7 +76,7 @@ def _long_definitions(before: StoreDigest, after: StoreDigest) -> dict[str, str]
     return {
         name: "its definition is too long to be compared by meaning, and its words differ"
         for name in both
-        if is_undecided(before.objects[name], after.objects[name])
+        if is_undecided(name, before.objects[name], after.objects[name])
     }
 
 
@@ -148,7 +148,7 @@ def _objects(before: StoreDigest, after: StoreDigest, untold: dict[str, str]) ->
         old, new = before.objects.get(name), after.objects.get(name)
         if old is None or new is None:
             kind = DifferenceKind.LOST if new is None else DifferenceKind.ADDED
-        elif is_same(old, new) or _is_repaired(old, new):
+        elif is_same(name, old, new) or _is_repaired(name, old, new):
             continue
         else:
             kind = DifferenceKind.CHANGED
@@ -157,5 +157,5 @@ def _objects(before: StoreDigest, after: StoreDigest, untold: dict[str, str]) ->
         )
 
 
-def _is_repaired(old: str, new: str) -> bool:
-    return any(is_same(old.removesuffix(mark), new) for mark in INVALID if old.endswith(mark))
+def _is_repaired(place: str, old: str, new: str) -> bool:
+    return any(is_same(place, old.removesuffix(mark), new) for mark in INVALID if old.endswith(mark))
