@@ -74,7 +74,10 @@ def told(found: Sequence[Difference]) -> dict[str, str]:
 
 def test_everything_is_digested_but_what_is_computed_anew(before: StoreDigest) -> None:
     assert before.problem == ""
-    assert before.not_digested == {"rows of public.counts": "a restore computes it anew"}
+    assert before.not_digested == {
+        "rows of public.counts": "a restore computes it anew",
+        "rows of public.far": "its rows are in another server",
+    }
     assert before.is_quiet is True
     assert before.tables["public.items"].rows == 200
     assert (before.tables["public.items"].lowest, before.tables["public.items"].highest) == ("1", "200")
@@ -155,6 +158,8 @@ def test_each_difference_is_named(database_server: Server, sql: Sql, before: Sto
         "drop rule no_delete on public.log",
         "drop aggregate public.total(integer)",
         "drop publication changes",
+        "drop cast (text as public.mood)",
+        "revoke usage on foreign server faraway from app_reader",
         "drop table public.nothing",
         "create table public.more (id integer)",
         "alter default privileges in schema public revoke select on tables from app_reader",
@@ -204,6 +209,8 @@ def test_each_difference_is_named(database_server: Server, sql: Sql, before: Sto
         "aggregate public.total(integer)": lost,
         "grants on function public.total(integer) to everybody": lost,
         "publication changes": lost,
+        "cast (pg_catalog.text AS public.mood)": lost,
+        "grants on server faraway to app_reader": lost,
         "owner of table public.nothing": lost,
         "owner of table public.more": "added",
         "column public.more.id": "added",
