@@ -14,7 +14,15 @@ from readiness.facts.digest import TableDigest
 from readiness.instruments.digests.postgres_session import Database, as_identifier, as_text, text_hash
 from readiness.instruments.digests.side import Bucket, Entry, Part
 
-__all__ = ["LARGE_OBJECTS", "Source", "read_buckets", "read_entries", "read_table"]
+__all__ = [
+    "LARGE_OBJECTS",
+    "LARGE_OBJECT_OWNERS",
+    "LARGE_OBJECT_PAGES",
+    "Source",
+    "read_buckets",
+    "read_entries",
+    "read_table",
+]
 
 #: Of a row's key; no column of anybody's is called so.
 _NAME = '"readiness k"'
@@ -57,6 +65,9 @@ class Source:
         return LEAST_SECONDS + self.size_bytes / SLOWEST_BYTES_PER_SECOND
 
 
+LARGE_OBJECT_OWNERS, LARGE_OBJECT_PAGES = "large objects", "large object pages"
+
+
 def _large_objects() -> dict[str, Source]:
     """Large objects as two tables. A hole and a page of zeros read the same, and a restore fills holes."""
     pages = "(select loid, pageno, rtrim(encode(data, 'hex'), '0') as data from pg_catalog.pg_largeobject) p"
@@ -65,13 +76,13 @@ def _large_objects() -> dict[str, Source]:
         "a::text) from unnest(m.lomacl) a) as grants from pg_catalog.pg_largeobject_metadata m)"
     )
     return {
-        "large object pages": Source(
+        LARGE_OBJECT_OWNERS: Source(
+            select=owners, columns=(("loid", "oid"), ("owner", "text"), ("grants", "text")), key=("loid",)
+        ),
+        LARGE_OBJECT_PAGES: Source(
             select=f"(select * from {pages} where data <> '')",
             columns=(("loid", "oid"), ("pageno", "int4"), ("data", "text")),
             key=("loid", "pageno"),
-        ),
-        "large objects": Source(
-            select=owners, columns=(("loid", "oid"), ("owner", "text"), ("grants", "text")), key=("loid",)
         ),
     }
 

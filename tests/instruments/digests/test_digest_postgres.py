@@ -311,6 +311,19 @@ def test_rows_that_a_policy_hides_are_an_error_and_not_a_smaller_table(
     assert "rows of public.items" in compare(before, found).untold
 
 
+def test_who_may_not_read_large_objects_may_know_that_there_are_none(
+    database_server: Server, sql: Sql, original: str
+) -> None:
+    held = digest_of(database_server, sql.fresh("plain"))
+    where = database_server.where("plain")
+    object.__setattr__(where.stack, "variables", {"POSTGRES_USER": "app_writer", "POSTGRES_PASSWORD": "x"})
+    found = open_side("postgres", where).digest()
+    assert list(found.not_digested) == ["password of …"]
+    assert [one.place for one in compare(held, found).differences if not one.place.startswith("database ")] == []
+    sql.run("plain", "select lo_create(1)")
+    assert "rows of large object pages" in open_side("postgres", where).digest().not_digested
+
+
 def test_a_restart_changes_nothing(database_server: Server, before: StoreDigest) -> None:
     database_server.restart()
     assert compare(before, digest_of(database_server, "original")).is_equal
