@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from functools import cache
+from pathlib import Path
 
 import pytest
+
+from readiness.runtime.confine import confined
 
 #: CI sets this to the markers that must run: there, a lacking engine is a failure and not a reason to skip.
 REQUIRED = {word for word in os.environ.get("READINESS_REQUIRE", "").split(",") if word}
@@ -24,9 +28,24 @@ def _lacking(marker: str) -> str | None:
         return None if done.returncode == 0 else "no Docker engine answers"
     if marker == "swarm":
         return None if marker in REQUIRED else "it takes an engine on which nothing else runs: READINESS_REQUIRE=swarm"
+    if marker == "namespaces":
+        return _refusal()
     if marker == "promtool":
         return None if shutil.which("promtool") else "no promtool"
     return None if shutil.which("chromium") or shutil.which("google-chrome") else "no chromium"
+
+
+def _refusal() -> str | None:
+    """Why this machine confines nobody, or None."""
+    if shutil.which("unshare") is None:
+        return "no unshare"
+    with tempfile.TemporaryDirectory() as folder:
+        places = {name: Path(folder) / name for name in ("place", "folder", "shared")}
+        for place in places.values():
+            place.mkdir()
+        command = confined(["true"], **places)
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    return None if done.returncode == 0 else f"this kernel refuses: {done.stderr.strip()[:200]}"
 
 
 #: Files of many minutes, in the order in which they begin: whatever is begun last is waited for by everybody, so the
@@ -50,7 +69,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Leave out what this machine cannot run, unless it must."""
-    for marker in ("docker", "browser", "promtool", "swarm"):
+    for marker in ("docker", "browser", "promtool", "swarm", "namespaces"):
         if item.get_closest_marker(marker) is not None and (reason := _lacking(marker)) is not None:
             if marker in REQUIRED:
                 pytest.fail(f"READINESS_REQUIRE asks for {marker}, but {reason}", pytrace=False)

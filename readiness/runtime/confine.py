@@ -22,7 +22,7 @@ from pathlib import Path
 __all__ = ["FOLDER", "REFUSED", "SHARED", "UNSENT", "confined"]
 
 #: Where the program finds the target's folder, and the folder that it shares with the audit.
-FOLDER, SHARED = "/work", "/readiness"
+FOLDER, SHARED = "/target", "/readiness"
 #: A file in the shared folder once the program, or one that it started, has sent something where no route leads.
 UNSENT = "unsent"
 #: Exit code where the kernel refuses; no shell and no engine has it.

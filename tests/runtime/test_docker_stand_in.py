@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from readiness.exceptions import StackError
 from readiness.runtime import RanBeside
 from readiness.runtime.beside import run_beside
 from readiness.runtime.docker_stand_in import Question, understood
@@ -19,7 +18,7 @@ from readiness.target import Compose, Target
 
 CONTAINERS = (Known(name="readiness-1-api-1", ids=("0123456789ab",)),)
 OWN = OwnersWords(
-    projects=("shop",), files=("/work/compose.yaml", "/work/compose.prod.yaml"), env_files=("/work/.env",)
+    projects=("shop",), files=("/target/compose.yaml", "/target/compose.prod.yaml"), env_files=("/target/.env",)
 )
 OWNED = (
     Known(name="readiness-1-api-1", ids=("0123456789ab",), owners=("shop-api-1",)),
@@ -33,7 +32,7 @@ def asked(line: str) -> Question | str:
     return understood(line.split()[1:], project="readiness-1", containers=CONTAINERS)
 
 
-def asked_of_own(line: str, cwd: str = "/work") -> Question | str:
+def asked_of_own(line: str, cwd: str = "/target") -> Question | str:
     return understood(line.split()[1:], project="readiness-1", containers=OWNED, own=OWN, cwd=cwd)
 
 
@@ -111,7 +110,7 @@ def test_everything_else_is_refused(line: str) -> None:
     ("line", "question"),
     [
         ("docker compose -f compose.yaml -f ./compose.prod.yaml up -d", Question()),
-        ("docker compose --file=/work/compose.yaml --env-file .env -p shop ps -aq", Question(compose=("ps", "-aq"))),
+        ("docker compose --file=/target/compose.yaml --env-file .env -p shop ps -aq", Question(compose=("ps", "-aq"))),
         ("docker compose --file compose.yaml:compose.prod.yaml ps", Question(compose=("ps",))),
         ("docker compose --project-directory . --project-name=readiness-1 ps", Question(compose=("ps",))),
         ("docker inspect -f shop-db shop-db", Question(docker=("inspect", "-f", "shop-db", "readiness-1-db-1"))),
@@ -158,7 +157,7 @@ def test_what_is_not_the_owners_own_is_refused(line: str) -> None:
 def test_what_is_own_is_as_declared() -> None:
     target = Target(name="The shop", folder="/srv/Shop.2", compose=Compose(files=("deploy/compose.yaml",)))
     assert OwnersWords.of(target) == OwnersWords(
-        projects=("theshop", "shop2"), files=("/work/deploy/compose.yaml",), env_files=("/work/.env",)
+        projects=("theshop", "shop2"), files=("/target/deploy/compose.yaml",), env_files=("/target/.env",)
     )
     assert OwnersWords.of(target).names_of("db", "2", "") == ("theshop-db-2", "shop2-db-2")
     assert OwnersWords.of(target).names_of("db", "1", "shop-db") == ("shop-db",)
@@ -166,7 +165,7 @@ def test_what_is_own_is_as_declared() -> None:
 
 def test_a_file_is_named_from_where_it_is_asked() -> None:
     line = "docker compose -f ../compose.yaml ps"
-    assert asked_of_own(line, cwd="/work/scripts") == Question(compose=("ps",))
+    assert asked_of_own(line, cwd="/target/scripts") == Question(compose=("ps",))
 
 
 def beside(
@@ -190,29 +189,26 @@ def beside(
         time.sleep(answer_seconds)
         return Finished(exit_code=3, stdout=stdout, stderr="a warning\n")
 
-    try:
-        done = run_beside(
-            ["./start.sh"],
-            folder=folder,
-            run_id="test",
-            work=work,
-            project="readiness-1",
-            variables={"LIMIT": "7"},
-            own=own,
-            fixed_names={},
-            containers=lambda: containers,
-            compose=compose,
-            timeout_seconds=seconds,
-        )
-    except StackError as error:
-        pytest.skip(str(error))
-    if done.problem:
-        pytest.skip(done.problem)
+    done = run_beside(
+        ["./start.sh"],
+        folder=folder,
+        run_id="test",
+        work=work,
+        project="readiness-1",
+        variables={"LIMIT": "7"},
+        own=own,
+        fixed_names={},
+        containers=lambda: containers,
+        compose=compose,
+        timeout_seconds=seconds,
+    )
+    assert done.problem == ""
     assert [path.name for path in folder.iterdir()] == ["start.sh"]
     assert [path for path in work.iterdir() if path.name.startswith("beside-")] == []
     return done, seen
 
 
+@pytest.mark.namespaces
 def test_a_script_gets_answers_about_the_copy(tmp_path: Path) -> None:
     script = 'echo "$LIMIT $COMPOSE_PROJECT_NAME"; docker compose up -d && docker-compose ps --format "{{.Service}} x"; exit $?'
     done, seen = beside(tmp_path, script)
@@ -222,6 +218,7 @@ def test_a_script_gets_answers_about_the_copy(tmp_path: Path) -> None:
     assert seen == [("ps", "--format", "{{.Service}} x")]
 
 
+@pytest.mark.namespaces
 def test_answers_are_in_the_owners_words(tmp_path: Path) -> None:
     script = 'echo "$COMPOSE_PROJECT_NAME $COMPOSE_FILE"; mkdir x; cd x; docker compose -f ../compose.yaml -p shop ps'
     told = "readiness-1-db-init-1 /readiness-1-db-1 readiness-1-api-1 readiness-1_default\n"
@@ -229,20 +226,23 @@ def test_answers_are_in_the_owners_words(tmp_path: Path) -> None:
     assert done.refused == ()
     assert seen == [("ps",)]
     assert done.output.splitlines() == [
-        "shop /work/compose.yaml:/work/compose.prod.yaml", "shop-db-init /shop-db shop-api-1 shop_default", "a warning",
+        "shop /target/compose.yaml:/target/compose.prod.yaml", "shop-db-init /shop-db shop-api-1 shop_default", "a warning",
     ]  # fmt: skip
 
 
+@pytest.mark.namespaces
 def test_the_output_is_kept_without_colours(tmp_path: Path) -> None:
     script = r"printf '\033]0;title\007\033[1;32mapi\033[0m: \033(Bhealthy\n'"
     assert beside(tmp_path, script)[0].output == "api: healthy\n"
 
 
+@pytest.mark.namespaces
 def test_the_time_for_answers_is_told(tmp_path: Path) -> None:
     done, _ = beside(tmp_path, "docker compose ps; docker compose ps", answer_seconds=0.3)
     assert 0.6 <= done.asked_seconds <= done.seconds
 
 
+@pytest.mark.namespaces
 @pytest.mark.parametrize(
     ("script", "lacked"),
     [
@@ -261,6 +261,7 @@ def test_what_is_not_there_is_remembered(tmp_path: Path, script: str, lacked: tu
     assert beside(tmp_path, script)[0].lacked == lacked
 
 
+@pytest.mark.namespaces
 def test_when_it_asked_how_healthy_a_service_is_is_told(tmp_path: Path) -> None:
     done, _ = beside(
         tmp_path, "docker compose up -d; docker compose ps; docker compose logs api; sleep 0.5; docker ps -H x"
@@ -269,6 +270,7 @@ def test_when_it_asked_how_healthy_a_service_is_is_told(tmp_path: Path) -> None:
     assert 0 < done.asked_at[0] < done.seconds - 0.4
 
 
+@pytest.mark.namespaces
 def test_what_is_refused_fails_and_is_remembered(tmp_path: Path) -> None:
     done, seen = beside(tmp_path, "docker compose -p shop down -v; echo $?; docker compose -p shop down -v\nexit 0")
     assert done.exit_code == 0
@@ -278,12 +280,14 @@ def test_what_is_refused_fails_and_is_remembered(tmp_path: Path) -> None:
     assert seen == []
 
 
+@pytest.mark.namespaces
 def test_a_script_that_does_not_end_is_ended(tmp_path: Path) -> None:
     done, _ = beside(tmp_path, "echo begun; sleep 600", seconds=3.0)
     assert done.exit_code is None
     assert done.output == "begun\n"
 
 
+@pytest.mark.namespaces
 def test_calls_that_are_none_hold_nobody_up(tmp_path: Path) -> None:
     script = """
 ln -s /etc/passwd /readiness/calls/words; mkdir /readiness/calls/aaaa; ln -s /etc/passwd /readiness/calls/aaaa/words
