@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from readiness import Category, Evidence, Finding, Inconclusive, Measurement, NotApplicable, Severity, Verdict, check
 from readiness.declared.drain import drain_of
-from readiness.draining.judging import HELD, stop_of
-from readiness.facts.drain import DrainRuns, Fate, Kind
+from readiness.draining.judging import stop_of
+from readiness.facts.drain import HELD, DrainRuns, Fate, Kind
 from readiness.target import Target
 
 

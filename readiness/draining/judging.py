@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from readiness.facts.drain import DrainRuns, Fate, Kind, Stop, Tracked
+from readiness.facts.drain import HELD, DrainRuns, Fate, Kind, Stop, Tracked
 from readiness.verdict import Evidence, Inconclusive
 
 __all__ = [
-    "HELD",
     "SWITCH_SECONDS",
     "UNAVAILABLE",
     "evidence_of",
@@ -18,8 +17,6 @@ __all__ = [
     "stop_of",
 ]
 
-#: What was in flight on purpose.
-HELD = (Kind.WRITE, Kind.UPLOAD, Kind.SLOW, Kind.LOCKED, Kind.STREAM)
 #: A server notices its signal at the next turn of its loop, and what is in the queue of its port is still its own.
 SWITCH_SECONDS = 1.0
 UNAVAILABLE = 503

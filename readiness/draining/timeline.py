@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from readiness.chart import Chart, Lane, Span, Tone
-from readiness.draining.judging import HELD, is_full, is_refusal
-from readiness.facts.drain import Ending, Fate, Kind, Stop, Tracked
+from readiness.draining.judging import is_full, is_refusal
+from readiness.facts.drain import HELD, Ending, Fate, Kind, Stop, Tracked
 
 __all__ = ["timeline"]
 

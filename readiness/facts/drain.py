@@ -9,6 +9,7 @@ import enum
 from dataclasses import dataclass, field
 
 __all__ = [
+    "HELD",
     "Bounded",
     "DrainBound",
     "DrainCleanup",
@@ -36,6 +37,10 @@ class Kind(enum.StrEnum):
     NEW = "new"  # over a connection that was opened at its time
     HEAD = "head"  # half of its head sent before the signal
     IDLE = "idle"  # a connection without a request
+
+
+#: What is in flight at a stop and has to finish.
+HELD = (Kind.WRITE, Kind.UPLOAD, Kind.SLOW, Kind.LOCKED, Kind.STREAM)
 
 
 class Fate(enum.StrEnum):

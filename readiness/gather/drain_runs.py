@@ -15,7 +15,7 @@ from readiness.check import Impact
 from readiness.declared.drain import drain_of
 from readiness.declared.record import record_of
 from readiness.exceptions import StackError, UnsupportedError
-from readiness.facts.drain import DrainRuns, Fate, Kind, Stop, Tracked, Written
+from readiness.facts.drain import HELD, DrainRuns, Fate, Kind, Stop, Tracked, Written
 from readiness.gather import gatherer
 from readiness.gather.drain_asking import (
     LAST_WORDS_SECONDS,
@@ -390,6 +390,5 @@ def _is_bad(stop: Stop) -> bool:
     """Whether it looks as if the service had fallen over: an error's exit code, or requests cut, and nobody killed it."""
     ending = stop.ending
     is_error = 0 < (ending.exit_code or 0) < SIGNALLED
-    held = stop.of(Kind.WRITE, Kind.UPLOAD, Kind.SLOW, Kind.LOCKED, Kind.STREAM)
-    is_cut = any(r.sent_seconds < 0 < r.ended_seconds and r.fate is not Fate.FINISHED for r in held)
+    is_cut = any(r.sent_seconds < 0 < r.ended_seconds and r.fate is not Fate.FINISHED for r in stop.of(*HELD))
     return not ending.is_killed and (is_error or is_cut)

@@ -130,10 +130,10 @@ def _after(bench: Bench, patience: float) -> tuple[Exchange, ...]:
     """Requests once the lock is gone, again and again until all are served or a pool has had time to fill anew."""
     deadline = time.monotonic() + SETTLED_SECONDS
     while True:
-        time.sleep(1.0)
         after = bench.send_many(AFTER, at_once=2, timeout_seconds=patience)
         if all(is_good(answer) for answer in after) or time.monotonic() > deadline:
             return after
+        time.sleep(SAMPLE_SECONDS)
 
 
 def _settled(bench: Bench, peak: int) -> int:
