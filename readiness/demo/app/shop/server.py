@@ -55,7 +55,8 @@ class Server(uvicorn.Server):
         if defects.is_on("drain-accepts"):
             await self._wait_while(lambda: bool(self.server_state.tasks))
         if defects.is_on("drain-cuts-requests"):
-            for connection in list(self.server_state.connections):
+            # Not in the middle of an answer: a query that is cut takes its database connection with it, at times.
+            for connection in [c for c in self.server_state.connections if not _is_answering(c)]:
                 connection.transport.abort()
         if defects.is_on("idle-connections-hold-up"):
             for server in self.servers:
@@ -78,3 +79,8 @@ class Server(uvicorn.Server):
 def _is_idle(connection: object) -> bool:
     cycle = getattr(connection, "cycle", None)
     return cycle is None or cycle.response_complete
+
+
+def _is_answering(connection: object) -> bool:
+    cycle = getattr(connection, "cycle", None)
+    return cycle is not None and cycle.response_started and not cycle.response_complete
