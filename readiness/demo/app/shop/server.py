@@ -73,7 +73,8 @@ class Server(uvicorn.Server):
         deadline = time.monotonic() + (timeout or 0)
         while is_open() and not self.force_exit and time.monotonic() < deadline:  # noqa: ASYNC110  # nothing tells
             await asyncio.sleep(LOOK_SECONDS)
-        self.config.timeout_graceful_shutdown = max(0, int(deadline - time.monotonic()))
+        # uvicorn waits as asyncio does, for parts of a second too.
+        self.config.timeout_graceful_shutdown = max(0.0, deadline - time.monotonic())  # type: ignore[assignment]
 
 
 def _is_idle(connection: object) -> bool:
