@@ -21,6 +21,7 @@ from readiness.inputs.documented import BodyOperation, Sized, body_operations, d
 from readiness.instruments.client import HttpClient
 from readiness.instruments.identity import MASK, PLAIN, masked
 from readiness.instruments.memory import memory_of
+from readiness.instruments.poller import NO_ANSWER
 from readiness.instruments.upload import upload
 from readiness.runtime import Capability, Progress, Stack
 from readiness.target import Entry, Request, Target
@@ -359,6 +360,16 @@ class BodyLab:
         return trial if trial.status is not None else dataclasses.replace(first, memory_peak_bytes=None)
 
     def _sent(self, entry: Entry, kind: str, limit: int | None, size: int, content: bytes) -> BodyTrial:
+        """One trial; another one where the connection was closed without an answer.
+
+        A server that closes while bytes are still on their way resets the connection, which may take its answer along
+        (RFC 9112, 9.6): whether it does is chance, and no word about the limit.
+        """
+        trial = self._sent_once(entry, kind, limit, size, content)
+        is_closed = trial.status is None and not (trial.error or "").startswith(NO_ANSWER)
+        return self._sent_once(entry, kind, limit, size, content) if is_closed else trial
+
+    def _sent_once(self, entry: Entry, kind: str, limit: int | None, size: int, content: bytes) -> BodyTrial:
         service, port = entry.service, entry.port
         if self.target.service is not None and service != self.target.service:
             own = app_entry(self.target)
