@@ -566,9 +566,15 @@ def test_a_connection_that_is_closed_without_an_answer_is_tried_once_more(monkey
     target = Target(name="shop", folder="shop", service="api", entries=(entry,))
     lab = limits_module.BodyLab(target, Stack(), Request(method="POST", path="/embed", json={}), {})  # type: ignore[arg-type]  # a fake
     monkeypatch.setattr(limits_module, "memory_of", lambda *_: None)
-    monkeypatch.setattr(limits_module, "upload", lambda *_, **__: ends.pop(0))
+    pauses: list[float] = []
+
+    def send(*_: object, pause_seconds: float, **__: object) -> Upload:
+        pauses.append(pause_seconds)
+        return ends.pop(0)
+
+    monkeypatch.setattr(limits_module, "upload", send)
     assert next(lab.trials(entry, 1)).status == 413
-    assert ends == []
+    assert pauses == [1.0, 4.0]
     monkeypatch.setattr(limits_module, "upload", lambda *_, **__: late)
     assert next(lab.trials(entry, 1)).error == "no answer within 20 s"
 
