@@ -34,6 +34,8 @@ COUNTED_SECONDS = 1.5
 RECOVERED_SECONDS = 10.0
 #: What travels to a pool that listens on its idle connections, on a busy machine.
 NOTICED_SECONDS = 2.0
+#: A server that was stopped well has nothing to recover, and is there within seconds.
+DATABASE_SECONDS = 30.0
 KEPT = 5
 _SESSIONS_BEGUN = "select coalesce(sum(sessions), 0)::bigint from pg_stat_database where datname = current_database()"
 _FIRST_ERROR = 500
@@ -112,6 +114,17 @@ def _restarted(target: Target, bench: Bench, faults: Faults) -> tuple[tuple[Exch
         return None, "not configured: probes.ready"
     with faults.stopped(bench.service, at_most_seconds=FAULT_SECONDS):
         pass
+    # Whether a service says so before its database is there is another check's question.
+    if wait_for(lambda: _answers(bench), at_most_seconds=DATABASE_SECONDS) is None:
+        return None, f"{bench.service} did not answer again within {DATABASE_SECONDS:g} s"
     if wait_served(target, bench.requester) is None:
         return None, "the service did not call itself ready again in time, which probe.recovers judges"
     return tuple(bench.send(timeout_seconds=ANSWER_SECONDS) for _ in range(AFTER_RESTART)), ""
+
+
+def _answers(bench: Bench) -> bool:
+    try:
+        bench.sessions()
+    except ReadinessError:
+        return False
+    return True

@@ -37,6 +37,7 @@ class Shop:
     stale: int = 0
     hiccups: int = 0
     hiccups_after_lock: int = 0
+    refuses_after_restart: int = 0
     open: int = 3
     begun: int = 40
     is_locked: bool = False
@@ -59,6 +60,9 @@ class Shop:
         yield
 
     def ask(self, stack: Shop, service: str, statement: str, **_: Any) -> str:  # noqa: PLR0911  # a server
+        if self.stopped_services and self.refuses_after_restart:
+            self.refuses_after_restart -= 1
+            raise GatherError("the database system is starting up")
         if "pg_terminate_backend" in statement:
             ended, self.stale, self.open = self.open, self.open, 0
             return str(ended)
@@ -149,6 +153,14 @@ def test_connections_are_ended_and_the_database_restarted(gather: Callable[..., 
     assert fact.reused is not None
     assert (fact.reused.requests, fact.reused.sessions) == (30, 0)  # the looks of the audit's own do not count
     assert shop.stopped_services == ["db"]
+    assert [answer.status for answer in fact.after_restart or ()] == [200] * 5
+
+
+def test_a_database_that_still_starts_is_waited_for(gather: Callable[..., Any]) -> None:
+    """A service that calls itself ready before would have its first answers held against its pool."""
+    shop = Shop(refuses_after_restart=3)
+    fact: BrokenConnections = gather(broken_connections, "broken_connections", shop)
+    assert shop.refuses_after_restart == 0
     assert [answer.status for answer in fact.after_restart or ()] == [200] * 5
 
 
