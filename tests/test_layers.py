@@ -53,6 +53,7 @@ PURE = {
         "readiness.auth",
         "readiness.target",
     },
+    "readiness.backup": {"readiness.backup", "readiness.facts"},
     "readiness.cors": {"readiness.verdict", "readiness.facts", "readiness.cors"},
     "readiness.database": {"readiness.database", "readiness.facts", "readiness.failures", "readiness.verdict"},
     "readiness.persistence": {

@@ -20,7 +20,16 @@ from readiness.exceptions import GatherError, StackError
 from readiness.instruments.poller import run_bounded
 from readiness.runtime import Completed, Endpoint, Stack
 
-__all__ = ["OWN_SESSIONS", "Counter", "Login", "ask_postgres", "ask_redis", "postgres_counter", "redis_counter"]
+__all__ = [
+    "OWN_SESSIONS",
+    "Counter",
+    "Login",
+    "ask_mysql",
+    "ask_postgres",
+    "ask_redis",
+    "postgres_counter",
+    "redis_counter",
+]
 
 ASK_SECONDS = 10.0
 MAX_REPLY_BYTES = 1024 * 1024
@@ -46,6 +55,10 @@ class _Reader(Protocol):
     def readline(self, size: int, /) -> bytes: ...
 
     def read(self, size: int, /) -> bytes: ...
+
+
+class _StatementError(GatherError):
+    """The store lets this login in and refuses what it is asked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,10 +153,12 @@ def ask_postgres(
     users: Iterable[str] = (),
     database: str = "",
     timeout_seconds: float = ASK_SECONDS,
+    settings: Mapping[str, str] | None = None,
 ) -> str:
     """The one value that a statement gives, as text. Arguments as for :func:`postgres_counter`.
 
     Without ``database`` it is asked of the one that belongs to whoever is let in, which need not be the application's.
+    ``settings`` hold for its session from the start; their values are without spaces and backslashes.
 
     Raises:
         GatherError, StackError: nobody is let in, or the statement fails.
@@ -154,11 +169,68 @@ def ask_postgres(
     return _first_of(
         logins,
         lambda login: (
-            _over_the_wire(stack.endpoint(service, port), login, statement, timeout_seconds)
+            _over_the_wire(stack.endpoint(service, port), login, statement, timeout_seconds, settings or {})
             if stack.runtime == "process"
-            else _psql(stack, service, login, statement, timeout_seconds)
+            else _psql(stack, service, login, statement, timeout_seconds=timeout_seconds, settings=settings or {})
         ),
     )
+
+
+def ask_mysql(
+    stack: Stack,
+    service: str,
+    statements: str,
+    *,
+    port: int = 3306,
+    users: Iterable[str] = (),
+    database: str = "",
+    timeout_seconds: float = ASK_SECONDS,
+) -> str:
+    """What statements print, a row each line, by the client program of a MariaDB or MySQL; at most a MiB.
+
+    Among processes it is the program of this machine, and is told the process' own port.
+    Arguments as for :func:`ask_postgres`.
+
+    Raises:
+        GatherError, StackError: nobody is let in, or a statement fails.
+    """
+    script = (
+        'export MYSQL_PWD="$1"; user="$2" database="$3" statements="$4"; shift 4; '
+        'for cli in mariadb mysql; do command -v "$cli" >/dev/null 2>&1 && exec "$cli" "$@" -N -B --raw '
+        '--connect-timeout=5 -u "$user" -e "$statements" ${database:+"$database"}; done; exit 127'
+    )
+
+    def ask(login: Login) -> str:
+        place: list[str] = []
+        if stack.runtime == "process":
+            where = stack.endpoint(service, port)
+            # Files of settings are the developer's here, and in a container the image's, which know its socket.
+            place = ["--no-defaults", "--protocol=tcp", "-h", where.host, "-P", str(where.port)]
+        words = [login.password, login.user or "root", database or login.database, statements, *place]
+        done = stack.execute(service, ["sh", "-c", script, "sh", *words], timeout_seconds=timeout_seconds)
+        return _output(done, service, "mysql")
+
+    return _first_of(_mysql_logins(stack, service, users), ask)
+
+
+def _mysql_logins(stack: Stack, service: str, users: Iterable[str]) -> tuple[Login, ...]:
+    """Who to ask as: the administrator of the image's variables, who sees everything, then the users."""
+    own = _environment(stack, service)
+    database = own.get("MARIADB_DATABASE", own.get("MYSQL_DATABASE", ""))
+    found = [
+        Login(user="root", password=own[name], database=database)
+        for name in ("MARIADB_ROOT_PASSWORD", "MYSQL_ROOT_PASSWORD")
+        if own.get(name)
+    ]
+    found.append(Login(user="root", database=database))
+    found.extend(
+        Login(user=own[f"{brand}_USER"], password=own.get(f"{brand}_PASSWORD", ""), database=database)
+        for brand in ("MARIADB", "MYSQL")
+        if own.get(f"{brand}_USER")
+    )
+    values = (value for user in users for value in _environment(stack, user).values())
+    found.extend(login for value in values if (login := _login_of(value, ("mysql", "mariadb"))) is not None)
+    return tuple(dict.fromkeys(found))
 
 
 def _first_of(logins: tuple[Login, ...], ask: Callable[[Login], str]) -> str:
@@ -168,7 +240,9 @@ def _first_of(logins: tuple[Login, ...], ask: Callable[[Login], str]) -> str:
         try:
             return ask(login)
         except GatherError as error:
-            problem = problem or error
+            # What somebody who is let in is told says more than that others are not let in.
+            is_better = isinstance(error, _StatementError) and not isinstance(problem, _StatementError)
+            problem = error if problem is None or is_better else problem
     assert problem is not None  # noqa: S101  # there is always at least one login to try
     raise problem
 
@@ -222,15 +296,20 @@ def _redis_cli(stack: Stack, service: str, login: Login, words: Sequence[str]) -
     return reply
 
 
-def _psql(stack: Stack, service: str, login: Login, statement: str, timeout_seconds: float) -> str:
+def _psql(
+    stack: Stack, service: str, login: Login, statement: str, *, timeout_seconds: float, settings: Mapping[str, str]
+) -> str:
     # By its socket, else by TCP: where the socket is, only the server's own settings say.
     script = (
         "command -v psql >/dev/null 2>&1 || exit 127; "
-        f'export PGPASSWORD="$1" PGCONNECT_TIMEOUT=5 PGAPPNAME={OWN_SESSIONS}; '
-        'for host in "" 127.0.0.1; do psql -X -A -t -w ${host:+-h "$host"} -U "$2" -d "$3" -c "$4" && exit; done; exit 2'
+        f'export PGPASSWORD="$1" PGCONNECT_TIMEOUT=5 PGAPPNAME={OWN_SESSIONS} PGCLIENTENCODING=UTF8 '
+        'PGOPTIONS="$5"; for host in "" 127.0.0.1; do psql -X -A -t -w ${host:+-h "$host"} -U "$2" -d "$3" -c "$4"; code=$?; '
+        # Only a connection that does not come about is tried the other way (psql ends with 2, documentation, Exit Status).
+        '[ "$code" = 2 ] || exit "$code"; done; exit 2'
     )
     database = login.database or login.user or "postgres"
-    command = ["sh", "-c", script, "sh", login.password, login.user or "postgres", database, statement]
+    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    command = ["sh", "-c", script, "sh", login.password, login.user or "postgres", database, statement, options]
     return _output(stack.execute(service, command, timeout_seconds=timeout_seconds), service, "psql")
 
 
@@ -280,7 +359,9 @@ def _resp(write: Callable[[bytes], object], flush: Callable[[], object], words: 
     flush()
 
 
-def _over_the_wire(where: Endpoint, login: Login, statement: str, timeout_seconds: float) -> str:
+def _over_the_wire(
+    where: Endpoint, login: Login, statement: str, timeout_seconds: float, settings: Mapping[str, str]
+) -> str:
     try:
         import asyncpg  # noqa: PLC0415  # optional: only the demo's extra brings it
     except ImportError as error:
@@ -294,10 +375,15 @@ def _over_the_wire(where: Endpoint, login: Login, statement: str, timeout_second
             password=login.password or None,
             database=login.database or login.user or "postgres",
             timeout=5,
-            server_settings={"application_name": OWN_SESSIONS},
+            server_settings={"application_name": OWN_SESSIONS, **settings},
         )
         try:
             return str(await connection.fetchval(statement))
+        except asyncpg.InsufficientPrivilegeError:
+            raise
+        except asyncpg.PostgresError as error:
+            words = f"{type(error).__name__}: {str(error)[:200]}"
+            raise _StatementError(f"PostgreSQL at {where.host}:{where.port} refuses a statement: {words}") from error
         finally:
             await connection.close(timeout=2)
 

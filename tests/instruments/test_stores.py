@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
 from readiness.exceptions import GatherError, StackError
-from readiness.instruments.stores import ask_postgres, ask_redis, postgres_counter, redis_counter
+from readiness.instruments.stores import ask_mysql, ask_postgres, ask_redis, postgres_counter, redis_counter
 from readiness.runtime import Completed, Endpoint
 
 STATISTICS = (
@@ -191,3 +193,69 @@ def test_what_redis_cli_prints_while_redis_loads_is_no_answer() -> None:
     stack = FakeStack([done("LOADING Redis is loading the dataset in memory\n")])
     with pytest.raises(GatherError, match="LOADING"):
         ask_redis(stack, "cache", ("EVAL", "return 'yes'", "0"))  # type: ignore[arg-type]  # a fake
+
+
+def test_settings_hold_for_the_session_of_psql() -> None:
+    stack = FakeStack([done("1")], variables={"db": {}})
+    ask_postgres(stack, "db", "select 1", settings={"TimeZone": "UTC", "search_path": ""})  # type: ignore[arg-type]  # a fake
+    assert stack.ran[0][1][-1] == "-c TimeZone=UTC -c search_path="
+
+
+def psql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> Completed:
+    """What comes of the command for psql where psql is this script; its calls are counted in a file."""
+    (tmp_path / "psql").write_text(f"#!/bin/sh\necho x >>{tmp_path}/calls\n{text}\n")
+    (tmp_path / "psql").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    stack = FakeStack([done("1")], variables={"db": {}})
+    ask_postgres(stack, "db", "select 1")  # type: ignore[arg-type]  # a fake
+    ran = subprocess.run(stack.ran[0][1], capture_output=True, text=True, check=False)
+    return Completed(exit_code=ran.returncode, output=ran.stdout)
+
+
+@pytest.mark.parametrize(("text", "code", "calls"), [("echo 1", 0, 1), ("exit 1", 1, 1), ("exit 2", 2, 2)])
+def test_only_a_connection_is_tried_twice_and_no_statement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, code: int, calls: int
+) -> None:
+    assert psql(tmp_path, monkeypatch, text).exit_code == code
+    assert len((tmp_path / "calls").read_text().split()) == calls
+
+
+def test_mysql_is_asked_as_the_administrator_and_then_as_its_users() -> None:
+    refused = done("ERROR 1045 (28000): Access denied", 1)
+    variables = {
+        "db": {
+            "MYSQL_ROOT_PASSWORD": "rootpw",
+            "MYSQL_DATABASE": "shop",
+            "MYSQL_USER": "app",
+            "MYSQL_PASSWORD": "apppw",
+        },
+        "api": {"DATABASE_URL": "mysql+pymysql://web:w%40b@db/orders"},
+    }
+    stack = FakeStack([refused, refused, refused, done("[1]")], variables=variables)
+    assert ask_mysql(stack, "db", "select 1", users=["api"]) == "[1]"  # type: ignore[arg-type]  # a fake
+    assert [words[4:7] for _, words in stack.ran] == [
+        ("rootpw", "root", "shop"),
+        ("", "root", "shop"),
+        ("apppw", "app", "shop"),
+        ("w@b", "web", "orders"),
+    ]
+
+
+def test_a_mysql_among_processes_is_asked_at_its_own_port() -> None:
+    stack = FakeStack([done("[1]")], runtime="process", variables={}, where=Endpoint(host="127.0.0.1", port=4711))
+    ask_mysql(stack, "db", "select 1", database="shop")  # type: ignore[arg-type]  # a fake
+    assert stack.ran[0][1][6:] == (
+        "shop",
+        "select 1",
+        "--no-defaults",
+        "--protocol=tcp",
+        "-h",
+        "127.0.0.1",
+        "-P",
+        "4711",
+    )
+
+
+def test_a_mysql_without_its_client_program_says_so() -> None:
+    with pytest.raises(GatherError, match="has no mysql"):
+        ask_mysql(FakeStack([done("", 127)]), "db", "select 1")  # type: ignore[arg-type]  # a fake

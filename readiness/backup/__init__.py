@@ -1,0 +1,1 @@
+"""Judging backups and what comes back from them. Pure."""
