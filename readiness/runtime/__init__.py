@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from readiness.facts.containers import Container
     from readiness.facts.model import StackModel
@@ -239,6 +240,18 @@ class Stack(Protocol):
 
     def execute(self, service: str, command: Sequence[str], *, timeout_seconds: float = 30.0) -> Completed:
         """Run a command where the service runs (in its container; beside its process)."""
+
+    def copy_out(self, service: str, path: str, to: Path) -> None:
+        """Copy the content of a folder of the service's into ``to``, a folder of this machine that is made; modes stay.
+
+        Bounded at 16 GiB. What is neither file nor folder is left out, links too: they may lead elsewhere.
+        """
+
+    def copy_in(self, service: str, source: Path, path: str) -> None:
+        """Copy the content of a folder of this machine into a folder of the service's, which is made where it lacks.
+
+        Files have the modes that they have in ``source`` and belong to whom ``path`` belongs.
+        """
 
     def run_beside(self, command: Sequence[str], *, variables: Mapping[str, str], timeout_seconds: float) -> RanBeside:
         """Run a program of the owner's on this machine, in their folder as it sees it, where it can harm nothing.

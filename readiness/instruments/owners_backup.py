@@ -1,0 +1,104 @@
+"""The owner's backup and restore commands, run where the owner runs them: in a service of the copy, or confined beside it."""
+
+from __future__ import annotations
+
+import datetime
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from readiness.declared.backup import Backup
+from readiness.exceptions import GatherError, ReadinessError
+from readiness.facts.backup import CommandRun, SetFile
+from readiness.facts.probe_body import mask
+from readiness.runtime import Stack
+
+__all__ = ["OwnersBackup"]
+
+LINES, LINE_CHARS = 80, 200
+#: Sets are listed by programs that every image has; a folder of more files is no folder of backups.
+MOST_FILES = 5000
+_LIST = 'cd "$1" 2>/dev/null || exit 0; find . -type f -exec stat -c "%s %a %Y %n" {} + | head -n "$2"'
+#: Standard input, folder and variables of a command that an engine runs with none of them.
+_RUN = 'cd "$1" && given=$2 && shift 2 && printf %s "$given" | env "$@"'
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnersBackup:
+    """Runs the commands against one stack.
+
+    Attributes:
+        backup: the declaration.
+        stack: the copy that is backed up, or restored into.
+        secrets: value -> name, masked in whatever is kept of the output.
+    """
+
+    backup: Backup
+    stack: Stack
+    secrets: Mapping[str, str]
+
+    def run(
+        self,
+        command: Sequence[str],
+        *,
+        timeout_seconds: float,
+        stdin: str = "",
+        variables: Mapping[str, str] | None = None,
+    ) -> CommandRun:
+        """Run it and wait. What goes wrong is in the answer, never raised.
+
+        Args:
+            command: the backup's own, or a restore's.
+            timeout_seconds: then it is ended, which is a ``problem``.
+            stdin: what it reads; nothing is an empty input.
+            variables: on top of the declared ones.
+        """
+        given = {**self.backup.environment, **(variables or {})}
+        began, moment = time.monotonic(), datetime.datetime.now(datetime.UTC)
+        known = {
+            "command": mask(shlex.join(command), dict(self.secrets))[:LINE_CHARS],
+            "began": moment.isoformat(timespec="milliseconds"),
+        }
+        words = ["sh", "-c", _RUN, "sh", self.backup.cwd or "/", stdin]
+        words += [*(f"{name}={value}" for name, value in given.items()), *command]
+        try:
+            done = self.stack.execute(self.backup.run, words, timeout_seconds=timeout_seconds)
+        except ReadinessError as error:
+            problem = mask(str(error), dict(self.secrets))[:300]
+            return CommandRun(exit_code=None, seconds=round(time.monotonic() - began, 3), problem=problem, **known)
+        lines = mask(done.output, dict(self.secrets)).splitlines()[-LINES:]
+        return CommandRun(
+            exit_code=done.exit_code,
+            seconds=round(time.monotonic() - began, 3),
+            lines=tuple(line[:LINE_CHARS] for line in lines),
+            **known,
+        )
+
+    def files(self, directory: str = "") -> tuple[SetFile, ...]:
+        """Everything in the directory, by path; nothing where there is no such directory.
+
+        Raises:
+            GatherError: it cannot be listed.
+        """
+        where = directory or self.backup.directory
+        words = ["sh", "-c", _LIST, "sh", where, str(MOST_FILES)]
+        done = self.stack.execute(self.backup.run, words)
+        if done.exit_code != 0:
+            raise GatherError(f"{where} in {self.backup.run} cannot be listed: {done.output.strip()[-200:]}")
+        found = []
+        for line in done.output.splitlines():
+            size, mode, modified, path = line.split(" ", 3)
+            name = path.removeprefix("./")
+            found.append(SetFile(path=name, size_bytes=int(size), mode=mode.zfill(4), modified=float(modified)))
+        return tuple(sorted(found, key=lambda each: each.path))
+
+    def carry_to(self, other: OwnersBackup, *, folder: Path) -> None:
+        """Bring the directory to another stack, as it is, through a folder of the run's.
+
+        Raises:
+            StackError: it cannot be read or written.
+        """
+        self.stack.copy_out(self.backup.run, self.backup.directory, folder)
+        other.stack.copy_in(other.backup.run, folder, other.backup.directory)
