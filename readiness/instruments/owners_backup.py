@@ -32,7 +32,7 @@ class OwnersBackup:
     Attributes:
         backup: the declaration.
         stack: the copy that is backed up, or restored into.
-        secrets: value -> name, masked in whatever is kept of the output.
+        secrets: name -> value, masked in whatever is kept of the output.
     """
 
     backup: Backup
