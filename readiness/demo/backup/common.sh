@@ -13,6 +13,7 @@ SET_NAME='^[0-9]{8}_[0-9]{6}$'
 
 export PGHOST=${DATABASE_HOST:?} PGPORT=${DATABASE_PORT:-5432} PGUSER=${DATABASE_USER:-shop}
 export PGDATABASE=${DATABASE_NAME:-shop} PGCONNECT_TIMEOUT=10 PGAPPNAME=shop-backup
+export PGOPTIONS="-c client_min_messages=warning"
 
 # Passwords reach the programs through a file and a variable: arguments can be read by every process.
 work=$(mktemp -d)

@@ -24,10 +24,10 @@ newest() {
 # Every part is what backup.sh wrote, byte for byte, and none is missing.
 verify_set() {
   local file
-  for file in db.dump globals.sql cache.rdb uploads.tar.gz manifest.sha256; do
-    [ -f "$set/$file" ] || die "$wanted has no $file; nothing was changed"
+  for file in db.dump globals.sql cache.rdb uploads.tar.gz; do
+    grep -qs "  $file\$" "$set/manifest.sha256" || die "the manifest of $wanted has no $file; nothing was changed"
   done
-  (cd "$set" && sha256sum --check --quiet manifest.sha256) || die "$wanted is damaged; nothing was changed"
+  (cd "$set" && sha256sum --check --strict --quiet manifest.sha256) || die "$wanted is damaged; nothing was changed"
 }
 
 # --- database: restored under another name, then swapped ------------------------------------------------------------
@@ -40,18 +40,23 @@ restore_db() {
   fi
   roles | psql -XAtq -v ON_ERROR_STOP=1 --single-transaction --dbname=postgres
   # CREATE DATABASE with its encoding and locale, then its owner, settings, grants and comment: a line each.
-  pg_restore --list "$set/db.dump" | grep -E ' (DATABASE( PROPERTIES)? - |(ACL|COMMENT) - DATABASE )' >"$work/list"
+  pg_restore --create --list "$set/db.dump" | grep -E ' (DATABASE( PROPERTIES)? - |(ACL|COMMENT) - DATABASE )' >"$work/list"
   properties=$(pg_restore --create --use-list="$work/list" --file=- "$set/db.dump" |
     grep -E '^(CREATE DATABASE|ALTER|GRANT|REVOKE|COMMENT) ')
-  sql postgres "DROP DATABASE IF EXISTS \"$new\" WITH (FORCE)"
-  sql postgres "DROP DATABASE IF EXISTS \"${PGDATABASE}_replaced\" WITH (FORCE)"
+  drop_database "$new"
+  drop_database "${PGDATABASE}_replaced"
+  unfinished=$new
   sql postgres "$(grep '^CREATE DATABASE' <<<"$properties" | sed "s/^CREATE DATABASE [^ ]*/CREATE DATABASE \"$new\"/")"
-  for piece in "$set"/db*.dump; do
+  for piece in "$set"/db.dump*; do
     pg_restore --dbname="$new" --exit-on-error "$piece"
   done
   sql "$new" ANALYZE
   swap "$new" "$(grep -v '^CREATE DATABASE' <<<"$properties")"
+  unfinished=""
 }
+
+unfinished=""
+drop_database() { sql postgres "DROP DATABASE IF EXISTS \"$1\" WITH (FORCE)"; }
 
 # The set's roles as they were: those that are there are changed. Who restores keeps the password of this stack.
 roles() {
@@ -65,7 +70,6 @@ roles() {
 swap() {
   local new=$1 properties=$2
   psql -XAtq -v ON_ERROR_STOP=1 -v live="$PGDATABASE" -v new="$new" --dbname=postgres >/dev/null <<SQL || {
-SET client_min_messages = error;
 SELECT format('ALTER DATABASE %I ALLOW_CONNECTIONS false', datname) FROM pg_database WHERE datname = :'live' \gexec
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN (:'live', :'new');
 BEGIN;
@@ -78,7 +82,7 @@ SQL
     sql postgres "ALTER DATABASE \"$PGDATABASE\" ALLOW_CONNECTIONS true"
     return 1
   }
-  sql postgres "DROP DATABASE IF EXISTS \"${PGDATABASE}_replaced\" WITH (FORCE)"
+  drop_database "${PGDATABASE}_replaced"
 }
 
 # --- Redis: copies a Redis of our own that has the set's dump, as a replica does ------------------------------------
@@ -172,7 +176,7 @@ verify_health() {
   if [ -z "$is_verified" ]; then return; fi
   while :; do
     answer=$(curl --silent --show-error --fail --max-time 5 "${API_URL:?}/health/ready" 2>&1) && break
-    [ "$SECONDS" -lt "$end" ] || die "restore FAILED: the API is not ready after $HEALTH_SECONDS s: $answer"
+    [ "$SECONDS" -lt "$end" ] || die "the API is not ready after $HEALTH_SECONDS s: $answer"
     sleep 1
   done
   say "restore verified: healthy"
@@ -184,7 +188,9 @@ finish() {
   set +e
   stop_copying
   stop_private
+  if [ -n "$unfinished" ]; then drop_database "$unfinished"; fi
   rm -rf -- "$work" "$UPLOADS_DIR/.restoring"
+  if [ "$code" -ne 0 ]; then say "restore FAILED, exit code $code" >&2; fi
   exit "$code"
 }
 
