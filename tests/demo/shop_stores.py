@@ -172,7 +172,9 @@ def _started(folder: Path, api: Listener) -> Iterator[Shop]:
         },
     )
     try:
-        shop.launch("db", ports[0], POSTGRES_USER="shop", POSTGRES_DB="shop", POSTGRES_PASSWORD=SECRETS["DATABASE_PASSWORD"])
+        shop.launch(
+            "db", ports[0], POSTGRES_USER="shop", POSTGRES_DB="shop", POSTGRES_PASSWORD=SECRETS["DATABASE_PASSWORD"]
+        )
         shop.launch("cache", ports[1])
         shop.launch("backup", "none")
         _wait(lambda: "backups at" in shop.log("backup"), shop)

@@ -210,7 +210,11 @@ def test_a_damaged_set_is_refused_before_anything_is_touched(shop: Shop, file: s
     path = shop.backups / shop.good() / file
     data = path.read_bytes()
     middle = len(data) // 2
-    damaged = {"cut": data[:-20], "empty": b"", "flipped": data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]}
+    damaged = {
+        "cut": data[:-20],
+        "empty": b"",
+        "flipped": data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :],
+    }
     path.unlink() if how == "gone" else path.write_bytes(damaged[how])
     shop.redis("SET", "kept", "later")
     before = content(shop)
@@ -364,12 +368,28 @@ def test_no_secret_is_among_the_arguments_of_any_program(shop: Shop, tmp_path: P
     """The programs are replaced by a script that writes its arguments down and then becomes the program."""
     programs, said = tmp_path / "bin", tmp_path / "said"
     programs.mkdir()
-    for name in ("psql", "pg_dump", "pg_dumpall", "pg_restore", "redis-cli", "redis-server", "curl", "tar", "sed", "grep"):
+    for name in (
+        "psql",
+        "pg_dump",
+        "pg_dumpall",
+        "pg_restore",
+        "redis-cli",
+        "redis-server",
+        "curl",
+        "tar",
+        "sed",
+        "grep",
+    ):
         real = shutil.which(name, path=shop.environment["PATH"])
         (programs / name).write_text(f'#!/bin/sh\necho "{name} $*" >>{said}\nexec {real} "$@"\n')
         (programs / name).chmod(0o755)
     path = {"PATH": f"{programs}:{shop.environment['PATH']}"}
-    bucket = {"S3_ENDPOINT": shop.environment["API_URL"], "S3_BUCKET": "b", "S3_ACCESS_KEY": "k", "S3_SECRET_KEY": token()}
+    bucket = {
+        "S3_ENDPOINT": shop.environment["API_URL"],
+        "S3_BUCKET": "b",
+        "S3_ACCESS_KEY": "k",
+        "S3_SECRET_KEY": token(),
+    }
     hook = f"{shop.environment['API_URL']}/{token()}"
     assert shop.backup(**path, **bucket).returncode == 0
     assert shop.backup(**path, ALERT_WEBHOOK=hook, UPLOADS_DIR="/nowhere").returncode == 1

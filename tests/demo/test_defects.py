@@ -47,6 +47,13 @@ def test_every_switch_of_the_proxy_is_in_its_configuration() -> None:
     assert [name for name in listed if name not in source] == []
 
 
+def test_every_switch_of_the_backup_is_asked_for_at_exactly_one_place() -> None:
+    source = "\n".join(path.read_text(encoding="utf-8") for path in (APP / "backup").glob("*.sh"))
+    asked = Counter(re.findall(r"\bis_on ([a-z0-9-]+)", source))
+    listed = {d.name for d in DEFECTS if "SHOP_DEFECTS" in d.environment.get("backup", {})}
+    assert asked == Counter(listed - {"backup-script-not-executable"})  # which launch.py and a compose file switch
+
+
 def test_no_defect_is_no_overlay() -> None:
     assert overlay([]) == {}
 

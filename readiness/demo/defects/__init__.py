@@ -11,6 +11,7 @@ from typing import Any
 
 from readiness.demo.defects import (
     auth,
+    backup,
     compose,
     cors,
     db,
@@ -42,6 +43,7 @@ LISTS = ("SHOP_DEFECTS", "PROXY_DEFECTS")
 
 DEFECTS: tuple[Defect, ...] = (
     *auth.DEFECTS,
+    *backup.DEFECTS,
     *compose.DEFECTS,
     *cors.DEFECTS,
     *db.DEFECTS,
