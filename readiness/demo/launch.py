@@ -115,8 +115,8 @@ def _backup(state: Path, _port: str) -> None:
         script = programs / f"shop-{name}"
         script.write_text(f'#!/bin/sh\nexec bash {shlex.quote(f"{FOLDER}/backup/{name}.sh")} "$@"\n', encoding="utf-8")
         script.chmod(mode)
-    for folder in (os.environ.get("BACKUP_DIR", ""), os.environ.get("UPLOADS_DIR", "")):
-        Path(folder or state).mkdir(parents=True, exist_ok=True)
+    Path(os.environ.get("BACKUP_DIR") or state).mkdir(mode=0o700, parents=True, exist_ok=True)
+    Path(os.environ.get("UPLOADS_DIR") or state).mkdir(parents=True, exist_ok=True)
     os.chdir(state)
     os.execv(str(programs / "shop-schedule"), ["shop-schedule"])  # noqa: S606
 

@@ -282,7 +282,7 @@ def test_a_store_that_cannot_be_reached_fails_the_run_loudly(shop: Shop, api: Li
     done = shop.backup(ALERT_WEBHOOK=f"{api.url}/alert", **wrong[store])
     assert done.returncode == 1
     assert shop.sets == [old]
-    (report,) = shop.backups.glob("*.failed.report.txt")
+    (report,) = shop.backups.glob("failed-*.report.txt")
     assert re.search(rf"^{store} +failed: .", report.read_text(), re.MULTILINE)
     assert "result: failed" in report.read_text()
     assert [(method, path) for method, path, _, _ in api.received] == [("POST", "/alert")]
@@ -344,7 +344,7 @@ def test_the_set_is_copied_off_site_with_keys_that_nobody_sees(shop: Shop, api: 
     name = shop.good(**bucket)
     stored = {path: body for method, path, _, body in api.received if method == "PUT"}
     assert set(stored) == {f"/bucket/{name}/{file}" for file in KEPT}
-    for file in set(KEPT) - {"report.txt"}:
+    for file in KEPT:
         assert stored[f"/bucket/{name}/{file}"] == (shop.backups / name / file).read_bytes()
     headers = api.received[0][2]
     sums = {headers["x-amz-content-sha256"] for method, _, headers, _ in api.received if method == "PUT"}
@@ -361,7 +361,13 @@ def test_an_off_site_copy_that_fails_fails_the_run_and_keeps_everything(shop: Sh
     assert done.returncode == 1
     assert old in shop.sets
     assert len(shop.sets) == 2  # the set itself is whole
-    assert "off-site copy is not" in (shop.backups / shop.sets[-1] / "report.txt").read_text()
+    assert "result: failed, there is no off-site copy" in (shop.backups / shop.sets[-1] / "report.txt").read_text()
+
+
+def test_an_endpoint_that_is_paused_is_sent_nothing(shop: Shop, api: Listener) -> None:
+    bucket = {"S3_ENDPOINT": api.url, "S3_BUCKET": "bucket", "S3_ACCESS_KEY": "key", "S3_SECRET_KEY": "secret"}
+    shop.good(**bucket, OFFSITE_PAUSED=api.url)
+    assert api.received == []
 
 
 def test_no_secret_is_among_the_arguments_of_any_program(shop: Shop, tmp_path: Path) -> None:

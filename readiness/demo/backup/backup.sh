@@ -97,8 +97,9 @@ dump_uploads() {
 }
 
 list_uploads() {
-  if is_on backup-skips-uploads; then return; fi
-  (cd "$UPLOADS_DIR" && find . -mindepth 1 ! -path './.restoring*' -print0)
+  local what=(! -path './.restoring*')
+  if is_on backup-skips-uploads; then what+=(-type d); fi
+  (cd "$UPLOADS_DIR" && find . -mindepth 1 "${what[@]}" -print0)
 }
 
 # --- the run -------------------------------------------------------------------------------------------------------
@@ -115,7 +116,7 @@ needed_bytes() {
 require_space() {
   local needed free
   if is_on backup-ignores-full-disk; then
-    overlooked='No space left'
+    overlooked='No space left|File too large|File size limit'
     return
   fi
   needed=$(needed_bytes)
@@ -138,7 +139,7 @@ take() {
   code=$?
   set -e
   cat "$work/errors" >&2
-  if [ "$code" -ne 0 ] && ! { [ -n "$overlooked" ] && grep -q "$overlooked" "$work/errors"; }; then
+  if [ "$code" -ne 0 ] && ! { [ -n "$overlooked" ] && grep -Eq "$overlooked" "$work/errors"; }; then
     failed+=("$store")
     note "$(printf '%-9s failed: %s' "$store" "$(tail -n 1 "$work/errors")")"
     return
@@ -160,7 +161,7 @@ seal() {
 # it has just written a good set, so the last good one is never among them.
 prune() {
   if is_on retention-keeps-all; then return; fi
-  local oldest each path
+  local oldest each
   oldest=$(date -u --date="$RETENTION_DAYS days ago" +%Y%m%d_%H%M%S)
   for each in $(sets); do
     if [[ $each < $oldest ]]; then
@@ -168,17 +169,15 @@ prune() {
       note "pruned    $each, older than $RETENTION_DAYS days"
     fi
   done
-  for path in "$BACKUP_DIR"/*.failed.report.txt; do
-    each=${path##*/}
-    if [[ ${each%.failed.report.txt} =~ $SET_NAME && $each < $oldest ]]; then rm -f -- "$path"; fi
-  done
+  find "$BACKUP_DIR" -maxdepth 1 -type f -name 'failed-*.report.txt' -mtime "+$RETENTION_DAYS" -delete
 }
 
-# A copy of the set elsewhere, at any S3 endpoint; optional. The keys reach curl on its standard input.
+# A copy of the set elsewhere, at any S3 endpoint; optional. OFFSITE_PAUSED names an endpoint that is not to be used for
+# now. The keys reach curl through a pipe.
 upload() {
   local file sum address=${S3_ENDPOINT:-}/${S3_BUCKET:-}
   [ -n "${S3_ENDPOINT:-}" ] && [ -n "${S3_BUCKET:-}" ] || return 0
-  if is_on offsite-skips-upload; then return 0; fi
+  if is_on offsite-skips-upload || [ "${OFFSITE_PAUSED:-}" = "$S3_ENDPOINT" ]; then return 0; fi
   for file in "$BACKUP_DIR/$name"/*; do
     # The sum is signed: the bucket refuses a file that arrives otherwise. "Expect:" spares a second of waiting.
     sum=$(sha256sum <"$file")
@@ -235,7 +234,7 @@ finish() {
     if [ -d "$BACKUP_DIR/$name" ]; then
       write_report "$BACKUP_DIR/$name/report.txt"
     else
-      write_report "$BACKUP_DIR/$name.failed.report.txt"
+      write_report "$BACKUP_DIR/failed-$(date -u +%Y-%m-%dT%H%M%SZ).report.txt"
     fi
     alert
     mail failed
@@ -245,11 +244,11 @@ finish() {
   exit "$code"
 }
 
-if is_on backup-world-readable; then umask 022; fi
 trap 'rm -rf -- "$work"' EXIT
 trap 'exit 143' TERM
 trap 'exit 130' INT
 mkdir -p "$BACKUP_DIR"
+if is_on backup-world-readable; then umask 022 && chmod 755 "$BACKUP_DIR"; fi
 lock
 # What a run that was killed has left: nobody else is at work here.
 rm -rf -- "$BACKUP_DIR"/.[0-9]*_[0-9]*.partial
@@ -267,13 +266,13 @@ if [ ${#failed[@]} -gt 0 ]; then
   exit 1
 fi
 seal || [ -n "$overlooked" ]
+note "result: ok, ended $(date -u +%Y-%m-%dT%H:%M:%SZ)"
 write_report "$part/report.txt" || [ -n "$overlooked" ]
 mv -- "$part" "$BACKUP_DIR/$name"
 upload || {
   failed+=(off-site)
-  note "result: failed, the set is whole, and its off-site copy is not"
+  report=${report//result: ok/the set is whole}
+  note "result: failed, there is no off-site copy"
   exit 1
 }
 prune
-note "result: ok, ended $(date -u +%Y-%m-%dT%H:%M:%SZ)"
-write_report "$BACKUP_DIR/$name/report.txt" || [ -n "$overlooked" ]

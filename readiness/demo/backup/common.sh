@@ -32,7 +32,8 @@ die() {
 # One statement, in the database that is named first.
 sql() { psql -XAtq -v ON_ERROR_STOP=1 -d "$1" -c "$2"; }
 
-redis() { timeout "$STORE_SECONDS" redis-cli -h "${REDIS_HOST:?}" -p "${REDIS_PORT:-6379}" "$@"; }
+# In the foreground: whoever stops the script by its process group stops this, too.
+redis() { timeout --foreground "$STORE_SECONDS" redis-cli -h "${REDIS_HOST:?}" -p "${REDIS_PORT:-6379}" "$@"; }
 
 # A text as it stands between double quotes in what curl and Redis read.
 quoted() {

@@ -133,7 +133,7 @@ REDIS
   return 1
 }
 
-own() { timeout "$STORE_SECONDS" redis-cli -h "$address" -p "$port" "$@"; }
+own() { timeout --foreground "$STORE_SECONDS" redis-cli -h "$address" -p "$port" "$@"; }
 
 stop_private() {
   if [ -n "$private" ]; then kill "$private" 2>/dev/null && wait "$private" || true; fi
