@@ -28,7 +28,8 @@ matches() {
       *-*) from=${item%-*} to=${item#*-} ;;
       *) from=$item to=$item ;;
     esac
-    if ((value >= from && value <= to && (value - from) % step == 0)); then return 0; fi
+    # 10#: a leading zero makes no octal number.
+    if ((value >= 10#$from && value <= 10#$to && (value - 10#$from) % 10#$step == 0)); then return 0; fi
   done
   return 1
 }
@@ -69,7 +70,7 @@ stop() {
 }
 
 IFS=' ' read -ra fields <<<"$BACKUP_CRON"
-item='(\*|[0-9]+(-[0-9]+)?)(/[1-9][0-9]*)?'
+item='(\*|[0-9]+(-[0-9]+)?)(/0*[1-9][0-9]*)?'
 for field in "${fields[@]}"; do
   [[ $field =~ ^$item(,$item)*$ ]] || fields=()
 done
