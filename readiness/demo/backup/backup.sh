@@ -179,10 +179,10 @@ upload() {
   [ -n "${S3_ENDPOINT:-}" ] && [ -n "${S3_BUCKET:-}" ] || return 0
   if is_on offsite-skips-upload || [ "${OFFSITE_PAUSED:-}" = "$S3_ENDPOINT" ]; then return 0; fi
   for file in "$BACKUP_DIR/$name"/*; do
-    # The sum is signed: the bucket refuses a file that arrives otherwise. "Expect:" spares a second of waiting.
+    # The sum is signed: the bucket refuses a file that arrives otherwise.
     sum=$(sha256sum <"$file")
     curl_with "user = \"$(quoted "${S3_ACCESS_KEY:?}:${S3_SECRET_KEY:?}")\"" --aws-sigv4 "aws:amz:${S3_REGION:-us-east-1}:s3" \
-      --header "x-amz-content-sha256: ${sum%% *}" --header Expect: --retry 2 --speed-limit 1 --speed-time 60 \
+      --header "x-amz-content-sha256: ${sum%% *}" --expect100-timeout 0.1 --retry 2 --speed-limit 1 --speed-time 60 \
       --upload-file "$file" "$address/$name/${file##*/}" >/dev/null || return 1
   done
   note "off-site  $address/$name  ok"
@@ -201,7 +201,7 @@ mail() {
   [ -n "${SMTP_HOST:-}" ] && [ -n "${MAIL_TO:-}" ] || return 0
   if is_on backup-mails-nothing; then return 0; fi
   [ -z "${SMTP_USER:-}" ] || login="user = \"$(quoted "$SMTP_USER:${SMTP_PASSWORD:-}")\""
-  printf 'From: %s\r\nTo: %s\r\nSubject: backup %s: %s\r\nDate: %s\r\n\r\n%s\r\n' "${MAIL_FROM:-$MAIL_TO}" "$MAIL_TO" \
+  printf 'From: %s\r\nTo: %s\r\nSubject: backup %s: %s\r\nDate: %s\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n%s\r\n' "${MAIL_FROM:-$MAIL_TO}" "$MAIL_TO" \
     "$name" "$result" "$(date -uR)" "${report//$'\n'/$'\r\n'}" |
     curl_with "$login" --ssl --max-time 30 \
       --mail-from "${MAIL_FROM:-$MAIL_TO}" --mail-rcpt "$MAIL_TO" --upload-file - "smtp://$SMTP_HOST:${SMTP_PORT:-25}" ||
