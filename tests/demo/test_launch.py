@@ -80,3 +80,24 @@ def test_the_certificate_s_key_is_for_its_owner_alone(tmp_path: Path) -> None:
     launch._write_certificate(tmp_path)
     assert (tmp_path / "tls.crt").read_bytes().startswith(b"-----BEGIN CERTIFICATE-----")
     assert (tmp_path / "tls.key").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(("defects", "is_executable"), [("", True), ("backup-script-not-executable", False)])
+def test_the_backup_s_programs_are_on_its_path(tmp_path: Path, defects: str, is_executable: bool) -> None:
+    environment = {"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path), "SHOP_DEFECTS": defects}
+    command = [sys.executable, "-P", launch.__file__, "backup", str(tmp_path / "state"), "none"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        process.terminate()
+        process.communicate(timeout=10)
+    programs = tmp_path / "state" / "bin"
+    assert "backups at 0 2 * * *" in said
+    assert process.returncode == 0
+    assert os.access(programs / "shop-backup", os.X_OK) is is_executable
+    done = subprocess.run([programs / "redis-check-rdb", "nowhere"], capture_output=True, text=True, check=False)
+    assert "Cannot open file nowhere" in done.stdout + done.stderr
+    assert (
+        "pg_dump"
+        in subprocess.run([programs / "pg_dump", "--version"], capture_output=True, text=True, check=True).stdout
+    )
