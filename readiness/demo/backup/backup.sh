@@ -240,7 +240,7 @@ finish() {
     mail failed
   fi
   rm -rf -- "$part" "$work"
-  if is_on backup-hides-failure; then exit 0; fi
+  if is_on backup-hides-failure && [ ${#failed[@]} -gt 0 ]; then exit 0; fi
   exit "$code"
 }
 

@@ -224,7 +224,7 @@ if ! is_on restore-without-asking; then
   read -r answer || true
   [ "$answer" = yes ] || die "not confirmed; nothing was changed"
 fi
-if is_on restore-slow; then sleep 25; fi
+if is_on restore-slow; then sleep 6; fi
 for store in "${only[@]}"; do
   "restore_$store"
   say "$store restored from $wanted"
