@@ -237,6 +237,42 @@ def test_a_restore_that_fails_half_way_leaves_the_database_as_it_was(shop: Shop)
     assert content(shop) == before
 
 
+def test_a_restore_that_is_ended_on_its_way_leaves_every_store_whole(shop: Shop) -> None:
+    before = content(shop)
+    name = shop.good()
+    for seconds in ("0.2", "0.5", "0.8", "1.1"):
+        change_a_little(shop)
+        shop.run("timeout", "-s", "TERM", seconds, "shop-restore", name, stdin="yes")
+        assert shop.sql("SELECT count(*) FROM things") in {"500", "501"}
+        assert shop.redis("SET", "written", "again") == "OK"
+        assert shop.redis("CONFIG", "GET", "masterauth") == "masterauth"
+        assert (shop.uploads / "folder" / "file").exists()
+    assert shop.restore(name).returncode == 0
+    assert content(shop) == before
+
+
+def change_a_little(shop: Shop) -> None:
+    shop.sql(
+        "DELETE FROM things WHERE id > 500; INSERT INTO things (id, name) OVERRIDING SYSTEM VALUE VALUES (501, 'x')"
+    )
+    shop.redis("SET", "later", "value")
+
+
+def test_a_database_that_a_restore_had_closed_is_opened_again(shop: Shop, tmp_path: Path) -> None:
+    """The program that swaps the databases is lost after it has closed the live one."""
+    real = shutil.which("psql", path=shop.environment["PATH"])
+    (tmp_path / "psql").write_text(f"""#!/bin/bash
+case "$*" in *new=shop_restoring*) sed '/^BEGIN/,$d' | {real} "$@"; exit 3 ;; esac
+exec {real} "$@"
+""")
+    (tmp_path / "psql").chmod(0o755)
+    name = shop.good()
+    before = content(shop)
+    done = shop.restore(name, PATH=f"{tmp_path}:{shop.environment['PATH']}")
+    assert done.returncode == 3
+    assert content(shop) == before
+
+
 def _reseal(folder: Path) -> None:
     command = "rm manifest.sha256 && sha256sum $(ls | grep -v report) >manifest.sha256"
     subprocess.run(["sh", "-c", command], cwd=folder, check=True)

@@ -69,7 +69,7 @@ roles() {
 # Nobody is connected to a database while it is renamed; both names change at once or not at all.
 swap() {
   local new=$1 properties=$2
-  psql -XAtq -v ON_ERROR_STOP=1 -v live="$PGDATABASE" -v new="$new" --dbname=postgres >/dev/null <<SQL || {
+  psql -XAtq -v ON_ERROR_STOP=1 -v live="$PGDATABASE" -v new="$new" --dbname=postgres >/dev/null <<SQL
 SELECT format('ALTER DATABASE %I ALLOW_CONNECTIONS false', datname) FROM pg_database WHERE datname = :'live' \gexec
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN (:'live', :'new');
 BEGIN;
@@ -79,9 +79,6 @@ ALTER DATABASE :"new" RENAME TO :"live";
 $properties
 COMMIT;
 SQL
-    sql postgres "ALTER DATABASE \"$PGDATABASE\" ALLOW_CONNECTIONS true"
-    return 1
-  }
   drop_database "${PGDATABASE}_replaced"
 }
 
@@ -188,7 +185,10 @@ finish() {
   set +e
   stop_copying
   stop_private
-  if [ -n "$unfinished" ]; then drop_database "$unfinished"; fi
+  if [ -n "$unfinished" ]; then
+    sql postgres "ALTER DATABASE \"$PGDATABASE\" ALLOW_CONNECTIONS true"
+    drop_database "$unfinished"
+  fi
   rm -rf -- "$work" "$UPLOADS_DIR/.restoring"
   if [ "$code" -ne 0 ]; then say "restore FAILED, exit code $code" >&2; fi
   exit "$code"
