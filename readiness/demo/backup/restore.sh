@@ -108,7 +108,7 @@ REDIS
 start_private() {
   local address=$1 try
   mkdir "$work/redis"
-  cp "$set/cache.rdb" "$work/redis/dump.rdb"
+  ln -s "$set/cache.rdb" "$work/redis/dump.rdb"
   for try in 1 2 3 4 5; do
     port=$((20000 + (RANDOM + try) % 20000))
     redis-server - >"$work/redis/log" 2>&1 <<REDIS &
@@ -117,6 +117,7 @@ bind $address
 dir $work/redis
 requirepass "$(quoted "$REDISCLI_AUTH")"
 save ""
+repl-diskless-sync yes
 repl-diskless-sync-delay 0
 REDIS
     private=$!
