@@ -223,6 +223,7 @@ if ! is_on restore-without-asking; then
   printf 'This replaces %s of %s by the set %s. Type yes to go on: ' "${only[*]}" "$PGDATABASE" "$wanted"
   answer=""
   read -r answer || true
+  [ -t 0 ] || echo "$answer"
   [ "$answer" = yes ] || die "not confirmed; nothing was changed"
 fi
 if is_on restore-slow; then sleep 6; fi
