@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import re
 import shlex
 import time
 from collections.abc import Mapping, Sequence
@@ -16,12 +15,11 @@ from readiness.facts.backup import CommandRun, SetFile
 from readiness.facts.probe_body import mask
 from readiness.runtime import Stack
 
-__all__ = ["OwnersBackup", "filled"]
+__all__ = ["OwnersBackup"]
 
 LINES, LINE_CHARS = 80, 200
 #: Sets are listed by programs that every image has; a folder of more files is no folder of backups.
 MOST_FILES = 5000
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _LIST = 'cd "$1" 2>/dev/null || exit 0; find . -type f -exec stat -c "%s %a %Y %n" {} + | head -n "$2"'
 #: Standard input, folder and variables of a command that an engine runs with none of them.
 _RUN = 'cd "$1" && given=$2 && shift 2 && printf %s "$given" | env "$@"'
@@ -40,11 +38,6 @@ class OwnersBackup:
     backup: Backup
     stack: Stack
     secrets: Mapping[str, str]
-
-    @property
-    def directory(self) -> str:
-        """Where the sets are, with the service's variables filled in: ``${BACKUP_DIR}``."""
-        return filled(self.backup.directory, self.stack, self.backup.run)
 
     def run(
         self,
@@ -89,7 +82,7 @@ class OwnersBackup:
         Raises:
             GatherError: it cannot be listed.
         """
-        where = directory or self.directory
+        where = directory or self.backup.directory
         words = ["sh", "-c", _LIST, "sh", where, str(MOST_FILES)]
         done = self.stack.execute(self.backup.run, words)
         if done.exit_code != 0:
@@ -107,13 +100,5 @@ class OwnersBackup:
         Raises:
             StackError: it cannot be read or written.
         """
-        self.stack.copy_out(self.backup.run, self.directory, folder)
-        other.stack.copy_in(other.backup.run, folder, other.directory)
-
-
-def filled(path: str, stack: Stack, service: str) -> str:
-    """A declared path with the variables of a service in it: the same words in containers and as processes."""
-    if _VARIABLE.search(path) is None:
-        return path
-    variables = stack.environment(service)
-    return _VARIABLE.sub(lambda match: variables.get(match[1], match[0]), path)
+        self.stack.copy_out(self.backup.run, self.backup.directory, folder)
+        other.stack.copy_in(other.backup.run, folder, other.backup.directory)
