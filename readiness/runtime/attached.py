@@ -22,6 +22,7 @@ from readiness.target import Entry
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
     from readiness.runtime import Progress, Stack, Variant
     from readiness.target import Target
@@ -213,6 +214,18 @@ class AttachedStack:
     def execute(self, service: str, command: Sequence[str], *, timeout_seconds: float = 30.0) -> Completed:
         """Not possible."""
         del command, timeout_seconds
+        self._check(service)
+        _refuse(Capability.EXEC)
+
+    def copy_out(self, service: str, path: str, to: Path) -> None:
+        """Not possible."""
+        del path, to
+        self._check(service)
+        _refuse(Capability.EXEC)
+
+    def copy_in(self, service: str, source: Path, path: str) -> None:
+        """Not possible."""
+        del source, path
         self._check(service)
         _refuse(Capability.EXEC)
 

@@ -20,7 +20,16 @@ from readiness.exceptions import StackError, UnsupportedError
 from readiness.facts.containers import Container
 from readiness.facts.model import StackModel
 from readiness.facts.start import StackStart
-from readiness.runtime import Capability, Completed, Endpoint, Progress, RanBeside, ServiceState, Variant
+from readiness.runtime import (
+    Capability,
+    Completed,
+    Endpoint,
+    Progress,
+    RanBeside,
+    ServiceState,
+    Variant,
+    container_files,
+)
 from readiness.runtime.beside import ANSWER_SECONDS, run_beside
 from readiness.runtime.compose_model import OwnersModel, resolve, stack_model
 from readiness.runtime.compose_start import PROJECT_LABEL, SERVICE_LABEL, Launch, engine_words
@@ -532,6 +541,22 @@ class ComposeStack:
             raise StackError(f"{doing}: not ended after {timeout_seconds:g} s")
         code = self._engine(doing, api.exec_inspect, created)["ExitCode"]
         return Completed(exit_code=-1 if code is None else int(code), output=output)
+
+    def copy_out(self, service: str, path: str, to: Path) -> None:
+        """From the first replica's container, running or not.
+
+        Raises:
+            StackError: there is no such folder, or it holds what is not carried.
+        """
+        container_files.copy_out(self._commands, self._inspect(service), path, to, cwd=self._place)
+
+    def copy_in(self, service: str, source: Path, path: str) -> None:
+        """Into the first replica's container, running or not; what is there and not in ``source`` stays.
+
+        Raises:
+            StackError: it cannot be written, as on a read-only disk.
+        """
+        container_files.copy_in(self._commands, self._inspect(service), source, path, cwd=self._place)
 
     def run_beside(self, command: Sequence[str], *, variables: Mapping[str, str], timeout_seconds: float) -> RanBeside:
         """Run it confined; the docker command that it sees reads this copy.

@@ -35,6 +35,7 @@ from readiness.facts.containers import Container
 from readiness.facts.model import ServiceModel, StackModel
 from readiness.facts.start import Change, FailureCause, StackStart
 from readiness.runtime import Capability, Completed, Endpoint, RanBeside, ServiceState, process_tree
+from readiness.runtime.carrying import copy_tree
 from readiness.runtime.commands import Places, check_processes, expand, order
 from readiness.runtime.ports import LOOPBACK, PortLease
 from readiness.runtime.process_removal import removal_script
@@ -386,6 +387,38 @@ class ProcessStack:
         if done is None:
             raise StackError(f"{command[0]} beside {service} still ran after {timeout_seconds:g} s")
         return done
+
+    def copy_out(self, service: str, path: str, to: Path) -> None:
+        """From a folder of this stack's, mostly below the service's ``{state}``, which may stand in ``path``.
+
+        Raises:
+            StackError: it is elsewhere, is none, or holds what is not carried.
+        """
+        place = self._place_of(service, path)
+        if not place.is_dir():
+            raise StackError(f"{path} of {service} is no folder")
+        _carry(place, to)
+
+    def copy_in(self, service: str, source: Path, path: str) -> None:
+        """Into such a folder; what is there and not in ``source`` stays.
+
+        Raises:
+            StackError: it is elsewhere, or cannot be written.
+        """
+        place = self._place_of(service, path)
+        nearest = next(folder for folder in (place, *place.parents) if folder.exists())
+        status = nearest.stat()
+        _carry(source, place, owner=(status.st_uid, status.st_gid))
+
+    def _place_of(self, service: str, path: str) -> Path:
+        """The folder that a path of a service's means: only what is thrown away with the stack is carried."""
+        self._service(service)
+        own = self._folder / service / "state"
+        places = Places(service=service, folder=self._target.folder, state=str(own), ports=self._ports)
+        place = (own / expand(path, places)).resolve()
+        if not place.is_relative_to(self._folder.resolve()):
+            raise StackError(f"{path} of {service} is not below its throw-away directory")
+        return place
 
     def run_beside(
         self,
@@ -742,6 +775,13 @@ def _copy(source: Path, copy: Path) -> None:
     )
     if done.returncode:
         raise StackError(f"{source} could not be copied: {done.stderr.strip()[:500]}")
+
+
+def _carry(source: Path, to: Path, *, owner: tuple[int, int] | None = None) -> None:
+    try:
+        copy_tree(source, to, owner=owner)
+    except OSError as error:
+        raise StackError(f"{source} could not be copied: {error}") from error
 
 
 def _remove(folder: Path) -> None:
