@@ -234,6 +234,26 @@ class AttachedStack:
         del command, variables, timeout_seconds
         _refuse(Capability.BESIDE)
 
+    def run_owners(
+        self,
+        command: Sequence[str],
+        *,
+        variables: Mapping[str, str],
+        timeout_seconds: float,
+        directories: Sequence[str] = (),
+        cwd: str = "",
+        stdin: str = "",
+        also_ports: Sequence[int] = (),
+    ) -> RanBeside:
+        """Not possible."""
+        del command, variables, timeout_seconds, directories, cwd, stdin, also_ports
+        _refuse(Capability.OWNERS)
+
+    def owners_directory(self, directory: str) -> Path:
+        """Not possible."""
+        del directory
+        _refuse(Capability.OWNERS)
+
     def environment(self, service: str) -> Mapping[str, str]:
         """Nothing: what is in force cannot be seen from outside."""
         self._check(service)

@@ -17,7 +17,7 @@ from typing import IO
 
 from readiness.exceptions import StackError
 
-__all__ = ["MAX_BYTES", "copy_tree", "owner_in", "pack", "unpack"]
+__all__ = ["MAX_BYTES", "copy_tree", "owner_in", "pack", "renamed", "unpack"]
 
 #: Sets of a stack that is made for a test; more is a mistake, or a trap.
 MAX_BYTES = 16 * 1024**3
@@ -128,6 +128,36 @@ def unpack(archive: IO[bytes], to: Path, *, limit_bytes: int = MAX_BYTES) -> Non
         raise StackError(f"not a whole archive: {error}") from error
     for target, member in reversed(folders):
         _keep(target, member)
+
+
+def renamed(archive: IO[bytes], into: IO[bytes], top: str) -> None:
+    """Write a tar archive again, with ``top`` in place of its first entry's name; everything in it belongs to root.
+
+    Args:
+        archive: of one file, or of a folder with its content.
+        into: is written to from begin to end.
+        top: the new name; empty where the content alone is wanted.
+
+    Raises:
+        StackError: it is no such archive.
+        OSError: nobody reads what is written.
+    """
+    try:
+        with tarfile.open(fileobj=archive, mode="r|") as members, tarfile.open(fileobj=into, mode="w|") as again:
+            root: PurePosixPath | None = None
+            for member in members:
+                name = PurePosixPath(member.name)
+                root = name if root is None else root
+                new = (PurePosixPath(top or ".") / _below(name, root)).as_posix()
+                content = members.extractfile(member) if member.isreg() else None
+                link = member.linkname
+                if member.islnk():
+                    link = (PurePosixPath(top or ".") / _below(PurePosixPath(link), root)).as_posix()
+                made = member.replace(name=new, linkname=link, uid=0, gid=0, uname="root", gname="root")
+                made.pax_headers = {}
+                again.addfile(made, content)
+    except tarfile.TarError as error:
+        raise StackError(f"not a whole archive: {error}") from error
 
 
 def owner_in(archive: IO[bytes]) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from readiness.runtime.carrying import owner_in, pack, unpack
 if TYPE_CHECKING:
     from readiness.runtime.engine import Commands, Finished
 
-__all__ = ["copy_in", "copy_out"]
+__all__ = ["copy_in", "copy_out", "is_folder", "write"]
 
 #: A gigabyte takes seconds; a disk that is shared with others may be slow.
 COPY_SECONDS = 1800.0
@@ -61,7 +61,12 @@ def copy_in(commands: Commands, container: Mapping[str, Any], source: Path, path
         there = there.parent
     uid, gid = owner
     words = _in(container, there)
-    _write(commands, words, lambda stream: pack(source, stream, uid=uid, gid=gid, below=below), cwd=cwd, doing=path)
+    write(commands, words, lambda stream: pack(source, stream, uid=uid, gid=gid, below=below), cwd=cwd, doing=path)
+
+
+def is_folder(commands: Commands, container: Mapping[str, Any], path: str, *, cwd: Path) -> bool:
+    """Whether there is a folder ``path`` in the container, or a link to one."""
+    return _owner(commands, container, PurePosixPath(path), cwd=cwd) is not None
 
 
 def _absolute(path: str) -> PurePosixPath:
@@ -128,10 +133,14 @@ def _read(
     running.end(doing, trouble)
 
 
-def _write(
+def write(
     commands: Commands, words: Sequence[str], give: Callable[[IO[bytes]], None], *, cwd: Path, doing: str
 ) -> None:
-    """Run a command, whose input ``give`` writes."""
+    """Run a command, whose input ``give`` writes.
+
+    Raises:
+        StackError: it failed, or the input could not be given.
+    """
     read_end, write_end = os.pipe()
     running = _Running(commands, words, cwd=cwd, seconds=COPY_SECONDS, stdin=read_end)
     trouble: Exception | None = None

@@ -41,10 +41,17 @@ _SAID = re.compile(
 MAX_SAID, LINE_CHARS = 3, 200
 
 
-def offer(shared: Path) -> None:
-    """Put the programs into the shared folder's ``bin``, which is there."""
+def offer(shared: Path, *, has_ports: bool = False) -> None:
+    """Put the programs into the shared folder's ``bin``, which is there, or is made.
+
+    Args:
+        shared: as the stand-in has it.
+        has_ports: some ports can be reached: what the kernel counts alone tells what could not, and a program's failure
+            may be its own.
+    """
     (shared / "lacked").mkdir(mode=0o755)
-    for name in (*_NETWORK, *_POWERS):
+    (shared / "bin").mkdir(mode=0o755, exist_ok=True)
+    for name in (*(() if has_ports else _NETWORK), *_POWERS):
         shim = shared / "bin" / name
         shim.write_text(_SHIM.format(name=name, path=PROGRAMS_PATH, shared=SHARED), encoding="utf-8")
         shim.chmod(0o755)

@@ -22,7 +22,7 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -37,6 +37,8 @@ from readiness.facts.start import Change, FailureCause, StackStart
 from readiness.runtime import Capability, Completed, Endpoint, RanBeside, ServiceState, process_tree
 from readiness.runtime.carrying import copy_tree
 from readiness.runtime.commands import Places, check_processes, expand, order
+from readiness.runtime.owners_commands import kept_folder, of_this_machine, run_owners
+from readiness.runtime.owners_words import OwnersWords
 from readiness.runtime.ports import LOOPBACK, PortLease
 from readiness.runtime.process_removal import removal_script
 from readiness.runtime.process_start import MAX_HEALTH_LOG, Outcome, Seen, describe
@@ -59,6 +61,7 @@ CAPABILITIES = frozenset(
         Capability.RECREATE,
         Capability.VARIANT,
         Capability.CRASH,
+        Capability.OWNERS,
         Capability.WRITE,
     }
 )
@@ -433,6 +436,48 @@ class ProcessStack:
             UnsupportedError: always.
         """
         raise UnsupportedError(Capability.BESIDE, runtime=self.runtime, hint="run with --readiness-runtime=compose")
+
+    def run_owners(
+        self,
+        command: Sequence[str],
+        *,
+        variables: Mapping[str, str],
+        timeout_seconds: float,
+        directories: Sequence[str] = (),
+        cwd: str = "",
+        stdin: str = "",
+        also_ports: Sequence[int] = (),
+    ) -> RanBeside:
+        """Run it confined; the ports that the services declare are this stack's, and there is no engine.
+
+        Raises:
+            StackError: this machine has no ``unshare``, or the run's folder cannot be written.
+        """
+        return run_owners(
+            command,
+            folder=Path(self._target.folder),
+            run_id=self._run_id,
+            work=self._folder,
+            project=self._token,
+            variables=variables,
+            own=OwnersWords(),
+            kept={name: self.owners_directory(name) for name in directories},
+            cwd=cwd,
+            stdin=stdin,
+            engine=None,
+            ports={**of_this_machine(also_ports), **self._owners_ports()},
+            timeout_seconds=timeout_seconds,
+        )
+
+    def owners_directory(self, directory: str) -> Path:
+        """Beside the services' own folders, none of which can be called so."""
+        return kept_folder(self._folder / ".owners", directory)
+
+    def _owners_ports(self) -> dict[int, Callable[[], Endpoint]]:
+        """Declared ports, and those in force, which variables may name."""
+        here = of_this_machine(tuple(self._ports.values()))
+        declared = {spec.port: here[self._ports[name]] for name, spec in self._target.processes.items() if spec.port}
+        return {**here, **declared}
 
     def environment(self, service: str) -> Mapping[str, str]:
         """The variables in force, the few that every command gets included."""
