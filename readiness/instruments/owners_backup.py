@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from readiness.declared.backup import Backup
@@ -72,7 +72,7 @@ class OwnersBackup:
                 also_ports=also_ports,
                 masked=self._lines,
             )
-        began, moment = time.monotonic(), datetime.datetime.now(datetime.UTC)
+        began, moment = time.monotonic(), datetime.now(UTC)
         known = CommandRun(
             command=mask(shlex.join(command), dict(self.secrets))[:LINE_CHARS],
             exit_code=None,
