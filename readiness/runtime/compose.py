@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import re
@@ -46,6 +47,7 @@ from readiness.runtime.owners_commands import (
     of_this_machine,
     run_owners,
 )
+from readiness.runtime.owners_mounts import OwnersMounts, shared_folders
 from readiness.runtime.owners_words import Known, OwnersWords
 from readiness.runtime.ports import LOOPBACK, PortLease
 from readiness.runtime.reaper import LABEL_RUN, RUN_VARIABLE, Owner
@@ -222,6 +224,8 @@ class ComposeStack:
         self._fixed = {name: str(s["container_name"]) for name, s in services.items() if s.get("container_name")}
         self._published = published_ports(services)
         self._named_by_owner = owners.model
+        own_folder = os.path.abspath(target.folder)  # noqa: PTH100  # as compose resolves it, links and all
+        self._shared = shared_folders(services, self._safe.model.get("services", {}), folder=own_folder)
         self._changes = (*owners.changes, *self._safe.changes)
         self._file = place / "compose.json"
         self.command_environment: Mapping[str, str] = {
@@ -607,26 +611,31 @@ class ComposeStack:
             StackError: this machine has no ``unshare``, or the run's folder cannot be written.
         """
         folder = Path(self._target.folder)
+        kept = {name: self.owners_directory(name) for name in directories}
         places = tuple(place for name in directories for place in directories_inside(name, folder=folder))
-        return run_owners(
-            command,
-            folder=folder,
-            run_id=self._run_id,
-            work=self._place,
-            project=self._project,
-            variables=variables,
-            own=self._own,
-            kept={name: self.owners_directory(name) for name in directories},
-            cwd=cwd,
-            stdin=stdin,
-            engine=CopysEngine(
-                copied=lambda: self._copied((FOLDER, "/tmp", *places)),  # noqa: S108  # the program's own
-                compose=lambda words, seconds: self._cli(*words, seconds=seconds),
-                labels={LABEL_RUN: self._run_id, PROJECT_LABEL: self._project},
-            ),
-            ports={**of_this_machine(also_ports), **self._owners_ports()},
-            timeout_seconds=timeout_seconds,
-        )
+        mounts = OwnersMounts(stack=self, shared=self._shared, place=self._place / "shared", hidden=places)
+        with mounts:
+            done = run_owners(
+                command,
+                folder=folder,
+                run_id=self._run_id,
+                work=self._place,
+                project=self._project,
+                variables=variables,
+                own=self._own,
+                kept=kept,
+                cwd=cwd,
+                stdin=stdin,
+                engine=CopysEngine(
+                    copied=lambda: self._copied((FOLDER, "/tmp", *places, *mounts.bound)),  # noqa: S108  # the program's
+                    compose=lambda words, seconds: self._cli(*words, seconds=seconds),
+                    labels={LABEL_RUN: self._run_id, PROJECT_LABEL: self._project},
+                ),
+                ports={**of_this_machine(also_ports), **self._owners_ports()},
+                timeout_seconds=timeout_seconds,
+                mounts=mounts,
+            )
+        return dataclasses.replace(done, lacked=(*done.lacked, *mounts.troubles))
 
     def owners_directory(self, directory: str) -> Path:
         """Beside the copy's own files."""

@@ -22,6 +22,7 @@ from readiness.runtime.docker_calls import DockerCalls
 from readiness.runtime.docker_doing import Copied
 from readiness.runtime.engine import Commands, Finished
 from readiness.runtime.lacking import lacked, offer
+from readiness.runtime.owners_mounts import OwnersMounts
 from readiness.runtime.owners_words import OwnersWords
 from readiness.runtime.port_relays import PortRelays
 from readiness.runtime.ports import LOOPBACK
@@ -78,6 +79,7 @@ def run_owners(
     engine: CopysEngine | None,
     ports: Mapping[int, Callable[[], Endpoint]],
     timeout_seconds: float,
+    mounts: OwnersMounts | None = None,
 ) -> RanBeside:
     """Run ``command`` in a layer above ``folder``; of what it wrote only what is in its directory is left.
 
@@ -95,11 +97,13 @@ def run_owners(
         engine: what its docker command works on; None where there is none.
         ports: of the loopback, as the program calls them -> where each leads.
         timeout_seconds: then it is ended, with all that it has started.
+        mounts: folders that services share with the machine.
 
     Raises:
         StackError: this machine has no ``unshare``, or the directory can be in no place of its own.
     """
     bound = {path: own for name, own in kept.items() for path in directories_inside(name, folder=folder)}
+    bound |= mounts.bound if mounts is not None else {}
     try:
         place = Path(tempfile.mkdtemp(prefix="owners-", dir=work))
     except OSError as error:
