@@ -134,6 +134,8 @@ def doing(
     """
     line = _Line(f"docker {' '.join(words)}"[:200], copied, cwd, environment)
     name, rest = (words[0], list(words[1:])) if words else ("", [])
+    if other := _elsewhere(environment, own, project=copied.project, cwd=cwd):
+        return f"{line.said}: {other} names another engine, project or file"
     if name == "compose":
         behind = without_own(rest, own, cwd=cwd, also=(copied.project,))
         return line.of_compose(list(behind)) if behind else None
@@ -354,6 +356,20 @@ class _Line:
 
     def _refused(self, why: str = _BEHIND) -> str:
         return f"{self.said}: {why}"
+
+
+def _elsewhere(environment: Mapping[str, str], own: OwnersWords, *, project: str, cwd: str) -> str:
+    """The variable by which the program means something else than what it was given; empty where none does."""
+    if environment.get("DOCKER_CONTEXT", "default") not in {"", "default"}:
+        return "DOCKER_CONTEXT"
+    host = environment.get("DOCKER_HOST", "")
+    if host and not host.startswith("unix://"):
+        return "DOCKER_HOST"
+    named = environment.get("COMPOSE_PROJECT_NAME", "")
+    if named and named != project and not own.are_own("--project-name", named, cwd):
+        return "COMPOSE_PROJECT_NAME"
+    files = environment.get("COMPOSE_FILE", "")
+    return "COMPOSE_FILE" if files and not own.are_own("--file", files, cwd) else ""
 
 
 def _named(called: str, known: Sequence[Known]) -> str | None:

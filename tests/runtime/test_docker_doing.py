@@ -153,3 +153,24 @@ def test_an_image_is_never_an_option() -> None:
     ran = understood("docker run --rm -- --privileged alpine")
     assert isinstance(ran, Ran)
     assert ran.image == "--privileged"  # behind the two dashes, where the engine's client takes it for a name
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "is_refused"),
+    [
+        ("DOCKER_HOST", "unix:///run/user/1000/docker.sock", False),
+        ("DOCKER_HOST", "ssh://production", True),
+        ("DOCKER_CONTEXT", "default", False),
+        ("DOCKER_CONTEXT", "production", True),
+        ("COMPOSE_PROJECT_NAME", "shop", False),
+        ("COMPOSE_PROJECT_NAME", "blog", True),
+        ("COMPOSE_FILE", "compose.yaml", False),
+        ("COMPOSE_FILE", "../blog/compose.yaml", True),
+    ],
+)
+def test_a_variable_that_means_something_else_is_no_way_to_the_copy(
+    variable: str, value: str, *, is_refused: bool
+) -> None:
+    for words in (["exec", "shop-db", "true"], ["ps"]):
+        said = doing(words, copied=COPIED, own=OWN, cwd="/target", environment={variable: value})
+        assert isinstance(said, str) == is_refused

@@ -711,3 +711,23 @@ def test_only_what_is_thrown_away_is_carried(start: Start, tmp_path: Path, folde
             stack.copy_in("api", tmp_path, path)
     with pytest.raises(StackError, match="no folder"):
         stack.copy_out("api", "{state}/missing", tmp_path / "kept")
+
+
+@pytest.mark.namespaces
+def test_a_backup_program_reaches_the_services_by_their_declared_ports(
+    start: Start, folder: Path, tmp_path: Path
+) -> None:
+    script = (
+        "#!/bin/sh\n"
+        "exec /usr/bin/env python3 -c 'import urllib.request; print(urllib.request.urlopen(\"http://localhost:8000/\").read())' "
+        "> sets/answer\n"
+    )
+    (folder / "backup.sh").write_text(script, encoding="utf-8")
+    (folder / "backup.sh").chmod(0o755)
+    stack = start({"api": server()})
+    done = stack.run_owners(["./backup.sh"], variables={}, timeout_seconds=60, directories=("sets",))
+    if "python3" in " ".join(done.lacked):
+        pytest.skip("this machine has no Python of its own, and the audit's need not be seen in the confinement")
+    assert (done.exit_code, done.problem, done.lacked) == (0, "", ())
+    assert (stack.owners_directory("sets") / "answer").read_text() == "b'words'\n"
+    assert sorted(path.name for path in folder.iterdir()) == ["backup.sh", "server.py"]
