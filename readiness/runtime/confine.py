@@ -38,6 +38,8 @@ REFUSED = 93
 #: Of this machine; what is a link stays one.
 _PROGRAMS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _SETTINGS = ("/etc/passwd", "/etc/group", "/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime")
+#: For logs, locks and the like; they are gone with the program.
+_USUAL_FOLDERS = ("mnt", "run/lock", "srv", "var/backups", "var/lib", "var/log", "var/tmp")
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 #: linux/mount.h, linux/prctl.h.
 _BIND, _REC, _PRIVATE, _NOSUID, _NODEV = 0x1000, 0x4000, 0x40000, 0x2, 0x4
@@ -150,6 +152,8 @@ def _confine(kernel: _Kernel, place: str, folder: str, shared: str, more: Mappin
     kernel.mount("proc", f"{place}/proc", "proc", _NOSUID | _NODEV)
     kernel.restrict(f"{place}/proc", _SET_READ_ONLY)  # the kernel's settings in it are the machine's
     (root / "dev" / "fd").symlink_to("/proc/self/fd")
+    if more["disk"]:
+        _furnish(root)
     for number, own in enumerate(more["bound"].values()):
         held = root / _HELD / str(number)
         held.mkdir(parents=True)
@@ -164,6 +168,16 @@ def _confine(kernel: _Kernel, place: str, folder: str, shared: str, more: Mappin
         real = os.path.realpath(path)
         Path(real).mkdir(parents=True, exist_ok=True)
         kernel.bind(f"/{_HELD}/{number}", real, is_read_only=False)
+
+
+def _furnish(root: Path) -> None:
+    """What a program that does its daily work takes for granted."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        (root / "dev" / name).symlink_to(f"/proc/self/fd/{number}")
+    for made in _USUAL_FOLDERS:
+        (root / made).mkdir(parents=True)
+    (root / "var" / "run").symlink_to("/run")
+    (root / "var" / "lock").symlink_to("/run/lock")
 
 
 def _layer(kernel: _Kernel, place: str, folder: str, disk: str) -> None:

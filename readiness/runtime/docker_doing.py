@@ -141,15 +141,15 @@ def doing(
         return line.of_compose(list(behind)) if behind else None
     if name == "container" and rest:
         name, rest = rest[0], rest[1:]
-    if name == "exec":
-        return line.executed(rest)
     if name in _OF_DOCKER:
         return line.containers(name, rest)
-    if name == "cp":
-        return line.copy(rest, line.container)
-    if name == "run":
-        return line.ran(rest)
-    return line.of_volumes(rest) if name == "volume" else None
+    acts: Mapping[str, Callable[[list[str]], Doing | str]] = {
+        "exec": line.executed,
+        "cp": lambda behind: line.copy(behind, line.container),
+        "run": line.ran,
+        "volume": line.of_volumes,
+    }
+    return acts[name](rest) if name in acts else None
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from readiness.runtime.docker_calls import DockerCalls
 from readiness.runtime.docker_doing import Copied
 from readiness.runtime.engine import Commands, Finished
 from readiness.runtime.lacking import lacked, offer
+from readiness.runtime.output_pipe import OutputPipe
 from readiness.runtime.owners_mounts import OwnersMounts
 from readiness.runtime.owners_words import OwnersWords
 from readiness.runtime.port_relays import PortRelays
@@ -142,11 +143,12 @@ def run_owners(
             given = held.enter_context(tempfile.TemporaryFile())
             given.write(stdin.encode())
             given.seek(0)
+            said = held.enter_context(OutputPipe())
             done = Commands(run_id, work, environment=environment_of(variables, own, project=project)).run(
-                whole, cwd=place, timeout_seconds=timeout_seconds, stdin=given.fileno()
+                whole, cwd=place, timeout_seconds=timeout_seconds, stdin=given.fileno(), stdout=said.end
             )
             seconds = time.monotonic() - began
-        output = without_colours(done.stdout)
+        output = without_colours(said.text())
         missed = lacked(shared, output)
     except OSError as error:
         raise StackError(f"the program could not be given its place: {error}") from error

@@ -400,3 +400,33 @@ def test_where_a_directory_cannot_be_put_nothing_is_run(run: Run, kept: Path) ->
     assert done.exit_code is None
     assert "not confined" in done.problem
     assert done.output == ""
+
+
+def test_what_a_program_takes_for_granted_is_there(run: Run) -> None:
+    script = """
+echo one; echo two > /dev/stderr; echo three > /dev/stdout; echo log >> /var/log/backup.log
+exec 9> /var/lock/backup.lock; ls /var/tmp /srv /mnt; echo four
+"""
+    done = run(script)
+    assert (done.exit_code, done.lacked) == (0, ())
+    assert [line for line in done.output.splitlines() if not line.endswith(":") and line] == [
+        "one",
+        "two",
+        "three",
+        "four",
+    ]
+
+
+def test_of_a_long_output_the_last_is_kept(run: Run) -> None:
+    done = run("yes 123456789 | head -c 20000000; echo end")
+    assert done.exit_code == 0
+    assert done.output.endswith("\nend\n")
+    assert 4_000_000 < len(done.output) <= 4 * 1024 * 1024
+
+
+def test_sudo_runs_what_it_is_told_and_nobody_elses(run: Run) -> None:
+    done = run(
+        "sudo -E A=b docker exec shop-db-1 echo hello && sudo sh -c 'echo $0 $A' && sudo id -u; sudo -u postgres true"
+    )
+    assert (done.output.splitlines()[0], done.lacked) == ("hello", ("sudo",))
+    assert "is not understood here" in done.output
