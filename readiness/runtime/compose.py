@@ -42,7 +42,7 @@ from readiness.runtime.host_network import published_ports
 from readiness.runtime.inspected import GRACE_SECONDS, container_of
 from readiness.runtime.owners_commands import (
     CopysEngine,
-    directories_inside,
+    directory_inside,
     kept_folder,
     of_this_machine,
     run_owners,
@@ -610,9 +610,9 @@ class ComposeStack:
         Raises:
             StackError: this machine has no ``unshare``, or the run's folder cannot be written.
         """
-        folder = Path(self._target.folder)
+        folder = Path(os.path.abspath(self._target.folder))  # noqa: PTH100  # by the name that scripts have for it
         kept = {name: self.owners_directory(name) for name in directories}
-        places = tuple(place for name in directories for place in directories_inside(name, folder=folder))
+        places = tuple(directory_inside(name, folder=folder) for name in directories)
         mounts = OwnersMounts(stack=self, shared=self._shared, place=self._place / "shared", hidden=places)
         with mounts:
             done = run_owners(

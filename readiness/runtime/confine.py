@@ -14,6 +14,7 @@ SHARED MORE -- COMMAND…``. Sources: namespaces(7), pivot_root(2), mount_setatt
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import importlib.util
 import json
@@ -71,7 +72,8 @@ def confined(
         folder: what the program sees as its folder, and does not change.
         shared: a folder of the run's own that it may write to.
         disk: a folder of the run's own for what it writes to the folder and to ``/tmp``; in memory, and little, where
-            None, or where the disk gives no layer.
+            None, or where the disk gives no layer. With it the program also finds the folder under its own name, and
+            what daily work takes for granted.
         bound: absolute path as the program sees it -> a folder of the run's own that it finds there, and may write to.
         ports: of the loopback that lead to sockets of the shared folder; the loopback is off where None.
     """
@@ -154,6 +156,11 @@ def _confine(kernel: _Kernel, place: str, folder: str, shared: str, more: Mappin
     (root / "dev" / "fd").symlink_to("/proc/self/fd")
     if more["disk"]:
         _furnish(root)
+        # Scripts that a schedule runs begin with a step into their folder, by its own name.
+        with contextlib.suppress(OSError):
+            called = Path(f"{place}{folder}")
+            called.parent.mkdir(parents=True, exist_ok=True)
+            called.symlink_to(FOLDER)
     for number, own in enumerate(more["bound"].values()):
         held = root / _HELD / str(number)
         held.mkdir(parents=True)

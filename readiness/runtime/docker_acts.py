@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from readiness.exceptions import StackError
 from readiness.runtime.carrying import renamed
+from readiness.runtime.confine import FOLDER
 from readiness.runtime.container_files import is_folder, write
 from readiness.runtime.docker_calls import Call
 from readiness.runtime.docker_doing import Copied, Copy, Doing, Executed, Plain, Ran, doing
@@ -36,6 +38,7 @@ class DockerActs:
         copied: what of the copy can be named at this moment.
         compose: does what is said behind ``docker compose`` to the copy, in so many seconds.
         own: how the owner calls it.
+        folder: the target's, by the name that it has on this machine.
         labels: for whoever removes what a dead run left.
         ends: when whatever still runs is given up, by the monotonic clock.
         refused: command lines that were not carried out, and why.
@@ -46,6 +49,7 @@ class DockerActs:
     copied: Callable[[], Copied]
     compose: Callable[[Sequence[str], float], Finished]
     own: OwnersWords
+    folder: str
     labels: Mapping[str, str]
     ends: float
     refused: list[str] = field(default_factory=list)
@@ -53,13 +57,12 @@ class DockerActs:
     def answer(self, call: Call) -> None:
         """Have the whole conversation."""
         copied = self.copied()
+        words = self._words(call)
         wanted: Doing | str | None = doing(
-            call.words, copied=copied, own=self.own, cwd=call.cwd, environment=call.environment
+            words, copied=copied, own=self.own, cwd=call.cwd, environment=call.environment
         )
         if wanted is None:
-            asked = understood(
-                call.words, project=copied.project, containers=copied.containers, own=self.own, cwd=call.cwd
-            )
+            asked = understood(words, project=copied.project, containers=copied.containers, own=self.own, cwd=call.cwd)
             wanted = asked if isinstance(asked, str) else Plain(compose=asked.compose, docker=asked.docker)
         if isinstance(wanted, str):
             self._refuse(call, wanted)
@@ -70,6 +73,11 @@ class DockerActs:
             if call.is_over:
                 return
             self._refuse(call, f"docker {' '.join(call.words)}"[:200] + f": {error}")
+
+    def _words(self, call: Call) -> list[str]:
+        """The command line, with the name that the folder has here, where it is called by its own."""
+        own = re.compile(rf"(?<![\w./-]){re.escape(self.folder)}(?=[/:]|$)")
+        return [own.sub(FOLDER, word) for word in call.words]
 
     def _act(self, call: Call, wanted: Doing, copied: Copied) -> int:
         if isinstance(wanted, Plain):

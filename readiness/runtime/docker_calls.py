@@ -29,7 +29,7 @@ __all__ = ["Call", "DockerCalls"]
 _SHIM = f"""#!/bin/sh
 call=$(mktemp -d {SHARED}/calls/XXXXXXXX) || exit 125
 env -0 > "$call/env" 2>/dev/null
-printf '%s\\0' "$PWD" "$@" > "$call/words.new" && mv "$call/words.new" "$call/words"
+printf '%s\\0' "$(pwd -P)" "$@" > "$call/words.new" && mv "$call/words.new" "$call/words"
 exec 3<&0 </dev/null
 step=0
 before() {{ printf '%s' "$call/before.$(printf '%s' "$path" | cksum | tr -cd 0-9)"; }}

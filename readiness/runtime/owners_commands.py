@@ -28,7 +28,7 @@ from readiness.runtime.owners_words import OwnersWords
 from readiness.runtime.port_relays import PortRelays
 from readiness.runtime.ports import LOOPBACK
 
-__all__ = ["CopysEngine", "directories_inside", "kept_folder", "of_this_machine", "run_owners"]
+__all__ = ["CopysEngine", "directory_inside", "kept_folder", "of_this_machine", "run_owners"]
 
 #: What the program has asked for ends with it; this is for where that fails, and later, so that it never sees it.
 LATER_SECONDS = 30.0
@@ -51,18 +51,16 @@ class CopysEngine:
     labels: Mapping[str, str]
 
 
-def directories_inside(directory: str, *, folder: Path) -> tuple[str, ...]:
+def directory_inside(directory: str, *, folder: Path) -> str:
     """Where a confined program finds the directory that its owner calls so: absolute, or below the target's folder.
 
     Raises:
         StackError: it is the folder itself, or above it: what is in its place would hide the program.
     """
-    path = posixpath.normpath(posixpath.join(FOLDER, directory))
-    if path in {FOLDER, "/"} or FOLDER.startswith(f"{path}/") or folder.is_relative_to(path):
+    path = place_inside(directory, folder=folder)
+    if path == FOLDER or FOLDER.startswith(f"{path.rstrip('/')}/") or folder.is_relative_to(path):
         raise StackError(f"{directory!r} is no directory of its own for backups")
-    if Path(path).is_relative_to(folder):
-        return (path, posixpath.join(FOLDER, Path(path).relative_to(folder).as_posix()))
-    return (path,)
+    return path
 
 
 def run_owners(
@@ -103,7 +101,7 @@ def run_owners(
     Raises:
         StackError: this machine has no ``unshare``, or the directory can be in no place of its own.
     """
-    bound = {path: own for name, own in kept.items() for path in directories_inside(name, folder=folder)}
+    bound = {directory_inside(name, folder=folder): own for name, own in kept.items()}
     bound |= mounts.bound if mounts is not None else {}
     try:
         place = Path(tempfile.mkdtemp(prefix="owners-", dir=work))
@@ -116,7 +114,7 @@ def run_owners(
             (place / name).mkdir()
         shared = place / "shared"
         whole = confined(
-            [*JOINED, *_FROM, posixpath.join(FOLDER, cwd), *command],
+            [*JOINED, *_FROM, place_inside(cwd, folder=folder), *command],
             place=place / "root",
             folder=folder,
             shared=shared,
@@ -134,6 +132,7 @@ def run_owners(
                     copied=engine.copied,
                     compose=engine.compose,
                     own=own,
+                    folder=str(folder),
                     labels=engine.labels,
                     ends=began + timeout_seconds + LATER_SECONDS,
                 )
@@ -162,6 +161,12 @@ def run_owners(
         refused=tuple(dict.fromkeys(acts.refused)) if acts is not None else (),
         problem=done.stderr.strip()[-500:],  # the program's own goes with its output
     )
+
+
+def place_inside(path: str, *, folder: Path) -> str:
+    """Where a confined program finds a place that its owner calls so."""
+    whole = Path(posixpath.normpath(posixpath.join(FOLDER, path)))
+    return str(Path(FOLDER) / whole.relative_to(folder)) if whole.is_relative_to(folder) else str(whole)
 
 
 def kept_folder(place: Path, directory: str) -> Path:

@@ -455,7 +455,7 @@ class ProcessStack:
         """
         return run_owners(
             command,
-            folder=Path(self._target.folder),
+            folder=Path(os.path.abspath(self._target.folder)),  # noqa: PTH100  # by the name that scripts have for it
             run_id=self._run_id,
             work=self._folder,
             project=self._token,

@@ -18,7 +18,7 @@ from readiness.exceptions import StackError
 from readiness.runtime import Endpoint, RanBeside
 from readiness.runtime.docker_doing import Copied
 from readiness.runtime.engine import Finished
-from readiness.runtime.owners_commands import CopysEngine, directories_inside, run_owners
+from readiness.runtime.owners_commands import CopysEngine, directory_inside, run_owners
 from readiness.runtime.owners_words import Known, OwnersWords
 
 pytestmark = pytest.mark.namespaces
@@ -162,12 +162,12 @@ def test_a_link_in_the_folder_does_not_lead_the_directory_elsewhere(run: Run, fo
     assert [path.name for path in kept.iterdir()] == ["new.dump"]
 
 
-def test_an_absolute_directory_in_the_folder_is_found_both_ways(folder: Path) -> None:
-    assert directories_inside(f"{folder}/backups", folder=folder) == (f"{folder}/backups", "/target/backups")
-    assert directories_inside("../backups", folder=folder) == ("/backups",)
+def test_a_directory_is_known_by_any_of_its_names(folder: Path) -> None:
+    assert directory_inside(f"{folder}/backups", folder=folder) == "/target/backups"
+    assert directory_inside("../backups", folder=folder) == "/backups"
     for directory in (".", "/", str(folder), str(folder.parent), "/target"):
         with pytest.raises(StackError, match="no directory of its own"):
-            directories_inside(directory, folder=folder)
+            directory_inside(directory, folder=folder)
 
 
 def test_input_variables_and_place_are_as_asked(run: Run, folder: Path) -> None:
@@ -430,3 +430,15 @@ def test_sudo_runs_what_it_is_told_and_nobody_elses(run: Run) -> None:
     )
     assert (done.output.splitlines()[0], done.lacked) == ("hello", ("sudo",))
     assert "is not understood here" in done.output
+
+
+def test_the_folder_is_found_under_its_own_name(run: Run, folder: Path, root: Path, kept: Path) -> None:
+    script = f"""
+cd {folder} || exit 1
+echo x > {folder}/backups/here
+docker compose -f {folder}/compose.yaml stop db > /dev/null || exit 2
+docker run --rm -v {folder}/backups:/backup alpine true || exit 3
+"""
+    done = run(script, kept={f"{folder}/backups": kept})
+    assert (done.exit_code, done.output, done.refused) == (0, "archived\n", ())
+    assert sorted(path.name for path in kept.iterdir()) == ["data.tar", "here"]
