@@ -46,10 +46,11 @@ while [ $# -gt 0 ]; do
 done
 exec "$@"
 """
-#: How shells, libc and the engine's own client say that something is not there, or not allowed.
+#: How shells, libc, the engine's own client and programs with keys at home say that something is not there or allowed.
 _SAID = re.compile(
     r"command not found$|: not found$|No such file or directory|Permission denied|Operation not permitted"
     r"|Read-only file system|Network is unreachable|name resolution|Cannot connect to the Docker daemon"
+    r"|No public key|No secret key|Unable to locate credentials|can't cd to "
 )
 MAX_SAID, LINE_CHARS = 3, 200
 

@@ -101,7 +101,7 @@ def run_owners(
     Raises:
         StackError: this machine has no ``unshare``, or the directory can be in no place of its own.
     """
-    bound = {directory_inside(name, folder=folder): own for name, own in kept.items()}
+    bound = {directory_inside(name, folder=folder): path for name, path in kept.items()}
     bound |= mounts.bound if mounts is not None else {}
     try:
         place = Path(tempfile.mkdtemp(prefix="owners-", dir=work))
