@@ -245,7 +245,7 @@ class Stack(Protocol):
     def copy_out(self, service: str, path: str, to: Path) -> None:
         """Copy the content of a folder of the service's into ``to``, a folder of this machine that is made; modes stay.
 
-        Bounded at 16 GiB. What is neither file nor folder is left out, links too: they may lead elsewhere.
+        Bounded at 16 GiB. What is neither file nor folder is left out, and so are links that lead out of the folder.
         """
 
     def copy_in(self, service: str, source: Path, path: str) -> None:

@@ -1,8 +1,9 @@
-"""Folders carried out of a service and into one: in a stream, bounded, and nothing but files and folders.
+"""Folders carried out of a service and into one: in a stream, bounded, and nothing but files, folders and inner links.
 
 What a service holds is its own doing: names that lead elsewhere, links and devices in it must not become so on this
-machine. So names are checked, links are left out, and nothing is ever written through one. tarfile's ``data`` filter
-(PEP 706) checks the same and would take the group's right to write away: modes are part of what is carried.
+machine. So names are checked, and links are carried that lead nowhere but into the folder, as ``latest`` does. tarfile's
+``data`` filter (PEP 706) checks the same and would take the group's right to write away: modes are part of what is
+carried.
 """
 
 from __future__ import annotations
@@ -77,8 +78,11 @@ def pack(source: Path, into: IO[bytes], *, uid: int, gid: int, below: str = "", 
             member = tarfile.TarInfo("/".join((*parts, path.relative_to(source).as_posix())))
             member.mode, member.uid, member.gid = stat.S_IMODE(status.st_mode) & _PERMISSIONS, uid, gid
             member.mtime = status.st_mtime
-            if stat.S_ISDIR(status.st_mode):
-                member.type = tarfile.DIRTYPE
+            if stat.S_ISDIR(status.st_mode) or stat.S_ISLNK(status.st_mode):
+                is_link = stat.S_ISLNK(status.st_mode)
+                member.type, member.linkname = (
+                    (tarfile.SYMTYPE, str(path.readlink())) if is_link else (tarfile.DIRTYPE, "")
+                )
                 archive.addfile(member)
                 continue
             with _opened(path) as file:
@@ -113,15 +117,10 @@ def unpack(archive: IO[bytes], to: Path, *, limit_bytes: int = MAX_BYTES) -> Non
                 if member.isdir():
                     target.mkdir(mode=0o700, exist_ok=True)
                     folders.append((target, member))
-                elif member.isreg() and (content := members.extractfile(member)) is not None:
-                    with _made(target) as file:
-                        bound.copy(content, file)
-                    _keep(target, member)
-                elif member.islnk() and _is_file(first := to / _below(_checked(member.linkname), root)):
-                    # A second name of a file that has come before; sets that share files with older ones have such.
-                    with _opened(first) as content, _made(target) as file:
-                        bound.copy(content, file)
-                    _keep(target, member)
+                elif member.issym() and _leads_inside(_below(name, root), member.linkname):
+                    _link(target, member.linkname)
+                else:
+                    _unpack_file(members, member, target, to / _first(member, root), bound)
         if root is None:
             raise StackError("there is no folder in the archive")
     except tarfile.TarError as error:
@@ -160,6 +159,23 @@ def renamed(archive: IO[bytes], into: IO[bytes], top: str) -> None:
         raise StackError(f"not a whole archive: {error}") from error
 
 
+def _unpack_file(members: tarfile.TarFile, member: tarfile.TarInfo, target: Path, first: Path, bound: _Bound) -> None:
+    """Write a file; what is a second name of ``first``, which has come before, is a file, too."""
+    content = members.extractfile(member) if member.isreg() else None
+    if member.islnk() and _is_file(first):
+        content = _opened(first)
+    if content is None:
+        return
+    with content, _made(target) as file:
+        bound.copy(content, file)
+    _keep(target, member)
+
+
+def _first(member: tarfile.TarInfo, root: PurePosixPath) -> PurePosixPath:
+    """The file of which a member is another name; sets that share files with older ones have such."""
+    return _below(_checked(member.linkname), root) if member.islnk() else PurePosixPath()
+
+
 def owner_in(archive: IO[bytes]) -> tuple[int, int]:
     """User and group of the first entry of a tar archive.
 
@@ -177,10 +193,10 @@ def owner_in(archive: IO[bytes]) -> tuple[int, int]:
 
 
 def copy_tree(source: Path, to: Path, *, owner: tuple[int, int] | None = None, limit_bytes: int = MAX_BYTES) -> None:
-    """Copy the content of one folder of this machine into another, which is made; nothing is written through a link.
+    """Copy the content of one folder of this machine into another, which is made; no link that is there is followed.
 
     Args:
-        source: of which links and what is no file are left out.
+        source: of which links that lead out of it, and what is no file, are left out.
         to: what has a file's name there is replaced.
         owner: user and group of what is written, where this user may give files away.
         limit_bytes: then it is given up.
@@ -202,10 +218,13 @@ def copy_tree(source: Path, to: Path, *, owner: tuple[int, int] | None = None, l
             target.mkdir(mode=0o700, exist_ok=True)
             folders.append((target, status))
             continue
+        made.append(target)
+        if stat.S_ISLNK(status.st_mode):
+            _link(target, str(path.readlink()))
+            continue
         with _opened(path) as content, _made(target) as file:
             bound.copy(content, file)
         _set(target, status.st_mode, status.st_mtime)
-        made.append(target)
     for target, status in reversed(folders):
         _set(target, status.st_mode | stat.S_IRWXU, status.st_mtime)
     if owner is not None:
@@ -215,7 +234,7 @@ def copy_tree(source: Path, to: Path, *, owner: tuple[int, int] | None = None, l
 
 
 def _tree(root: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Files and folders below ``root``, folders before their content, links not followed and left out."""
+    """What is carried of what is below ``root``, folders before their content, links not followed."""
     for place, folders, files in os.walk(root):
         for name in (*sorted(folders), *sorted(files)):
             path = Path(place, name)
@@ -223,8 +242,27 @@ def _tree(root: Path) -> Iterator[tuple[Path, os.stat_result]]:
                 status = path.lstat()
             except FileNotFoundError:
                 continue  # it has just gone
-            if stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
+            is_link = stat.S_ISLNK(status.st_mode)
+            if is_link and not _leads_inside(PurePosixPath(path.relative_to(root)), str(path.readlink())):
+                continue
+            if is_link or stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
                 yield path, status
+
+
+def _leads_inside(name: PurePosixPath, to: str) -> bool:
+    """Whether a link called ``name`` stays in the folder, whatever links there are on its way.
+
+    It may go up first, as far as the folder; behind a name it may not: that may be a link, and up from there elsewhere.
+    """
+    target = PurePosixPath(to)
+    ups = next((depth for depth, part in enumerate(target.parts) if part != ".."), len(target.parts))
+    return not target.is_absolute() and ups < len(name.parts) and ".." not in target.parts[ups:]
+
+
+def _link(path: Path, to: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
+    path.symlink_to(to)
 
 
 def _opened(path: Path) -> IO[bytes]:

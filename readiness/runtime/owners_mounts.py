@@ -1,7 +1,7 @@
 """Folders of the machine that services share with their owner: a program on the host finds the copy's in their place.
 
 In a copy they are volumes, so that nothing of the owner's is ever written. Before a program is run their content is
-brought to where it looks for it, and what it changed is brought back. Links are not brought: they may lead elsewhere.
+brought to where it looks for it, and what it changed is brought back. Links that lead out of it are not.
 """
 
 from __future__ import annotations

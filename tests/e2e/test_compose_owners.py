@@ -60,10 +60,14 @@ def test_folders_are_carried_with_modes_and_owners(runtime: ComposeRuntime, tmp_
     _ok(
         stack,
         "cache",
-        "mkdir -p /srv/kept/a; echo x > /srv/kept/a/b; chmod 640 /srv/kept/a/b; ln -s /etc /srv/kept/link",
+        "mkdir -p /srv/kept/a; echo x > /srv/kept/a/b; chmod 640 /srv/kept/a/b; ln -s /etc /srv/kept/link; ln -s a /srv/kept/latest",
     )
     stack.copy_out("cache", "/srv/kept", tmp_path / "out")
-    assert sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*")) == ["a", "a/b"]
+    assert sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*")) == [
+        "a",
+        "a/b",
+        "latest",
+    ]
     assert stat.S_IMODE((tmp_path / "out" / "a" / "b").stat().st_mode) == 0o640
 
     stack.copy_in("cache", tmp_path / "out", "/srv/kept/new/er")

@@ -24,7 +24,9 @@ def source(tmp_path: Path) -> Path:
     (folder / "20260102").chmod(0o770)
     os.utime(folder / "20260102" / "db.dump", (1_700_000_000, 1_700_000_000))
     (folder / "latest").symlink_to("20260102")
+    (folder / "20260102" / "up").symlink_to("../latest")
     (folder / "20260102" / "secret").symlink_to("/etc/passwd")
+    (folder / "20260102" / "out").symlink_to("../../elsewhere")
     os.mkfifo(folder / "pipe")
     os.utime(folder / "20260102", (1_600_000_000, 1_600_000_000))
     return folder
@@ -32,8 +34,9 @@ def source(tmp_path: Path) -> Path:
 
 def assert_is_whole(copy: Path) -> None:
     assert sorted(str(path.relative_to(copy)) for path in copy.rglob("*")) == [
-        "20260102", "20260102/db.dump", "20260102/empty",
+        "20260102", "20260102/db.dump", "20260102/empty", "20260102/up", "latest",
     ]  # fmt: skip
+    assert [(copy / name).readlink() for name in ("latest", "20260102/up")] == [Path("20260102"), Path("../latest")]
     dump = copy / "20260102" / "db.dump"
     assert dump.read_bytes() == b"\0PGDMP" * 1000
     assert [stat.S_IMODE(path.stat().st_mode) for path in (dump, dump.parent)] == [0o640, 0o770]
@@ -83,7 +86,9 @@ def test_everything_in_an_archive_belongs_to_whom_is_said(source: Path) -> None:
     made.seek(0)
     with tarfile.open(fileobj=made) as tar:
         members = tar.getmembers()
-    assert [m.name for m in members] == ["a", "a/b", "a/b/20260102", "a/b/20260102/empty", "a/b/20260102/db.dump"]
+    assert [m.name for m in members] == [
+        "a", "a/b", "a/b/20260102", "a/b/latest", "a/b/20260102/empty", "a/b/20260102/up", "a/b/20260102/db.dump",
+    ]  # fmt: skip
     assert {(m.uid, m.gid) for m in members} == {(5, 6)}
 
 
@@ -121,6 +126,19 @@ def test_nothing_is_written_through_a_link_that_is_left_out(tmp_path: Path) -> N
     with pytest.raises(OSError, match="No such file"):
         unpack(hostile, tmp_path / "copy")
     assert list((tmp_path / "outside").iterdir()) == []
+
+
+@pytest.mark.parametrize("links", [
+    [("x", "..")], [("x", "../..")], [("x", "/")], [("x", "a/../..")], [("a/x", "../..")],
+    [("a/l", ".."), ("x", "a/l/..")], [("a/l", ".."), ("m", "a/l"), ("x", "m/../..")],
+])  # fmt: skip
+def test_a_link_that_leads_out_by_any_way_is_left_out(links: list[tuple[str, str]], tmp_path: Path) -> None:
+    folders = [FOLDER, ("backups/a", tarfile.DIRTYPE, "")]
+    unpack(archive(*folders, *((f"backups/{n}", tarfile.SYMTYPE, to) for n, to in links)), tmp_path / "in" / "copy")
+    name = links[-1][0]
+    assert not (tmp_path / "in" / "copy" / name).is_symlink()
+    for path in (tmp_path / "in" / "copy").rglob("*"):
+        assert path.resolve().is_relative_to(tmp_path / "in" / "copy")
 
 
 def test_a_second_name_of_a_file_is_a_file(tmp_path: Path) -> None:
