@@ -56,23 +56,23 @@ class DockerActs:
 
     def answer(self, call: Call) -> None:
         """Have the whole conversation."""
-        copied = self.copied()
-        words = self._words(call)
-        wanted: Doing | str | None = doing(
-            words, copied=copied, own=self.own, cwd=call.cwd, environment=call.environment
-        )
+        try:
+            wanted, copied = self._understood(call)
+            if isinstance(wanted, str):
+                self._refuse(call, wanted)
+            else:
+                call.end(self._act(call, wanted, copied))
+        except Exception as error:  # noqa: BLE001  # whatever fails on this side is not the program's failure
+            if not call.is_over:
+                self._refuse(call, f"docker {' '.join(call.words)}"[:200] + f": {str(error) or type(error).__name__}")
+
+    def _understood(self, call: Call) -> tuple[Doing | str, Copied]:
+        copied, words = self.copied(), self._words(call)
+        wanted = doing(words, copied=copied, own=self.own, cwd=call.cwd, environment=call.environment)
         if wanted is None:
             asked = understood(words, project=copied.project, containers=copied.containers, own=self.own, cwd=call.cwd)
             wanted = asked if isinstance(asked, str) else Plain(compose=asked.compose, docker=asked.docker)
-        if isinstance(wanted, str):
-            self._refuse(call, wanted)
-            return
-        try:
-            call.end(self._act(call, wanted, copied))
-        except StackError as error:
-            if call.is_over:
-                return
-            self._refuse(call, f"docker {' '.join(call.words)}"[:200] + f": {error}")
+        return wanted, copied
 
     def _words(self, call: Call) -> list[str]:
         """The command line, with the name that the folder has here, where it is called by its own."""

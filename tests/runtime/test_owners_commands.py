@@ -442,3 +442,12 @@ docker run --rm -v {folder}/backups:/backup alpine true || exit 3
     done = run(script, kept={f"{folder}/backups": kept})
     assert (done.exit_code, done.output, done.refused) == (0, "archived\n", ())
     assert sorted(path.name for path in kept.iterdir()) == ["data.tar", "here"]
+
+
+def test_trouble_of_the_audits_own_is_no_failure_of_the_program(run: Run) -> None:
+    def lost() -> Copied:
+        raise StackError("no engine answers")
+
+    engine = CopysEngine(copied=lost, compose=lambda *_: Finished(exit_code=0, stdout="", stderr=""), labels={})
+    done = run("docker exec shop-db-1 true", engine=engine)
+    assert (done.exit_code, done.refused) == (125, ("docker exec shop-db-1 true: no engine answers",))
