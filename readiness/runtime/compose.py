@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import re
+import secrets
 import shlex
 import shutil
 import subprocess
@@ -613,7 +614,9 @@ class ComposeStack:
         folder = Path(os.path.abspath(self._target.folder))  # noqa: PTH100  # by the name that scripts have for it
         kept = {name: self.owners_directory(name) for name in directories}
         places = tuple(directory_inside(name, folder=folder) for name in directories)
-        mounts = OwnersMounts(stack=self, shared=self._shared, place=self._place / "shared", hidden=places)
+        mounts = OwnersMounts(
+            stack=self, shared=self._shared, place=self._place / f"shared-{secrets.token_hex(4)}", hidden=places
+        )
         with mounts:
             done = run_owners(
                 command,

@@ -77,7 +77,7 @@ class OwnersMounts:
     Attributes:
         stack: the copy.
         shared: its folders.
-        place: of the run's.
+        place: of the run's, and of this program alone; it goes with it.
         hidden: places of the program's where it finds something else, also below.
         troubles: what could not be brought, in words, so that what came of it is not held against the program.
     """
@@ -105,7 +105,7 @@ class OwnersMounts:
         """Bring back what was changed."""
         for shared, (folder, before) in self._brought.items():
             self._attempt(shared, partial(self._bring_back, shared, folder, before))
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(self.place, ignore_errors=True)
 
     def _attempt(self, shared: Shared, bring: Callable[[], None]) -> None:
         try:
@@ -114,7 +114,6 @@ class OwnersMounts:
             self.troubles.append(f"{shared.inside}, which {shared.service} has at {shared.target}: {error}"[:300])
 
     def _bring(self, shared: Shared, folder: Path) -> None:
-        shutil.rmtree(folder, ignore_errors=True)  # of one that failed
         folder.mkdir(parents=True)
         if shared.is_stores_own:
             # Read once it is older than what is in it, by whatever reads it (mount(8), relatime).
