@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 import subprocess
 import uuid
@@ -104,6 +105,7 @@ def test_scripts_on_the_host_back_up_one_copy_and_restore_another(runtime: Compo
     sizes = {path.relative_to(made).as_posix(): path.stat().st_size for path in made.rglob("*") if path.is_file()}
     assert {"db.dump", "copied/file", "volume.tar.gz", "uploads.tar.gz"} <= set(sizes)
     assert all(sizes.values())
+    assert "host.sql" in sizes or shutil.which("pg_dump", path="/usr/local/bin:/usr/bin:/bin") is None
 
     second = _start(runtime, "restored")
     _ok(second, "cache", "echo stale > /uploads/stale; echo stale > /srv/kept/stale")
