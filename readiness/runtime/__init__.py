@@ -48,6 +48,7 @@ class Capability(enum.StrEnum):
     CRASH = "signal a main process past the engine"
     SCALE = "run several replicas of a service"
     BESIDE = "run a program of the owner's beside the stack"
+    OWNERS = "run a backup program of the owner's on the stack"
     WRITE = "take requests that may change something"
 
 
@@ -244,7 +245,7 @@ class Stack(Protocol):
     def copy_out(self, service: str, path: str, to: Path) -> None:
         """Copy the content of a folder of the service's into ``to``, a folder of this machine that is made; modes stay.
 
-        Bounded at 16 GiB. What is neither file nor folder is left out, links too: they may lead elsewhere.
+        Bounded at 16 GiB. What is neither file nor folder is left out, and so are links that lead out of the folder.
         """
 
     def copy_in(self, service: str, source: Path, path: str) -> None:
@@ -258,6 +259,36 @@ class Stack(Protocol):
 
         It has no network and no engine: a stand-in for the docker command tells it the state of this stack.
         """
+
+    def run_owners(
+        self,
+        command: Sequence[str],
+        *,
+        variables: Mapping[str, str],
+        timeout_seconds: float,
+        directories: Sequence[str] = (),
+        cwd: str = "",
+        stdin: str = "",
+        also_ports: Sequence[int] = (),
+    ) -> RanBeside:
+        """Run a backup or restore program of the owner's on this machine, where it can change this stack and nothing else.
+
+        It is confined as in :meth:`run_beside`. Its docker command runs commands in this stack's containers, copies from
+        and to them, stops and starts them; on its loopback are the ports that the owner's stack publishes, and lead to
+        this one's. Of what it writes only what is in its ``directories`` outlives it.
+
+        Args:
+            command: looked for where the program finds its own.
+            variables: on top of the few that it gets.
+            timeout_seconds: then it is ended, with all that it has started.
+            directories: of the backups, as the owner calls them: absolute, or below the target's folder.
+            cwd: where it is run, as ``directories``.
+            stdin: what it reads.
+            also_ports: of this machine, on which the audit serves; it finds them on its loopback, too.
+        """
+
+    def owners_directory(self, directory: str) -> Path:
+        """The folder of the run's that :meth:`run_owners` shows in this one's place; it is there, and ends with the stack."""
 
     def environment(self, service: str) -> Mapping[str, str]:
         """The variables in force."""

@@ -22,6 +22,7 @@ from readiness.target import Entry
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
     from readiness.runtime import Progress, Stack, Variant
     from readiness.target import Target
@@ -216,10 +217,42 @@ class AttachedStack:
         self._check(service)
         _refuse(Capability.EXEC)
 
+    def copy_out(self, service: str, path: str, to: Path) -> None:
+        """Not possible."""
+        del path, to
+        self._check(service)
+        _refuse(Capability.EXEC)
+
+    def copy_in(self, service: str, source: Path, path: str) -> None:
+        """Not possible."""
+        del source, path
+        self._check(service)
+        _refuse(Capability.EXEC)
+
     def run_beside(self, command: Sequence[str], *, variables: Mapping[str, str], timeout_seconds: float) -> RanBeside:
         """Not possible."""
         del command, variables, timeout_seconds
         _refuse(Capability.BESIDE)
+
+    def run_owners(
+        self,
+        command: Sequence[str],
+        *,
+        variables: Mapping[str, str],
+        timeout_seconds: float,
+        directories: Sequence[str] = (),
+        cwd: str = "",
+        stdin: str = "",
+        also_ports: Sequence[int] = (),
+    ) -> RanBeside:
+        """Not possible."""
+        del command, variables, timeout_seconds, directories, cwd, stdin, also_ports
+        _refuse(Capability.OWNERS)
+
+    def owners_directory(self, directory: str) -> Path:
+        """Not possible."""
+        del directory
+        _refuse(Capability.OWNERS)
 
     def environment(self, service: str) -> Mapping[str, str]:
         """Nothing: what is in force cannot be seen from outside."""

@@ -20,11 +20,11 @@ from readiness.runtime.owners_words import Known, OwnersWords
 if TYPE_CHECKING:
     from readiness.runtime.engine import Finished
 
-__all__ = ["ANSWER_SECONDS", "run_beside"]
+__all__ = ["ANSWER_SECONDS", "JOINED", "environment_of", "run_beside", "without_colours"]
 
 ANSWER_SECONDS = 30.0
 #: Both streams as one, in the order in which they were written.
-_JOINED = ("sh", "-c", 'exec "$@" 2>&1', "sh")
+JOINED = ("sh", "-c", 'exec "$@" 2>&1', "sh")
 #: ECMA-48: colours and other control sequences, a terminal's title, and the choice of a character set.
 _TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()][0-9A-Z])")
 
@@ -92,17 +92,8 @@ def run_beside(
     try:
         for name in ("root", "shared"):
             (place / name).mkdir()
-        environment = {
-            **variables,
-            "PATH": f"{SHARED}/bin:{PROGRAMS_PATH}",
-            "HOME": "/home",
-            "TMPDIR": "/tmp",  # noqa: S108  # the program's own, in memory
-            "LANG": "C.UTF-8",
-            "TERM": "dumb",
-            "COMPOSE_PROJECT_NAME": own.projects[0] if own.projects else project,
-            **({"COMPOSE_FILE": ":".join(own.files)} if own.files else {}),
-        }
-        whole = confined([*_JOINED, *command], place=place / "root", folder=folder, shared=place / "shared")
+        environment = environment_of(variables, own, project=project)
+        whole = confined([*JOINED, *command], place=place / "root", folder=folder, shared=place / "shared")
         with DockerStandIn(place / "shared", ask) as stand_in:
             offer(place / "shared")
             began = time.monotonic()
@@ -110,7 +101,7 @@ def run_beside(
                 whole, cwd=place, timeout_seconds=timeout_seconds
             )
             seconds = time.monotonic() - began
-        output = _TERMINAL.sub("", done.stdout)
+        output = without_colours(done.stdout)
         missed = lacked(place / "shared", output)
     finally:
         shutil.rmtree(place, ignore_errors=True)
@@ -125,3 +116,22 @@ def run_beside(
         refused=tuple(dict.fromkeys(refused)),
         problem=done.stderr.strip()[-500:],  # the program's own goes with its output
     )
+
+
+def environment_of(variables: Mapping[str, str], own: OwnersWords, *, project: str) -> dict[str, str]:
+    """What a confined program gets: the few that everybody has, and ``variables``."""
+    return {
+        **variables,
+        "PATH": f"{SHARED}/bin:{PROGRAMS_PATH}",
+        "HOME": "/home",
+        "TMPDIR": "/tmp",  # noqa: S108  # the program's own
+        "LANG": "C.UTF-8",
+        "TERM": "dumb",
+        "COMPOSE_PROJECT_NAME": own.projects[0] if own.projects else project,
+        **({"COMPOSE_FILE": ":".join(own.files)} if own.files else {}),
+    }
+
+
+def without_colours(output: str) -> str:
+    """What a terminal would show of it, in plain text."""
+    return _TERMINAL.sub("", output)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import re
+import secrets
 import shlex
 import shutil
 import subprocess
@@ -20,13 +22,33 @@ from readiness.exceptions import StackError, UnsupportedError
 from readiness.facts.containers import Container
 from readiness.facts.model import StackModel
 from readiness.facts.start import StackStart
-from readiness.runtime import Capability, Completed, Endpoint, Progress, RanBeside, ServiceState, Variant
+from readiness.runtime import (
+    Capability,
+    Completed,
+    Endpoint,
+    Progress,
+    RanBeside,
+    ServiceState,
+    Variant,
+    container_files,
+)
 from readiness.runtime.beside import ANSWER_SECONDS, run_beside
 from readiness.runtime.compose_model import OwnersModel, resolve, stack_model
 from readiness.runtime.compose_start import PROJECT_LABEL, SERVICE_LABEL, Launch, engine_words
+from readiness.runtime.confine import FOLDER
+from readiness.runtime.docker_doing import Copied
 from readiness.runtime.engine import Commands, Engine, client_proxies, connect
 from readiness.runtime.health_gap import longest_check_seconds, margin_seconds, seconds_to_next_check
+from readiness.runtime.host_network import published_ports
 from readiness.runtime.inspected import GRACE_SECONDS, container_of
+from readiness.runtime.owners_commands import (
+    CopysEngine,
+    directory_inside,
+    kept_folder,
+    of_this_machine,
+    run_owners,
+)
+from readiness.runtime.owners_mounts import OwnersMounts, shared_folders
 from readiness.runtime.owners_words import Known, OwnersWords
 from readiness.runtime.ports import LOOPBACK, PortLease
 from readiness.runtime.reaper import LABEL_RUN, RUN_VARIABLE, Owner
@@ -201,6 +223,10 @@ class ComposeStack:
         self._own = OwnersWords.of(target)
         services: Mapping[str, Mapping[str, Any]] = owners.model.get("services") or {}
         self._fixed = {name: str(s["container_name"]) for name, s in services.items() if s.get("container_name")}
+        self._published = published_ports(services)
+        self._named_by_owner = owners.model
+        own_folder = os.path.abspath(target.folder)  # noqa: PTH100  # as compose resolves it, links and all
+        self._shared = shared_folders(services, self._safe.model.get("services", {}), folder=own_folder)
         self._changes = (*owners.changes, *self._safe.changes)
         self._file = place / "compose.json"
         self.command_environment: Mapping[str, str] = {
@@ -533,6 +559,22 @@ class ComposeStack:
         code = self._engine(doing, api.exec_inspect, created)["ExitCode"]
         return Completed(exit_code=-1 if code is None else int(code), output=output)
 
+    def copy_out(self, service: str, path: str, to: Path) -> None:
+        """From the first replica's container, running or not.
+
+        Raises:
+            StackError: there is no such folder, or it holds what is not carried.
+        """
+        container_files.copy_out(self._commands, self._inspect(service), path, to, cwd=self._place)
+
+    def copy_in(self, service: str, source: Path, path: str) -> None:
+        """Into the first replica's container, running or not; what is there and not in ``source`` stays.
+
+        Raises:
+            StackError: it cannot be written, as on a read-only disk.
+        """
+        container_files.copy_in(self._commands, self._inspect(service), source, path, cwd=self._place)
+
     def run_beside(self, command: Sequence[str], *, variables: Mapping[str, str], timeout_seconds: float) -> RanBeside:
         """Run it confined; the docker command that it sees reads this copy.
 
@@ -553,6 +595,82 @@ class ComposeStack:
             timeout_seconds=timeout_seconds,
         )
 
+    def run_owners(
+        self,
+        command: Sequence[str],
+        *,
+        variables: Mapping[str, str],
+        timeout_seconds: float,
+        directories: Sequence[str] = (),
+        cwd: str = "",
+        stdin: str = "",
+        also_ports: Sequence[int] = (),
+    ) -> RanBeside:
+        """Run it confined; its docker command and the ports that the owner publishes are this copy's.
+
+        Raises:
+            StackError: this machine has no ``unshare``, or the run's folder cannot be written.
+        """
+        folder = Path(os.path.abspath(self._target.folder))  # noqa: PTH100  # by the name that scripts have for it
+        kept = {name: self.owners_directory(name) for name in directories}
+        places = tuple(directory_inside(name, folder=folder) for name in directories)
+        mounts = OwnersMounts(
+            stack=self, shared=self._shared, place=self._place / f"shared-{secrets.token_hex(4)}", hidden=places
+        )
+        with mounts:
+            done = run_owners(
+                command,
+                folder=folder,
+                run_id=self._run_id,
+                work=self._place,
+                project=self._project,
+                variables=variables,
+                own=self._own,
+                kept=kept,
+                cwd=cwd,
+                stdin=stdin,
+                engine=CopysEngine(
+                    copied=lambda: self._copied((FOLDER, "/tmp", *places, *mounts.bound)),  # noqa: S108  # the program's
+                    compose=lambda words, seconds: self._cli(*words, seconds=seconds),
+                    labels={LABEL_RUN: self._run_id, PROJECT_LABEL: self._project},
+                ),
+                ports={**of_this_machine(also_ports), **self._owners_ports()},
+                timeout_seconds=timeout_seconds,
+                mounts=mounts,
+            )
+        return dataclasses.replace(done, lacked=(*done.lacked, *mounts.troubles))
+
+    def owners_directory(self, directory: str) -> Path:
+        """Beside the copy's own files."""
+        return kept_folder(self._place / "owners", directory)
+
+    def _owners_ports(self) -> dict[int, Callable[[], Endpoint]]:
+        """Ports of this machine, as the owner's stack publishes them -> where the copy's answer."""
+
+        def leads_to(service: str, port: int) -> Callable[[], Endpoint]:
+            return lambda: self.endpoint(service, port)
+
+        return {
+            port: leads_to(*place)
+            for port, place in self._published.items()
+            if place[0] in self._safe.model.get("services", {})
+        }
+
+    def _copied(self, places: tuple[str, ...]) -> Copied:
+        """What of this copy an owner's program may name at this moment."""
+        chosen = {"label": f"{PROJECT_LABEL}={self._project}"}
+        with engine_words("looking for the copy's volumes and networks"):
+            volumes = self._client.api.volumes(filters=chosen).get("Volumes") or []
+            networks = self._client.api.networks(filters=chosen)
+        return Copied(
+            project=self._project,
+            containers=self._known(),
+            volumes=tuple(self._own.known("volumes", one, self._named_by_owner) for one in volumes),
+            networks=tuple(self._own.known("networks", one, self._named_by_owner) for one in networks),
+            images=self._target.images,
+            places=places,
+        )
+
     def _known(self) -> tuple[Known, ...]:
         """The containers of this copy, by every name that the engine and the owner have for them."""
         chosen = {"label": f"{PROJECT_LABEL}={self._project}"}
@@ -562,8 +680,12 @@ class ComposeStack:
         for one in found:
             labels, full = one.get("Labels") or {}, str(one["Id"])
             service = str(labels.get(SERVICE_LABEL, ""))
-            owners = self._own.names_of(service, str(labels.get(NUMBER_LABEL, "1")), self._fixed.get(service, ""))
-            known += [Known(name=n.lstrip("/"), ids=(full, full[:12]), owners=owners) for n in one["Names"]]
+            number = str(labels.get(NUMBER_LABEL, "1"))
+            owners = self._own.names_of(service, number, self._fixed.get(service, "")) if service else ()
+            known += [
+                Known(name=n.lstrip("/"), ids=(full, full[:12]), owners=owners, service=service, number=number)
+                for n in one["Names"]
+            ]
         return tuple(known)
 
     def environment(self, service: str) -> Mapping[str, str]:

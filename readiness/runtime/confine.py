@@ -5,19 +5,27 @@ machine's programs and libraries, read-only, and the target's folder below a lay
 gone with it. There is no network, no socket of an engine, no home folder, and no other process; when the program ends,
 all that it has started ends too. Where the kernel refuses any part of that, nothing is run.
 
+A program that works on a copy gets more, by name: folders of the run's that outlive it, room on the disk for what it
+writes, and ports of the copy on a loopback that has nothing else (:mod:`readiness.runtime.relay`).
+
 This file is also the program that does so from inside, by the system's calls alone: ``python confine.py PLACE FOLDER
-SHARED -- COMMAND…``. Sources: namespaces(7), pivot_root(2), mount_setattr(2), the kernel's overlayfs.rst.
+SHARED MORE -- COMMAND…``. Sources: namespaces(7), pivot_root(2), mount_setattr(2), the kernel's overlayfs.rst.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import importlib.util
+import json
 import os
+import signal
 import struct
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 __all__ = ["FOLDER", "REFUSED", "SHARED", "UNSENT", "confined"]
 
@@ -31,6 +39,8 @@ REFUSED = 93
 #: Of this machine; what is a link stays one.
 _PROGRAMS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _SETTINGS = ("/etc/passwd", "/etc/group", "/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime")
+#: For logs, locks and the like; they are gone with the program.
+_USUAL_FOLDERS = ("mnt", "run/lock", "srv", "var/backups", "var/lib", "var/log", "var/tmp")
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 #: linux/mount.h, linux/prctl.h.
 _BIND, _REC, _PRIVATE, _NOSUID, _NODEV = 0x1000, 0x4000, 0x40000, 0x2, 0x4
@@ -39,10 +49,21 @@ _AT_FDCWD, _AT_RECURSIVE, _DETACH = -100, 0x8000, 0x2
 _MOUNT_SETATTR = 442  # on every architecture
 _CAPABILITY_VERSION = 0x20080522  # linux/capability.h: two words for each set
 _WATCH_SECONDS = 0.05
+#: Where folders wait for their place.
+_HELD = ".held"
 _DROP_FROM_BOUNDS, _NO_NEW_PRIVILEGES, _CAPABILITIES = 24, 38, 64
 
 
-def confined(command: Sequence[str], *, place: Path, folder: Path, shared: Path) -> list[str]:
+def confined(
+    command: Sequence[str],
+    *,
+    place: Path,
+    folder: Path,
+    shared: Path,
+    disk: Path | None = None,
+    bound: Mapping[str, Path] | None = None,
+    ports: Sequence[int] | None = None,
+) -> list[str]:
     """The command that runs ``command`` confined, in :data:`FOLDER`.
 
     Args:
@@ -50,9 +71,20 @@ def confined(command: Sequence[str], *, place: Path, folder: Path, shared: Path)
         place: an empty folder of the run's own.
         folder: what the program sees as its folder, and does not change.
         shared: a folder of the run's own that it may write to.
+        disk: a folder of the run's own for what it writes to the folder and to ``/tmp``; in memory, and little, where
+            None, or where the disk gives no layer. With it the program also finds the folder under its own name, and
+            what daily work takes for granted.
+        bound: absolute path as the program sees it -> a folder of the run's own that it finds there, and may write to.
+        ports: of the loopback that lead to sockets of the shared folder; the loopback is off where None.
     """
     spaces = ["--user", "--map-root-user", "--mount", "--net", "--ipc", "--uts", "--pid", "--fork", "--kill-child"]
     inside = [sys.executable, "-I", "-S", __file__, str(place), str(folder), str(shared)]
+    more = {
+        "disk": str(disk) if disk is not None else "",
+        "bound": {path: str(own) for path, own in (bound or {}).items()},
+        "ports": list(ports) if ports is not None else None,
+    }
+    inside.append(json.dumps(more))
     return ["unshare", *spaces, "--", *inside, "--", *command]
 
 
@@ -105,16 +137,14 @@ class _Kernel:
             raise OSError(number, os.strerror(number), what)
 
 
-def _confine(kernel: _Kernel, place: str, folder: str, shared: str) -> None:
+def _confine(kernel: _Kernel, place: str, folder: str, shared: str, more: Mapping[str, Any]) -> None:
     kernel.mount("none", "/", flags=_REC | _PRIVATE)
     kernel.mount("tmpfs", place, "tmpfs", _NOSUID | _NODEV, "mode=0755,size=256m")
     root = Path(place)
     for made in ("proc", "dev", "etc", "tmp", "run", "home", FOLDER[1:], SHARED[1:], ".upper", ".work"):
         (root / made).mkdir()
     kernel.bind(shared, f"{place}{SHARED}", is_read_only=False)
-    # A layer, and no binding: through it not even a socket in the folder leads anywhere.
-    layers = f"lowerdir={_escaped(folder)},upperdir={place}/.upper,workdir={place}/.work,userxattr"
-    kernel.mount("overlay", f"{place}{FOLDER}", "overlay", _NOSUID | _NODEV, layers)
+    _layer(kernel, place, folder, more["disk"])
     for path in (*_PROGRAMS, *_SETTINGS):
         _show(kernel, Path(path), root / path[1:])
     for name in _DEVICES:
@@ -124,7 +154,58 @@ def _confine(kernel: _Kernel, place: str, folder: str, shared: str) -> None:
     kernel.mount("proc", f"{place}/proc", "proc", _NOSUID | _NODEV)
     kernel.restrict(f"{place}/proc", _SET_READ_ONLY)  # the kernel's settings in it are the machine's
     (root / "dev" / "fd").symlink_to("/proc/self/fd")
+    if more["disk"]:
+        _furnish(root)
+        # Scripts that a schedule runs begin with a step into their folder, by its own name.
+        with contextlib.suppress(OSError):
+            called = Path(f"{place}{folder}")
+            called.parent.mkdir(parents=True, exist_ok=True)
+            called.symlink_to(FOLDER)
+    for number, own in enumerate(more["bound"].values()):
+        held = root / _HELD / str(number)
+        held.mkdir(parents=True)
+        kernel.bind(own, str(held), is_read_only=False)
+    if more["ports"] is not None:
+        # Names of this machine are not resolved by asking anybody.
+        (root / "etc" / "hosts").write_text("127.0.0.1 localhost\n::1 localhost\n", encoding="utf-8")
+        (root / "etc" / "nsswitch.conf").write_text("hosts: files dns\n", encoding="utf-8")
     kernel.enter(place)
+    for number, path in enumerate(more["bound"]):
+        # Only now, because links on the way are the program's, and mean its own root directory.
+        real = os.path.realpath(path)
+        Path(real).mkdir(parents=True, exist_ok=True)
+        kernel.bind(f"/{_HELD}/{number}", real, is_read_only=False)
+
+
+def _furnish(root: Path) -> None:
+    """What a program that does its daily work takes for granted."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        (root / "dev" / name).symlink_to(f"/proc/self/fd/{number}")
+    for made in _USUAL_FOLDERS:
+        (root / made).mkdir(parents=True)
+    (root / "var" / "run").symlink_to("/run")
+    (root / "var" / "lock").symlink_to("/run/lock")
+
+
+def _layer(kernel: _Kernel, place: str, folder: str, disk: str) -> None:
+    """A layer, and no binding: through it not even a socket in the folder leads anywhere."""
+    target = f"{place}{FOLDER}"
+
+    def lay(where: str) -> None:
+        above = f"upperdir={_escaped(where)}/.upper,workdir={_escaped(where)}/.work"
+        layers = f"lowerdir={_escaped(folder)},{above},userxattr"
+        kernel.mount("overlay", target, "overlay", _NOSUID | _NODEV, layers)
+
+    if not disk:
+        lay(place)
+        return
+    for made in (".upper", ".work", "tmp"):
+        Path(disk, made).mkdir()
+    kernel.bind(f"{disk}/tmp", f"{place}/tmp", is_read_only=False)  # noqa: S108  # the program's own
+    try:
+        lay(disk)
+    except OSError:  # a disk that is a layer itself cannot carry one
+        lay(place)
 
 
 def _show(kernel: _Kernel, source: Path, target: Path) -> None:
@@ -143,23 +224,54 @@ def _escaped(path: str) -> str:
     return "".join(f"\\{char}" if char in "\\,:" else char for char in path)
 
 
-def _main(place: str, folder: str, shared: str, command: Sequence[str]) -> None:
-    kernel = _Kernel()
+def _main(place: str, folder: str, shared: str, more: Mapping[str, Any], command: Sequence[str]) -> None:
+    kernel, ports = _Kernel(), more["ports"]
+    relay: Any = _relay() if ports is not None else None
+    listening = []
     try:
-        _confine(kernel, place, folder, shared)
+        if relay is not None:
+            relay.raise_loopback()
+            listening = relay.listen(ports)
+        _confine(kernel, place, folder, shared, more)
         os.chdir(FOLDER)
         kernel.give_up_powers()
     except OSError as error:
         sys.stderr.write(f"not confined: {error}\n")
         raise SystemExit(REFUSED) from error
+    if listening and os.fork() == 0:
+        _serve(relay, listening)
+    for one in listening:
+        one.close()
     program = os.fork()
     if program == 0:
         _become(command)
-    os._exit(_watched(program))
+    os._exit(_watched(program, has_loopback=relay is not None))
+
+
+def _relay() -> Any:
+    """The module beside this one; nothing of its package is imported here."""
+    spec = importlib.util.spec_from_file_location("readiness_relay", Path(__file__).with_name("relay.py"))
+    if spec is None or spec.loader is None:
+        raise SystemExit(REFUSED)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _serve(relay: Any, listening: Sequence[Any]) -> None:
+    """Lead connections on; nothing that the program reads or writes is held open here."""
+    nothing = os.open("/dev/null", os.O_RDWR)
+    for stream in range(3):
+        os.dup2(nothing, stream)
+    relay.serve(listening, f"{SHARED}/ports")
+    os._exit(0)
 
 
 def _become(command: Sequence[str]) -> None:
     code = 127
+    # Python has these ignored, and what it becomes would inherit that: a pipe that nobody reads ends its writer.
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
     try:
         os.execvp(command[0], list(command))  # noqa: S606  # no shell is wanted
     except OSError as error:
@@ -169,12 +281,12 @@ def _become(command: Sequence[str]) -> None:
     os._exit(code)
 
 
-def _watched(program: int) -> int:
+def _watched(program: int, *, has_loopback: bool) -> int:
     """Its exit code, as a shell tells it; while it runs, what it cannot send is noticed."""
     is_told = False
     while True:
         ended = _ended(program)
-        if not is_told and _unsent():
+        if not is_told and _unsent(has_loopback=has_loopback):
             is_told = True
             Path(SHARED, UNSENT).touch()
         if ended is not None:
@@ -193,20 +305,29 @@ def _ended(program: int) -> int | None:
             return code if code >= 0 else 128 - code
 
 
-def _unsent() -> int:
-    """What this network name space could not send (RFC 4293, ``ipSystemStatsOutNoRoutes``); nothing else uses it."""
+def _unsent(*, has_loopback: bool) -> int:
+    """What this network name space could not send; nothing else uses it.
+
+    That is what had no route (RFC 4293, ``ipSystemStatsOutNoRoutes``). On a loopback, that is also what came to a port on
+    which nobody listens (RFC 4022, ``tcpAttemptFails``; RFC 4113, ``udpNoPorts``, as every question for a name does).
+    """
+    wanted = {"Ip:OutNoRoutes", "Ip6OutNoRoutes"}
+    if has_loopback:
+        wanted |= {"Tcp:AttemptFails", "Udp:NoPorts", "Udp6NoPorts"}
     try:
-        names, figures = [line.split() for line in Path("/proc/net/snmp").read_text().splitlines() if line[:3] == "Ip:"]
+        lines = [line.split() for line in Path("/proc/net/snmp").read_text().splitlines()]
         newer = [line.split() for line in Path("/proc/net/snmp6").read_text().splitlines()]
     except (OSError, ValueError):
         return 0  # a kernel without the one or the other: the programs' own failures are left
-    return sum(
-        int(figure)
-        for name, figure in (*zip(names, figures, strict=True), *(pair for pair in newer if len(pair) == 2))  # noqa: PLR2004
-        if name in {"OutNoRoutes", "Ip6OutNoRoutes"}
-    )
+    counted = {
+        f"{names[0]}{name}": figure
+        for names, figures in zip(lines[::2], lines[1::2], strict=False)
+        for name, figure in zip(names, figures, strict=False)
+    }
+    counted |= {pair[0]: pair[1] for pair in newer if len(pair) == 2}  # noqa: PLR2004  # a name and a figure
+    return sum(int(counted.get(name, 0)) for name in wanted)
 
 
 if __name__ == "__main__":
-    _place, _folder, _shared, _, *_command = sys.argv[1:]
-    _main(_place, _folder, _shared, _command)
+    _place, _folder, _shared, _more, _, *_command = sys.argv[1:]
+    _main(_place, _folder, _shared, json.loads(_more), _command)

@@ -81,8 +81,20 @@ class Commands:
         cwd: Path,
         timeout_seconds: float,
         environment: Mapping[str, str] | None = None,
+        stdin: int | None = None,
+        stdout: int | None = None,
+        stderr: int | None = None,
     ) -> Finished:
         """Run to the end; at the deadline the whole process group is killed.
+
+        Args:
+            command: and its arguments.
+            cwd: where it runs.
+            timeout_seconds: the deadline.
+            environment: on top of what every command gets.
+            stdin: a descriptor that it reads; nothing where None. It stays the caller's to close, as the next two.
+            stdout: a descriptor that it writes to; the answer has nothing of that.
+            stderr: as ``stdout``.
 
         Raises:
             StackError: the program does not exist.
@@ -93,9 +105,9 @@ class Commands:
                     list(command),
                     cwd=cwd,
                     env={**self._environment, **(environment or {})},
-                    stdin=subprocess.DEVNULL,
-                    stdout=out,
-                    stderr=err,
+                    stdin=subprocess.DEVNULL if stdin is None else stdin,
+                    stdout=out if stdout is None else stdout,
+                    stderr=err if stderr is None else stderr,
                     start_new_session=True,
                 )
             except OSError as error:

@@ -33,20 +33,42 @@ fi
 [ "$code" = 0 ] || : > {shared}/lacked/{name}
 exit "$code"
 """
-#: How shells, libc and the engine's own client say that something is not there, or not allowed.
+#: Who is asked for a password elsewhere is not here, where nothing but the copy can be changed.
+_SUDO = """#!/bin/sh
+while [ $# -gt 0 ]; do
+  case $1 in
+  -n | -E | -H | --non-interactive | --preserve-env | --set-home) shift ;;
+  --) shift; break ;;
+  -*) : > {shared}/lacked/sudo; echo "readiness: sudo $1 is not understood here" >&2; exit 1 ;;
+  *=*) export "$1"; shift ;;
+  *) break ;;
+  esac
+done
+exec "$@"
+"""
+#: How shells, libc, the engine's own client and programs with keys at home say that something is not there or allowed.
 _SAID = re.compile(
     r"command not found$|: not found$|No such file or directory|Permission denied|Operation not permitted"
     r"|Read-only file system|Network is unreachable|name resolution|Cannot connect to the Docker daemon"
+    r"|No public key|No secret key|Unable to locate credentials|can't cd to "
 )
 MAX_SAID, LINE_CHARS = 3, 200
 
 
-def offer(shared: Path) -> None:
-    """Put the programs into the shared folder's ``bin``, which is there."""
+def offer(shared: Path, *, has_ports: bool = False) -> None:
+    """Put the programs into the shared folder's ``bin``, which is there, or is made.
+
+    Args:
+        shared: as the stand-in has it.
+        has_ports: some ports can be reached: what the kernel counts alone tells what could not, and a program's failure
+            may be its own.
+    """
     (shared / "lacked").mkdir(mode=0o755)
-    for name in (*_NETWORK, *_POWERS):
+    (shared / "bin").mkdir(mode=0o755, exist_ok=True)
+    for name in (*(() if has_ports else _NETWORK), *_POWERS):
         shim = shared / "bin" / name
-        shim.write_text(_SHIM.format(name=name, path=PROGRAMS_PATH, shared=SHARED), encoding="utf-8")
+        text = _SUDO if has_ports and name == "sudo" else _SHIM
+        shim.write_text(text.format(name=name, path=PROGRAMS_PATH, shared=SHARED), encoding="utf-8")
         shim.chmod(0o755)
 
 

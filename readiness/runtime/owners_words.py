@@ -10,6 +10,7 @@ import posixpath
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from readiness.runtime.confine import FOLDER
 from readiness.target import Target
@@ -22,17 +23,21 @@ _PROJECTS, _FOLDERS = frozenset({"-p", "--project-name"}), frozenset({"--project
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """A container of the copy.
+    """A container, volume or network of the copy.
 
     Attributes:
         name: of the copy's.
         ids: by which the engine knows it, too.
         owners: names of its like in the owner's stack; the first is the one that is shown.
+        service: of a container.
+        number: of a container among those of its service.
     """
 
     name: str
     ids: tuple[str, ...] = ()
     owners: tuple[str, ...] = ()
+    service: str = ""
+    number: str = "1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +78,25 @@ class OwnersWords:
     def names_of(self, service: str, number: str, fixed: str) -> tuple[str, ...]:
         """The names of a service's container in the owner's stack, given its ``container_name`` if it has one."""
         return (fixed,) if fixed else tuple(f"{project}-{service}-{number}" for project in self.projects)
+
+    def known(self, kind: str, seen: Mapping[str, Any], model: Mapping[str, Any]) -> Known:
+        """A volume or network of the copy, with the names of its like in the owner's stack.
+
+        Args:
+            kind: ``volumes`` or ``networks``, as the model calls them.
+            seen: as the engine lists it.
+            model: the owner's, resolved.
+        """
+        key = str((seen.get("Labels") or {}).get(f"com.docker.compose.{kind.removesuffix('s')}", ""))
+        said = str(((model.get(kind) or {}).get(key) or {}).get("name") or "")
+        usual = [f"{project}_{key}" for project in self.projects] if key else []
+        # A name that ends as usual is compose's own, after whatever the project was called where it was read.
+        names = [*usual, said] if said.endswith(f"_{key}") else [said, *usual]
+        return Known(
+            name=str(seen["Name"]),
+            ids=(str(seen["Id"]),) if seen.get("Id") else (),
+            owners=tuple(dict.fromkeys(name for name in names if name)),
+        )
 
     def told(self, text: str, *, project: str, containers: Iterable[Known]) -> str:
         """An answer about the copy, in these words."""

@@ -22,7 +22,7 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -35,7 +35,10 @@ from readiness.facts.containers import Container
 from readiness.facts.model import ServiceModel, StackModel
 from readiness.facts.start import Change, FailureCause, StackStart
 from readiness.runtime import Capability, Completed, Endpoint, RanBeside, ServiceState, process_tree
+from readiness.runtime.carrying import copy_tree
 from readiness.runtime.commands import Places, check_processes, expand, order
+from readiness.runtime.owners_commands import kept_folder, of_this_machine, run_owners
+from readiness.runtime.owners_words import OwnersWords
 from readiness.runtime.ports import LOOPBACK, PortLease
 from readiness.runtime.process_removal import removal_script
 from readiness.runtime.process_start import MAX_HEALTH_LOG, Outcome, Seen, describe
@@ -58,6 +61,7 @@ CAPABILITIES = frozenset(
         Capability.RECREATE,
         Capability.VARIANT,
         Capability.CRASH,
+        Capability.OWNERS,
         Capability.WRITE,
     }
 )
@@ -387,6 +391,38 @@ class ProcessStack:
             raise StackError(f"{command[0]} beside {service} still ran after {timeout_seconds:g} s")
         return done
 
+    def copy_out(self, service: str, path: str, to: Path) -> None:
+        """From a folder of this stack's, mostly below the service's ``{state}``, which may stand in ``path``.
+
+        Raises:
+            StackError: it is elsewhere, is none, or holds what is not carried.
+        """
+        place = self._place_of(service, path)
+        if not place.is_dir():
+            raise StackError(f"{path} of {service} is no folder")
+        _carry(place, to)
+
+    def copy_in(self, service: str, source: Path, path: str) -> None:
+        """Into such a folder; what is there and not in ``source`` stays.
+
+        Raises:
+            StackError: it is elsewhere, or cannot be written.
+        """
+        place = self._place_of(service, path)
+        nearest = next(folder for folder in (place, *place.parents) if folder.exists())
+        status = nearest.stat()
+        _carry(source, place, owner=(status.st_uid, status.st_gid))
+
+    def _place_of(self, service: str, path: str) -> Path:
+        """The folder that a path of a service's means: only what is thrown away with the stack is carried."""
+        self._service(service)
+        own = self._folder / service / "state"
+        places = Places(service=service, folder=self._target.folder, state=str(own), ports=self._ports)
+        place = (own / expand(path, places)).resolve()
+        if not place.is_relative_to(self._folder.resolve()):
+            raise StackError(f"{path} of {service} is not below its throw-away directory")
+        return place
+
     def run_beside(
         self,
         command: Sequence[str],  # noqa: ARG002  # the protocol's
@@ -400,6 +436,48 @@ class ProcessStack:
             UnsupportedError: always.
         """
         raise UnsupportedError(Capability.BESIDE, runtime=self.runtime, hint="run with --readiness-runtime=compose")
+
+    def run_owners(
+        self,
+        command: Sequence[str],
+        *,
+        variables: Mapping[str, str],
+        timeout_seconds: float,
+        directories: Sequence[str] = (),
+        cwd: str = "",
+        stdin: str = "",
+        also_ports: Sequence[int] = (),
+    ) -> RanBeside:
+        """Run it confined; the ports that the services declare are this stack's, and there is no engine.
+
+        Raises:
+            StackError: this machine has no ``unshare``, or the run's folder cannot be written.
+        """
+        return run_owners(
+            command,
+            folder=Path(os.path.abspath(self._target.folder)),  # noqa: PTH100  # by the name that scripts have for it
+            run_id=self._run_id,
+            work=self._folder,
+            project=self._token,
+            variables=variables,
+            own=OwnersWords(),
+            kept={name: self.owners_directory(name) for name in directories},
+            cwd=cwd,
+            stdin=stdin,
+            engine=None,
+            ports={**of_this_machine(also_ports), **self._owners_ports()},
+            timeout_seconds=timeout_seconds,
+        )
+
+    def owners_directory(self, directory: str) -> Path:
+        """Beside the services' own folders, none of which can be called so."""
+        return kept_folder(self._folder / ".owners", directory)
+
+    def _owners_ports(self) -> dict[int, Callable[[], Endpoint]]:
+        """Declared ports, and those in force, which variables may name."""
+        here = of_this_machine(tuple(self._ports.values()))
+        declared = {spec.port: here[self._ports[name]] for name, spec in self._target.processes.items() if spec.port}
+        return {**here, **declared}
 
     def environment(self, service: str) -> Mapping[str, str]:
         """The variables in force, the few that every command gets included."""
@@ -742,6 +820,13 @@ def _copy(source: Path, copy: Path) -> None:
     )
     if done.returncode:
         raise StackError(f"{source} could not be copied: {done.stderr.strip()[:500]}")
+
+
+def _carry(source: Path, to: Path, *, owner: tuple[int, int] | None = None) -> None:
+    try:
+        copy_tree(source, to, owner=owner)
+    except OSError as error:
+        raise StackError(f"{source} could not be copied: {error}") from error
 
 
 def _remove(folder: Path) -> None:

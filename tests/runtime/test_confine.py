@@ -164,3 +164,20 @@ def test_a_program_that_is_not_there_is_told_as_a_shell_does(places: dict[str, P
     )
     assert done.returncode == 127
     assert "no-such-program" in done.stderr
+
+
+def test_a_pipe_that_nobody_reads_ends_its_writer(run: Run) -> None:
+    done = run("yes | head -n 1")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "y\n", "")
+
+
+def test_a_folder_of_the_runs_is_found_where_it_is_asked_for(places: dict[str, Path], tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    for path in ("/var/backups/shop", "/target/a/b"):
+        command = confined(["sh", "-c", f"echo x > {path}/file"], **places, bound={path: own})
+        done = subprocess.run(command, cwd=places["shared"], capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert (own / "file").read_text() == "x\n"
+        (own / "file").unlink()
+    assert [path.name for path in places["folder"].iterdir()] == ["kept.txt"]

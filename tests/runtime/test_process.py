@@ -688,3 +688,46 @@ def test_ordinary_user_can_do_the_same() -> None:
     )
     assert done.stderr == ""
     assert json.loads(done.stdout) == [True, "paused", "running", "exited", "running", "running", ["pids"]]
+
+
+def test_folders_are_carried_out_of_one_stack_into_another(start: Start, tmp_path: Path) -> None:
+    script = (
+        "import os, sys; os.makedirs(sys.argv[1] + '/backups'); open(sys.argv[1] + '/backups/db.dump', 'w').write('x')"
+    )
+    first, second = (start({"api": server()}) for _ in range(2))
+    first.execute("api", [sys.executable, "-c", script, first._place_of("api", "{state}").as_posix()])
+    first.copy_out("api", "{state}/backups", tmp_path / "kept")
+    second.copy_in("api", tmp_path / "kept", "{state}/backups")
+    second.copy_out("api", str(second._place_of("api", "backups")), tmp_path / "again")
+    assert [(path.name, path.read_text()) for path in (tmp_path / "again").iterdir()] == [("db.dump", "x")]
+
+
+def test_only_what_is_thrown_away_is_carried(start: Start, tmp_path: Path, folder: Path) -> None:
+    stack = start({"api": server()})
+    for path in ("{folder}", "/etc", "{state}/../../..", str(folder)):
+        with pytest.raises(StackError, match="throw-away"):
+            stack.copy_out("api", path, tmp_path / "kept")
+        with pytest.raises(StackError, match="throw-away"):
+            stack.copy_in("api", tmp_path, path)
+    with pytest.raises(StackError, match="no folder"):
+        stack.copy_out("api", "{state}/missing", tmp_path / "kept")
+
+
+@pytest.mark.namespaces
+def test_a_backup_program_reaches_the_services_by_their_declared_ports(
+    start: Start, folder: Path, tmp_path: Path
+) -> None:
+    script = (
+        "#!/bin/sh\n"
+        "exec /usr/bin/env python3 -c 'import urllib.request; print(urllib.request.urlopen(\"http://localhost:8000/\").read())' "
+        "> sets/answer\n"
+    )
+    (folder / "backup.sh").write_text(script, encoding="utf-8")
+    (folder / "backup.sh").chmod(0o755)
+    stack = start({"api": server()})
+    done = stack.run_owners(["./backup.sh"], variables={}, timeout_seconds=60, directories=("sets",))
+    if "python3" in " ".join(done.lacked):
+        pytest.skip("this machine has no Python of its own, and the audit's need not be seen in the confinement")
+    assert (done.exit_code, done.problem, done.lacked) == (0, "", ())
+    assert (stack.owners_directory("sets") / "answer").read_text() == "b'words'\n"
+    assert sorted(path.name for path in folder.iterdir()) == ["backup.sh", "server.py"]
