@@ -146,6 +146,7 @@ class BackupDrill:
         start_seconds: until the empty stack was up.
         ready_seconds: from the beginning of the restore command until the stack was ready; None where it never was.
         read_seconds: likewise, until a record that was created before the backup was read.
+        run_at_most_seconds, restore_at_most_seconds: that the two commands got.
         cron: five fields, in force where the backups are scheduled; empty where that is not declared.
         uncovered: named volumes of services that no declared store covers.
         not_done: part -> why there is nothing to be told: ``backup``, ``set``, ``restore``, ``restored``, ``stores``.
@@ -165,6 +166,8 @@ class BackupDrill:
     start_seconds: float | None = None
     ready_seconds: float | None = None
     read_seconds: float | None = None
+    run_at_most_seconds: float = 0.0
+    restore_at_most_seconds: float = 0.0
     cron: str = ""
     uncovered: tuple[str, ...] = ()
     not_done: dict[str, str] = field(default_factory=dict)

@@ -190,7 +190,7 @@ class _Drill:
             run = owner.run(owner.backup.command, timeout_seconds=bound)
             writer.wait(MARKS_AFTER, at_most_seconds=MARKS_SECONDS)
         self.marks = writer.marks(began)
-        self._tell(run=run)
+        self._tell(run=run, run_at_most_seconds=bound)
         if not run.is_good:
             self._miss("backup", f"the backup command {ended(run)}")
             return None
@@ -304,7 +304,7 @@ class _Drill:
         began = time.monotonic()
         stdin = f"{backup.confirm.rstrip(chr(10))}\n" if backup.confirm else ""
         run = owner.run(backup.restoring(self.fact.set_name), timeout_seconds=bound, stdin=stdin)
-        self._tell(restore=run, ready_seconds=None, read_seconds=None)
+        self._tell(restore=run, restore_at_most_seconds=bound, ready_seconds=None, read_seconds=None)
         if self._served(stack):
             self._tell(ready_seconds=round(time.monotonic() - began, 3))
             if self.users.is_first_read(stack):
@@ -415,7 +415,7 @@ def _leaked(taken: _Taken, place: Place) -> tuple[str, ...]:
 
 def _trip(taken: _Taken) -> StoreTrip:
     digest = taken.before.digest if taken.before is not None else None
-    own = (f"rows of {CANARY}.marker_", f"rows of public.{MARKER}")
+    own = (f"{CANARY}.marker_", f"public.{MARKER}", f"rows of {CANARY}.marker_", f"rows of public.{MARKER}")
     trip = StoreTrip(
         service=taken.place.service,
         kind=taken.place.kind,
@@ -423,7 +423,12 @@ def _trip(taken: _Taken) -> StoreTrip:
         planted=taken.planted.what,
         refused=dict(taken.planted.refused),
         moved={place: why for place, why in taken.moved.places.items() if not place.startswith(own)},
-        moved_keys=sum(not key.startswith(MARKER) for keys in taken.moved.keys.values() for key in keys),
+        moved_keys=sum(
+            not key.startswith(MARKER)
+            for table, keys in taken.moved.keys.items()
+            for key in keys
+            if not table.startswith(own)
+        ),
         problem=taken.problem,
     )
     if digest is None or digest.problem:

@@ -52,9 +52,9 @@ _UPROOT = (
     f"drop role if exists {ROLE}",
 )
 _FOUND = (
-    f"select concat_ws(', ', (select 'schema {CANARY}' from pg_namespace where nspname = '{CANARY}'), "
+    f"select concat_ws(', ', (select 'schema {CANARY}' from pg_namespace where nspname = '{CANARY}'), "  # noqa: S608  # names of this module
     f"(select 'table {MARKER}' where to_regclass('public.{MARKER}') is not null), "
-    f"(select 'role {ROLE}' from pg_roles where rolname = '{ROLE}'))"  # noqa: S608  # names of this module
+    f"(select 'role {ROLE}' from pg_roles where rolname = '{ROLE}'))"
 )
 
 _REDIS = (_FOLDER / "backup_canary.lua").read_text(encoding="utf-8")
