@@ -178,9 +178,9 @@ def judged(trips: Iterable[StoreTrip], *, without: Collection[Area] = ()) -> Ver
             continue
         wrong = [one for one in trip.differences if area_of(one) not in without]
         findings += _findings(trip, wrong)
-        untold += [
-            f"{trip.label}: {place}: {why}" for place, why in trip.untold.items() if place.startswith("rows of ")
-        ]
+        # Rows that are too many to be listed and change by themselves were not compared either.
+        unseen = {**trip.untold, **{place: why for place, why in trip.moved.items() if why.startswith("rows")}}
+        untold += [f"{trip.label}: {place}: {why}" for place, why in unseen.items() if place.startswith("rows of ")]
         if not trip.rows and not trip.planted:
             why = "; ".join(trip.refused.values())
             untold.append(f"{trip.label} held nothing that could be lost, and nothing could be put into it: {why}")

@@ -114,7 +114,7 @@ def test_a_faithful_copy_differs_in_nothing(database_server: Server, sql: Sql, b
         ((), ("delete from items where id = 7",), "rows of public.items", DifferenceKind.ROWS),
         (
             (),
-            (f"insert into {CANARY}.keyless select * from {CANARY}.keyless",),
+            ("insert into readiness_canary.keyless select * from readiness_canary.keyless",),
             f"rows of {CANARY}.keyless",
             DifferenceKind.ROWS,
         ),
@@ -124,6 +124,7 @@ def test_what_a_backup_loses_is_named(
     database_server: Server,
     sql: Sql,
     before: Digested,
+    *,
     options: tuple[str, ...],
     statements: tuple[str, ...],
     place_of_it: str,
@@ -180,7 +181,7 @@ def test_numbers_are_written_in_pairs_and_read_back(database_server: Server, sql
     assert len(numbers) >= 4
     back = read_marks(marks, where, names)
     assert back.present == dict.fromkeys(names, numbers)
-    sql.run("marked", f"drop schema {CANARY} cascade", f"delete from public.{MARKER} where n = 2")
+    sql.run("marked", f"drop schema {CANARY} cascade", "delete from public.readiness_marker where n = 2")
     assert read_marks(marks, where, names).present == {
         f"{CANARY}.marker_first": (),
         f"{CANARY}.marker_second": (),
