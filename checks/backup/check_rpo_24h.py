@@ -39,25 +39,46 @@ def check_rpo_24h(backup_drill: BackupDrill, target: Target) -> Verdict:
         return Verdict(measured=(longest,))
     require_restore(target, fact)
     assert fact.run is not None  # noqa: S101  # there is a set
-    fates = {marks.service: fate_of(marks, fact.run.seconds) for marks in fact.marks if marks.acknowledged}
-    gone = [service for service, fate in fates.items() if fate.last_seconds is None]
-    if gone or not fates:
-        raise Inconclusive(
-            f"nothing tells how old the data of a set are: what was written to {', '.join(gone) or 'the stores'} meanwhile "
-            "did not come back"
+    lags = _lags(fact, fact.run.seconds)
+    measured = [
+        Measurement(
+            name=f"{what} is older than the end of its backup by", value=lag, unit="s", at_most=backup.rpo_seconds
         )
-    measured = []
-    for service, fate in fates.items():
-        assert fate.last_seconds is not None  # noqa: S101  # looked at above
-        lag = max(0.0, round(fact.run.seconds - fate.last_seconds, 3))
-        name = f"{service} is older than the end of its backup by"
-        measured.append(Measurement(name=name, value=lag, unit="s", at_most=backup.rpo_seconds))
+        for what, lag in lags.items()
+    ]
     if all(each.is_within for each in measured):
         target.require("backup.schedule", backup.schedule, example=SCHEDULE_EXAMPLE)
         if gap is None:
             raise Inconclusive(f"when {fact.cron or 'the schedule'} fires is not known", supply=SCHEDULE_EXAMPLE)
     if gap is not None:
         measured.append(Measurement(name="between two backups", value=gap, unit="s", at_most=backup.rpo_seconds))
-        measured.append(Measurement(name="RPO", value=gap + max(each.value for each in measured[:-1]), unit="s"))
+        measured.append(Measurement(name="RPO", value=gap + max(lags.values()), unit="s"))
     summary = f"{fact.cron} leaves at most {(gap or 0.0) / 3600:.0f} h between two backups"
     return Verdict(measured=tuple(measured), summary=summary)
+
+
+def _lags(fact: BackupDrill, run_seconds: float) -> dict[str, float]:
+    """Store -> how much older than the end of the backup its restored data are.
+
+    Raises:
+        Inconclusive: nothing tells.
+    """
+    fates = {marks.service: fate_of(marks, run_seconds) for marks in fact.marks if marks.acknowledged}
+    lags = {
+        service: max(0.0, round(run_seconds - fate.last_seconds, 3))
+        for service, fate in fates.items()
+        if fate.last_seconds is not None
+    }
+    gone = [service for service in fates if service not in lags]
+    if gone:
+        raise Inconclusive(f"nothing tells how old a set is: what was written to {', '.join(gone)} did not come back")
+    if not lags:
+        # What was there when the command began has come back: it is no older than that.
+        lags = {
+            trip.label: run_seconds
+            for trip in fact.stores
+            if trip.planted and not trip.differences and not trip.problem
+        }
+    if not lags:
+        raise Inconclusive("nothing tells how old a set is: nothing that was written beside its backup came back")
+    return lags

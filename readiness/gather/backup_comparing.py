@@ -28,6 +28,10 @@ __all__ = ["MAX_DIFFERENCES", "Compared", "Moved", "compared", "look", "moved", 
 #: Of a store; whoever lost more has lost it.
 MAX_DIFFERENCES = 60
 ATTEMPTS = 3
+#: A look that takes longer is not repeated for a store that is written to all the time.
+LONG_SECONDS = 30.0
+#: Rows times columns that are listed at once: what that takes is some hundred megabytes.
+MAX_CELLS = 1_000_000
 _ROWS = "rows of "
 
 
@@ -79,7 +83,7 @@ def look(
     for _ in range(ATTEMPTS - 1):
         side = open_side(place.kind, where)
         digest = side.digest()
-        if digest.problem or digest.is_quiet is not False:
+        if digest.problem or digest.is_quiet is not False or digest.seconds > LONG_SECONDS:
             return Digested(side=side, digest=digest)
         side.close()
     side = open_side(place.kind, where)
@@ -207,9 +211,12 @@ def _rows(one: Digested, other: Digested, table: str) -> _Rows | None:
     old_table, new_table = tables
     assert old_table is not None  # noqa: S101  # looked at just now
     assert new_table is not None  # noqa: S101
-    if max(old_table.rows, new_table.rows) > MAX_ROWS or old_table.key != new_table.key:
-        return None
     columns = tuple(name for name in old_table.columns if name in new_table.columns)
+    most, rows = MAX_CELLS // (len(columns) + 1), max(old_table.rows, new_table.rows)
+    if not (isinstance(one.side, KeptSide) and isinstance(other.side, KeptSide)):
+        most = min(most, MAX_ROWS)
+    if rows > most or old_table.key != new_table.key:
+        return None
     try:
         old, new = (_entries(seen, table, columns) for seen in (one, other))
     except ReadinessError:
@@ -243,7 +250,7 @@ def _entries(seen: Digested, table: str, columns: tuple[str, ...]) -> dict[str, 
         # Answers are bounded; a record fetches them in parts.
         only: StoreDigest = dataclasses.replace(seen.digest, tables={table: seen.digest.tables[table]})
         side = Recorded(side, only)
-    return {entry.hash: entry for entry in side.entries(table, columns, Part(), at_most=MAX_ROWS + 1)}
+    return {entry.hash: entry for entry in side.entries(table, columns, Part(), at_most=MAX_CELLS)}
 
 
 def _times(one: Digested, other: Digested, table: str) -> list[str]:

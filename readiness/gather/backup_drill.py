@@ -240,12 +240,16 @@ class _Drill:
                 again.side.close()
 
     def _fetch(self, owner: OwnersBackup, new: NewSet) -> None:
-        """Copy the sets out, and read this one through."""
+        """Copy the set out, and read it through."""
         self.progress("backup drill: reading the set through", at_most_seconds=300)
+        directory, folder = owner.backup.directory.rstrip("/"), self.folder
+        if all(file.path.startswith(f"{new.name}/") for file in new.files):
+            # Not the others: there may be sets of the owner's that are large, and they are none of ours.
+            directory, folder = f"{directory}/{new.name}", folder / new.name
         try:
-            owner.stack.copy_out(owner.backup.run, owner.backup.directory, self.folder)
+            owner.stack.copy_out(owner.backup.run, directory, folder)
         except ReadinessError as error:
-            self._miss("set", f"the sets cannot be copied: {error}"[:300])
+            self._miss("set", f"the set cannot be copied: {error}"[:300])
             return
         artifacts = artifacts_of(
             self.folder,

@@ -127,7 +127,7 @@ class Gathering:
         }
         section = {name: value for name, value in section.items() if value is not None}
         target = Target(name="shop", folder=str(self.root), service="api", extra={"backup": section})
-        meta = gatherer_meta(backup_drill.backup_drill._get_wrapped_function())  # type: ignore[attr-defined]  # pytest's
+        meta = gatherer_meta(backup_drill.backup_drill._get_wrapped_function())
 
         class Runtime:
             def model(self) -> StackModel:
