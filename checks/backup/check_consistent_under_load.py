@@ -5,7 +5,7 @@ from __future__ import annotations
 from readiness import Category, Evidence, Finding, Inconclusive, Measurement, Severity, Verdict, check
 from readiness.backup.drilled import require_backup, require_restore
 from readiness.backup.marks import Fate, fate_of
-from readiness.chart import Chart, Lane, Span, Tone
+from readiness.backup.pictures import picture_of_marks
 from readiness.facts.backup_drill import BackupDrill, Marks
 from readiness.target import Target
 
@@ -33,10 +33,8 @@ def check_consistent_under_load(backup_drill: BackupDrill, target: Target) -> Ve
     told = [(marks, fate_of(marks, seconds)) for marks in fact.marks if marks.acknowledged and not marks.problem]
     findings = [finding for marks, fate in told for finding in _findings(marks, fate)]
     measured = []
-    lanes = [Lane(label="backup command", spans=(Span(start=0.0, end=seconds, label="runs"),))]
     for marks, fate in told:
         measured += _measured(marks, fate, seconds)
-        lanes.append(_lane(marks, fate))
     moments = [fate.last_seconds for _, fate in told if fate.last_seconds is not None]
     if len(moments) > 1:
         apart = round(max(moments) - min(moments), 3)
@@ -48,9 +46,11 @@ def check_consistent_under_load(backup_drill: BackupDrill, target: Target) -> Ve
         for m, fate in told
     ]
     lost = [f"{place} is missing as a whole" for _, fate in told for place in fate.lost]
-    chart = Chart(title="What was written while the backup ran, and what of it came back", lanes=tuple(lanes))
     return Verdict(
-        findings=tuple(findings), measured=tuple(measured), summary="; ".join([*words, *lost]), charts=(chart,)
+        findings=tuple(findings),
+        measured=tuple(measured),
+        summary="; ".join([*words, *lost]),
+        charts=(picture_of_marks(told, seconds),),
     )
 
 
@@ -97,19 +97,3 @@ def _measured(marks: Marks, fate: Fate, seconds: float) -> list[Measurement]:
         lag = max(0.0, round(seconds - fate.last_seconds, 3))
         found.append(Measurement(name=f"{marks.service} is older than the end of its backup by", value=lag, unit="s"))
     return found
-
-
-def _lane(marks: Marks, fate: Fate) -> Lane:
-    first, last = marks.acknowledged[0].seconds, marks.acknowledged[-1].seconds
-    torn = {number for number, _ in fate.torn}
-    spans = []
-    if fate.last_seconds is not None:
-        spans.append(Span(start=first, end=fate.last_seconds, tone=Tone.GOOD, label="came back"))
-        if last > fate.last_seconds:
-            spans.append(Span(start=fate.last_seconds, end=last, label="was written later"))
-    else:
-        spans.append(Span(start=first, end=last, tone=Tone.WARN, label="did not come back"))
-    missing = torn | {*fate.early, *fate.holes}
-    points = [mark.seconds for mark in marks.acknowledged if mark.number in missing][:100]
-    spans += [Span(start=at, end=at, tone=Tone.BAD, label="torn or missing") for at in points]
-    return Lane(label=f"pairs in {marks.service}", spans=tuple(spans))

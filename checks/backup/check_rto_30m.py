@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from readiness import Category, Finding, Inconclusive, Measurement, Severity, Verdict, check
 from readiness.backup.areas import area_of
 from readiness.backup.drilled import CONTENT, require_backup, require_restore, timed_out, why_failed
-from readiness.chart import Chart, Lane, Span, Tone
+from readiness.backup.pictures import picture_of_restore
 from readiness.facts.backup_drill import BackupDrill
 from readiness.target import Target
 
@@ -76,19 +76,8 @@ def check_rto_30m(backup_drill: BackupDrill, target: Target, limits: RtoLimits) 
             Measurement(name=f"{name} at this pace", value=round(size / pace, 1), unit="s", at_most=at_most)
         )
     what = "a record of before was read" if fact.read_seconds is not None else "the service was ready"
-    chart = Chart(title="From the restore command to a working service", lanes=_lanes(fact, restore.seconds, until))
     return Verdict(
-        measured=tuple(measured), summary=f"{what} {until:.1f} s after the restore command began", charts=(chart,)
+        measured=tuple(measured),
+        summary=f"{what} {until:.1f} s after the restore command began",
+        charts=(picture_of_restore(fact),),
     )
-
-
-def _lanes(fact: BackupDrill, seconds: float, until: float) -> tuple[Lane, ...]:
-    assert fact.ready_seconds is not None  # noqa: S101  # looked at by the caller
-    lanes = [
-        Lane(label="restore command", spans=(Span(start=0.0, end=seconds, label="runs"),)),
-        Lane(label="ready", spans=(Span(start=fact.ready_seconds, end=until, tone=Tone.GOOD, label="ready"),)),
-    ]
-    if fact.read_seconds is not None:
-        point = Span(start=fact.read_seconds, end=fact.read_seconds, tone=Tone.GOOD, label="first record read")
-        lanes.append(Lane(label="a record of before", spans=(point,)))
-    return tuple(lanes)
