@@ -19,7 +19,7 @@ from readiness.facts.backup_drill import BackupDrill
 from readiness.facts.digest import DifferenceKind
 from readiness.facts.model import ServiceModel, StackModel
 from readiness.gather import backup_drill, gatherer_meta
-from readiness.gather.backup_planting import CANARY
+from readiness.gather.backup_planting import CANARY, ROLE
 from readiness.runtime import Capability, Completed, ServiceState, Variant
 from readiness.target import Target
 from readiness.verdict import Inconclusive
@@ -300,3 +300,14 @@ def test_a_service_that_is_not_there_is_told(gathering: Gathering) -> None:
 def test_secrets_are_not_kept(gathering: Gathering) -> None:
     fact = gathering.gather(command='echo "with $API_PASSWORD"; exit 1')
     assert "a-long-password" not in str(fact)
+
+
+def test_a_restore_that_stumbles_over_the_audits_role_is_tried_with_it(gathering: Gathering) -> None:
+    words = f'pg_restore: error: ERROR:  role "{ROLE}" does not exist'
+    restore = f"mkdir \"$BACKUP_DIR/../../tried\" 2>/dev/null && {{ echo '{words}'; exit 1; }}; {RESTORE}"
+    fact = gathering.gather(restore=["sh", "-c", restore, "{set}"])
+    assert [variant.name for variant in gathering.variants] == ["backup", "restored", "restoredrole"]
+    assert fact.without_role is not None
+    assert fact.restore is not None
+    assert (fact.without_role.exit_code, fact.without_role.lines, fact.restore.exit_code) == (1, (words,), 0)
+    assert fact.stores[0].differences == ()
