@@ -423,7 +423,7 @@ def _trip(taken: _Taken) -> StoreTrip:
     trip = StoreTrip(
         service=taken.place.service,
         kind=taken.place.kind,
-        path=taken.place.path,
+        path=taken.place.shown,
         planted=taken.planted.what,
         refused=dict(taken.planted.refused),
         moved={place: why for place, why in taken.moved.places.items() if not place.startswith(own)},

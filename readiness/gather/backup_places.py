@@ -38,6 +38,7 @@ class Place:
     Attributes:
         kind: of its digest; empty where nothing tells.
         path: of the folder or file.
+        shown: the same as it is declared, with the names of variables.
         database: that the application uses; empty for the login's own.
         number: of the Redis database that the application uses.
         users: services whose variables may hold its login.
@@ -47,6 +48,7 @@ class Place:
     service: str
     kind: str
     path: str = ""
+    shown: str = ""
     database: str = ""
     number: int = 0
     users: tuple[str, ...] = ()
@@ -121,10 +123,10 @@ def _place(target: Target, store: StoreOf, stack: Stack, images: Mapping[str, st
     users = store_users(target)
     path = _filled(store.path, _variables(stack, store.service))
     kind = store.kind or _kind(target, store, stack, images, users)
-    place = Place(stack=stack, service=store.service, kind=kind, path=path, users=users)
+    place = Place(stack=stack, service=store.service, kind=kind, path=path, shown=store.path, users=users)
     if kind == POSTGRES:
         with contextlib.suppress(ReadinessError):
-            return dataclasses.replace(place, path="", database=path or app_database(stack, store.service, users))
+            return dataclasses.replace(place, path="", shown="", database=path or app_database(stack, store.service, users))
     if kind == REDIS:
         return dataclasses.replace(place, number=_number(stack, store.service, users))
     return place

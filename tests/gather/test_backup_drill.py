@@ -159,7 +159,7 @@ def test_a_backup_is_restored_into_an_empty_stack(gathering: Gathering) -> None:
     assert [file.path for file in fact.files] == [f"{fact.set_name}/data.tar.gz"]
     assert [(each.kind, each.problem) for each in fact.artifacts] == [("gzip", "")]
     (trip,) = fact.stores
-    assert (trip.label, trip.planted) == (f"{gathering.root}/backup/data of api", (f"folder {CANARY}",))
+    assert (trip.label, trip.planted) == ("${DATA_PATH} of api", (f"folder {CANARY}",))
     assert (trip.differences, trip.untold, trip.problem) == ((), {}, "")
     assert trip.rows > 10
     assert (fact.cron, fact.marks, fact.api) == ("0 3 * * *", (), None)
