@@ -142,7 +142,7 @@ def compared(before: Digested, after: Digested, left_out: Moved) -> Compared:
                     place=f"{_ROWS}{table}",
                     kind=DifferenceKind.ROWS,
                     columns=tuple(before.digest.tolerances),
-                    changed=tuple(times[:MAX_KEYS]),
+                    changed=tuple(map(_printable, times[:MAX_KEYS])),
                     is_partial=len(times) > MAX_KEYS,
                 )
             )
@@ -262,7 +262,12 @@ def _times(one: Digested, other: Digested, table: str) -> list[str]:
 
 def _some(keys: object) -> tuple[str, ...]:
     assert isinstance(keys, frozenset | dict)  # noqa: S101  # what has keys
-    return tuple(sorted(keys)[:MAX_KEYS])
+    return tuple(_printable(key) for key in sorted(keys)[:MAX_KEYS])
+
+
+def _printable(key: str) -> str:
+    """A key may hold anything, and is read by people in one line."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in key)
 
 
 def _words(difference: Difference) -> str:
