@@ -10,6 +10,8 @@ from readiness.facts.http import Exchange
 from readiness.persistence.answers import tells_nothing
 from readiness.target import Target
 
+FIRST_REFUSAL, TOO_MANY = 400, 429
+
 
 @check(
     id="backup.fresh_stack",
@@ -20,7 +22,7 @@ from readiness.target import Target
     source="Claims ledger, backup.fresh_stack",
     remediation="Try the restore on a new machine until it ends with 0, the service is ready and old users find their data.",
     seeds=("brain",),
-    defects=("restore-rolls-back-says-ok", "backup-empty-exit-0"),
+    defects=("restore-rolls-back-says-ok", "backup-empty-exit-0", "backup-sequences-behind", "backup-corrupt-archive"),
 )
 def check_fresh_stack(backup_drill: BackupDrill, target: Target) -> Verdict:
     """Judge the restore command, readiness, old records, an old user's login and a new record."""
@@ -63,14 +65,14 @@ def _users(api: ApiTrip) -> list[Finding]:
     if api.is_logged_in is False:
         message = f"a user who had registered before the backup cannot log in: {api.login}"
         findings.append(Finding(message=message))
-    if api.new is not None and api.new_read is None and (api.new.status or 0) >= 400 and not _is_limited(api.new):  # noqa: PLR2004
+    if api.new is not None and api.new_read is None and _is_refused(api.new.status):
         message = "a new record cannot be created in the restored stack"
         findings.append(Finding(message=message, evidence=_shown(api.new)))
     return findings
 
 
-def _is_limited(answer: Exchange) -> bool:
-    return answer.status in {429, 503}
+def _is_refused(status: int | None) -> bool:
+    return status is not None and status >= FIRST_REFUSAL and status != TOO_MANY
 
 
 def _shown(*answers: Exchange) -> tuple[Evidence, ...]:

@@ -126,7 +126,9 @@ def _place(target: Target, store: StoreOf, stack: Stack, images: Mapping[str, st
     place = Place(stack=stack, service=store.service, kind=kind, path=path, shown=store.path, users=users)
     if kind == POSTGRES:
         with contextlib.suppress(ReadinessError):
-            return dataclasses.replace(place, path="", shown="", database=path or app_database(stack, store.service, users))
+            return dataclasses.replace(
+                place, path="", shown="", database=path or app_database(stack, store.service, users)
+            )
     if kind == REDIS:
         return dataclasses.replace(place, number=_number(stack, store.service, users))
     return place

@@ -22,6 +22,7 @@ RECORDS = 5
 PURPOSE = "drill"
 #: A pool may hold connections that died with the old database, and give its callers one error each.
 READ_SECONDS = 30.0
+PAUSE_SECONDS = 0.5
 _FIRST_ERROR, _TOO_MANY = 500, 429
 
 
@@ -99,11 +100,7 @@ class Users:
                     if not is_accepted(answer, request):
                         missing.append(answer)
                 self._tell(missing=tuple(missing))
-                # The first answer of the service itself counts: each attempt takes a number from a sequence that is behind.
-                new = requester.send(self._record.create)
-                if new.status is None or new.status == _TOO_MANY:
-                    wait_for(lambda: False, at_most_seconds=1.0)
-                    new = requester.send(self._record.create)
+                new = self._created(requester)
                 self._tell(new=new)
                 identity = id_at(new, self._record.id)
                 if is_accepted(new, self._record.create) and identity:
@@ -145,6 +142,21 @@ class Users:
         self._tell(
             is_logged_in=accepted if _tells(answers[0]) else None, login="" if accepted else answers[0].label[:200]
         )
+
+    def _created(self, requester: Requester) -> Exchange:
+        """A new record, errors waited out.
+
+        Not more often than there are records: each attempt takes a number from a sequence, and of one that begins anew
+        so many are taken.
+        """
+        assert self._record is not None  # noqa: S101  # there are records
+        answer = requester.send(self._record.create)
+        for _ in range(len(self._ids) - 1):
+            if _tells(answer):
+                break
+            wait_for(lambda: False, at_most_seconds=PAUSE_SECONDS)
+            answer = requester.send(self._record.create)
+        return answer
 
     def _read(self, requester: Requester, identity: str) -> tuple[Exchange, Request]:
         assert self._record is not None  # noqa: S101  # there are records
