@@ -30,6 +30,8 @@ __all__ = [
     "why_failed",
 ]
 
+#: How everything begins that the audit puts into stores.
+PLANTED = "readiness_"
 STORES_EXAMPLE = "backup:\n  stores: [db, cache, {service: api, kind: files, path: /data}]"
 SHOWN_LINES, SHOWN_DIFFERENCES = 15, 20
 #: What cannot be missed where rows are compared.
@@ -199,6 +201,8 @@ def _findings(trip: StoreTrip, differences: Iterable[Difference]) -> list[Findin
     for area in sorted(by_area, key=list(Area).index):
         some = by_area[area]
         first = told(some[0])[:300]
+        if PLANTED in first:
+            first += " (what is called so, the audit had put there before the backup)"
         if len(some) == 1:
             message = f"{trip.label} after the restore: {first}"
         else:
