@@ -9,7 +9,7 @@ twice now is one.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from readiness.backup.areas import Area, area_of, without_consequences
@@ -17,6 +17,7 @@ from readiness.backup.differences import compare
 from readiness.exceptions import ReadinessError
 from readiness.facts.digest import Difference, DifferenceKind, StoreDigest
 from readiness.gather.backup_places import REDIS, Place
+from readiness.gather.backup_planting import CANARY
 from readiness.instruments.digests import open_side
 from readiness.instruments.digests.kept_side import KeptSide
 from readiness.instruments.digests.narrow import MAX_KEYS, with_keys
@@ -49,11 +50,18 @@ class Moved:
     keys: Mapping[str, frozenset[str]] = field(default_factory=dict)
     times: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
-    @property
-    def count(self) -> int:
-        """Of single rows."""
-        return sum(len(keys | self.times.get(table, frozenset())) for table, keys in self.keys.items()) + sum(
-            len(keys) for table, keys in self.times.items() if table not in self.keys
+    def joined(self, other: Moved) -> Moved:
+        """What changed in one or the other."""
+        none: frozenset[str] = frozenset()
+        return Moved(
+            places={**self.places, **other.places},
+            keys={
+                table: self.keys.get(table, none) | other.keys.get(table, none) for table in {*self.keys, *other.keys}
+            },
+            times={
+                table: self.times.get(table, none) | other.times.get(table, none)
+                for table in {*self.times, *other.times}
+            },
         )
 
 
@@ -64,6 +72,17 @@ class Compared:
     differences: tuple[Difference, ...] = ()
     untold: Mapping[str, str] = field(default_factory=dict)
     newer: int = 0
+
+    @property
+    def doubtful(self) -> tuple[str, ...]:
+        """Tables of which a few rows of the application's differ, as they do where something goes on by itself."""
+        found = []
+        for one in self.differences:
+            keys = (*one.lost, *one.added, *one.changed)
+            own = [key for key in keys if not key.startswith(CANARY)]
+            if one.kind is DifferenceKind.ROWS and own and not one.is_partial and CANARY not in one.place:
+                found.append(one.place.removeprefix(_ROWS))
+        return tuple(dict.fromkeys(found))
 
 
 def look(
@@ -90,11 +109,12 @@ def look(
     return Digested(side=side, digest=side.digest())
 
 
-def recorded(seen: Digested) -> Digested:
-    """The same, which answers when its store is gone."""
+def recorded(seen: Digested, tables: Collection[str] | None = None) -> Digested:
+    """The same, which answers when its store is gone or has gone on; of some tables alone, where they are named."""
     if seen.digest.problem or isinstance(seen.side, KeptSide):
         return seen
-    return Digested(side=Recorded(seen.side, seen.digest), digest=seen.digest)
+    kept = {name: table for name, table in seen.digest.tables.items() if tables is None or name in tables}
+    return Digested(side=Recorded(seen.side, dataclasses.replace(seen.digest, tables=kept)), digest=seen.digest)
 
 
 def moved(first: Digested, again: Digested) -> Moved:

@@ -47,6 +47,8 @@ DRILL_SECONDS = 3600.0
 #: So many numbers are written before the command begins, and after it has ended.
 MARKS_BEFORE, MARKS_AFTER, MARKS_SECONDS = 3, 2, 15.0
 READY_ROUNDS = 3
+#: What goes on by itself does so every minute, or more often.
+BEAT_SECONDS = 61.0
 MAX_FILES = 500
 
 
@@ -213,8 +215,12 @@ class _Drill:
         return any(taken.planted.what for taken in self.taken)
 
     def _learn_what_moves(self, stack: Stack) -> None:
-        """Restart what is no store, log in again, and look once more: what differs then has moved by itself."""
+        """Let users come back, restart what is no store, and look once more: what differs then has moved by itself.
+
+        Users come before the restart as well: what a service counts in its memory it often writes when it is stopped.
+        """
         self.progress("backup drill: what changes by itself", at_most_seconds=300)
+        self.users.again(stack)
         stores = {taken.place.service for taken in self.taken if taken.place.kind != FILES}
         schedule = self.backup.schedule.service if self.backup.schedule is not None else ""
         for service in stack.services:
@@ -329,14 +335,19 @@ class _Drill:
         self._tell(marks=tuple(found_marks), stores=tuple(trips))
 
     def _compared(self, taken: _Taken, place: Place, *, with_role: bool) -> StoreTrip:
-        trip = _trip(taken)
-        if taken.before is None or trip.problem:
-            return trip
-        after = look(place, until=self.until, progress=self._say, keys=taken.before.digest.keys)
+        if taken.before is None or taken.problem:
+            return _trip(taken)
+        before = taken.before
+        after = look(place, until=self.until, progress=self._say, keys=before.digest.keys)
         try:
             if after.digest.problem:
-                return dataclasses.replace(trip, problem=f"after the restore: {after.digest.problem}"[:400])
-            comparison = compared(taken.before, after, taken.moved)
+                return dataclasses.replace(_trip(taken), problem=f"after the restore: {after.digest.problem}"[:400])
+            comparison = compared(before, after, taken.moved)
+            if comparison.doubtful:
+                after = recorded(after, comparison.doubtful)
+                more = self._still_moves(place, after)
+                comparison = compared(before, after, taken.moved.joined(more))
+                taken.moved = taken.moved.joined(more)
         finally:
             after.side.close()
         differences = comparison.differences
@@ -344,8 +355,18 @@ class _Drill:
             lost = Difference(place=f"role {ROLE}", kind=DifferenceKind.LOST)
             differences = (lost, *differences)
         return dataclasses.replace(
-            trip, differences=differences, untold=dict(comparison.untold), newer=comparison.newer
+            _trip(taken), differences=differences, untold=dict(comparison.untold), newer=comparison.newer
         )
+
+    def _still_moves(self, place: Place, after: Digested) -> Moved:
+        """A few rows differ: perhaps the services have gone on with them since, as they go on now."""
+        self.progress(f"backup drill: what changes by itself in {place.service}", at_most_seconds=BEAT_SECONDS + 60)
+        wait_for(lambda: False, at_most_seconds=BEAT_SECONDS)
+        again = look(place, until=self.until, progress=self._say, keys=after.digest.keys)
+        try:
+            return Moved() if again.digest.problem else moved(after, again)
+        finally:
+            again.side.close()
 
     def _is_held_up_by_the_role(self) -> bool:
         """Whether the restore stumbled over the audit's role, which the set does not bring, and lost more than that."""

@@ -151,6 +151,11 @@ def gathering(tmp_path: Path) -> Gathering:
     return Gathering(tmp_path)
 
 
+@pytest.fixture(autouse=True)
+def short_beat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backup_drill, "BEAT_SECONDS", 0.5)
+
+
 def test_a_backup_is_restored_into_an_empty_stack(gathering: Gathering) -> None:
     fact = gathering.gather()
     assert fact.run is not None
@@ -311,3 +316,10 @@ def test_a_restore_that_stumbles_over_the_audits_role_is_tried_with_it(gathering
     assert fact.restore is not None
     assert (fact.without_role.exit_code, fact.without_role.lines, fact.restore.exit_code) == (1, (words,), 0)
     assert fact.stores[0].differences == ()
+
+
+def test_what_goes_on_by_itself_in_the_restored_stack_is_no_loss(gathering: Gathering) -> None:
+    beat = 'while [ -d "$DATA_PATH" ]; do date +%N > "$DATA_PATH/own.txt"; sleep 0.1; done >/dev/null 2>&1 &'
+    fact = gathering.gather(restore=["sh", "-c", f"{RESTORE}; {beat}", "{set}"])
+    (trip,) = fact.stores
+    assert (trip.differences, trip.moved_keys) == ((), 1)
