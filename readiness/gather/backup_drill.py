@@ -148,9 +148,8 @@ class _Drill:
         if new is None and self._has_planted() and self._is_refused():
             # Perhaps it stumbles over what the audit put there, and never would over the owner's own.
             self._tell(refused=self.fact.run)
-            for taken in self.taken:
-                if taken.planted.what:
-                    uproot(taken.place)
+            if not self._is_uprooted():
+                return
             self._take(places, with_canaries=False)
             new = self._backed_up(owner, with_marks=False)
         if new is None:
@@ -206,6 +205,23 @@ class _Drill:
             self._miss("set", f"the backup command wrote nothing new into {owner.backup.directory or 'its directory'}")
             return None
         return new
+
+    def _is_uprooted(self) -> bool:
+        """Take everything out again that the audit has planted; what stays may be what keeps the command from its work."""
+        left = []
+        for taken in self.taken:
+            if taken.planted.what:
+                uproot(taken.place)
+                left += [f"{what} in {taken.place.service}" for what in _leaked(taken, taken.place)]
+        if left:
+            why = (
+                f"the backup command {ended(self.fact.run)} while the stores held what the audit had put there"
+                if self.fact.run
+                else ""
+            )
+            self._tell(run=None)
+            self._miss("backup", f"{why}, and that could not be taken out again: {', '.join(left)}")
+        return not left
 
     def _is_refused(self) -> bool:
         """Whether the command said no by itself; one that hangs would only hang again."""

@@ -73,6 +73,15 @@ redis.call('SELECT', '0')
 return tostring(count)
 """
 _FILES_GONE, _FILES_FOUND = 'rm -rf -- "${1:?}/${2:?}"', '[ -e "$1/$2" ] && echo found; true'
+#: Arguments: the folder, the name of ours, a folder in it, then path, content and mode of each file.
+_FILES_WRITTEN = """
+set -e
+cd "$1"; mkdir "$2"; cd "$2"; mkdir -p "$3"; shift 3
+while [ $# -gt 0 ]; do
+  case $1 in */*) mkdir -p "./${1%/*}";; esac
+  printf "$2" > "./$1"; chmod "$3" "./$1"; shift 3
+done
+"""
 #: Path -> content and permission bits.
 _FILES: dict[str, tuple[bytes, int]] = {
     "plain.txt": (b"plain\n", 0o600),
@@ -82,7 +91,7 @@ _FILES: dict[str, tuple[bytes, int]] = {
     ".hidden": (b"hidden", 0o640),
     "nested/folder/below/file": (b"below", 0o644),
     "bytes.bin": (bytes(range(256)), 0o644),
-    "longer.txt": (b"".join(b"%064d\n" % i for i in range(2000)), 0o644),
+    "longer.txt": (b"".join(b"%064d\n" % i for i in range(300)), 0o644),
     "script": (b"#!/bin/sh\n", 0o750),
 }
 _FOLDERS = ("nested/nothing",)
@@ -173,20 +182,37 @@ def _redis(place: Place) -> Mapping[str, Callable[[], object]]:
 
 
 def _files(place: Place) -> Mapping[str, Callable[[], object]]:
-    """Carried in, not written there: a stack carries into what is thrown away with it alone."""
+    """Written by the service's own user where the service is a container.
 
-    def put() -> None:
-        with tempfile.TemporaryDirectory(prefix="readiness-canary-") as folder:
-            for name in _FOLDERS:
-                Path(folder, name).mkdir(parents=True)
-            for name, (content, mode) in _FILES.items():
-                file = Path(folder, name)
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(content)
-                file.chmod(mode)
-            place.stack.copy_in(place.service, Path(folder), f"{place.path.rstrip('/')}/{CANARY}")
+    Among processes they are carried in: a stack carries into what is thrown away with it alone, and a command could write
+    anywhere.
+    """
+    return {f"folder {CANARY}": lambda: _carried(place) if place.stack.runtime == "process" else _written(place)}
 
-    return {f"folder {CANARY}": put}
+
+def _written(place: Place) -> None:
+    words = [word for name, (content, mode) in _FILES.items() for word in (name, _octal(content), f"{mode:o}")]
+    script = ["sh", "-c", _FILES_WRITTEN, "sh", place.path, CANARY, *_FOLDERS, *words]
+    done = place.stack.execute(place.service, script)
+    if done.exit_code != 0:
+        raise GatherError(f"{place.path} of {place.service}: {done.output.strip()[-200:] or done.exit_code}")
+
+
+def _octal(content: bytes) -> str:
+    """As ``printf`` takes any bytes."""
+    return "".join(f"\\{byte:03o}" for byte in content)
+
+
+def _carried(place: Place) -> None:
+    with tempfile.TemporaryDirectory(prefix="readiness-canary-") as folder:
+        for name in _FOLDERS:
+            Path(folder, name).mkdir(parents=True)
+        for name, (content, mode) in _FILES.items():
+            file = Path(folder, name)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+            file.chmod(mode)
+        place.stack.copy_in(place.service, Path(folder), f"{place.path.rstrip('/')}/{CANARY}")
 
 
 def _ask(place: Place, statement: str) -> str:

@@ -323,3 +323,15 @@ def test_what_goes_on_by_itself_in_the_restored_stack_is_no_loss(gathering: Gath
     fact = gathering.gather(restore=["sh", "-c", f"{RESTORE}; {beat}", "{set}"])
     (trip,) = fact.stores
     assert (trip.differences, trip.moved_keys) == ((), 1)
+
+
+def test_what_cannot_be_taken_out_again_is_not_held_against_the_command(
+    gathering: Gathering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backup_drill, "uproot", lambda place: None)
+    fact = gathering.gather(command="exit 4")
+    assert fact.run is None
+    assert fact.not_done["backup"] == (
+        "the backup command ended with 4 while the stores held what the audit had put there, and that could not be taken "
+        f"out again: folder {CANARY} in api"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -253,4 +254,22 @@ def test_nothing_is_put_into_a_store_of_another_kind(tmp_path: Path) -> None:
     where = Place(stack=None, service="vectors", kind="qdrant")  # type: ignore[arg-type]  # is not asked
     assert plant(where).what == ()
     assert "qdrant" in plant(where).refused["anything"]
+    assert found(where) == ()
+
+
+@pytest.mark.parametrize("runtime", ["compose", "process"])
+def test_files_are_planted_in_either_way_the_same(tmp_path: Path, runtime: str) -> None:
+    class Folder(ServerStack):
+        def copy_in(self, service: str, source: Path, path: str) -> None:
+            shutil.copytree(source, path)
+
+    where = Place(stack=Folder({}, 0, runtime=runtime), service="api", kind="files", path=str(tmp_path))  # type: ignore[arg-type]  # a fake
+    assert plant(where).refused == {}
+    assert found(where) == (f"folder {CANARY}",)
+    files = {path.relative_to(tmp_path / CANARY).as_posix(): path for path in (tmp_path / CANARY).rglob("*")}
+    assert len(files) == 13
+    assert files["bytes.bin"].read_bytes() == bytes(range(256))
+    assert [files[name].stat().st_mode & 0o777 for name in ("plain.txt", "script", ".hidden")] == [0o600, 0o750, 0o640]
+    assert files["nested/nothing"].is_dir()
+    uproot(where)
     assert found(where) == ()
