@@ -70,7 +70,12 @@ def _follows(one: Difference, whole: Difference) -> bool:
         return False
     kind, _, name = whole.place.rpartition(" ") if '"' not in whole.place else _split(whole.place)
     if kind == "schema":
-        return re.search(rf'(?<![\w".]){re.escape(name)}\.', one.place) is not None
+        of_it = (f"owner of schema {name}", f"comment on schema {name}")
+        return (
+            one.place in of_it
+            or one.place.startswith(f"grants on schema {name} to ")
+            or re.search(rf'(?<![\w".]){re.escape(name)}\.', one.place) is not None
+        )
     if kind == "role":
         plain = name.strip('"').replace('""', '"')
         return one.place.endswith((f" to {plain}", f" of role {plain}", f" of role {name}", f" in {name}")) or (
