@@ -48,6 +48,7 @@ class Category(enum.StrEnum):
     COMPOSE = "compose"
     PERSIST = "persist"
     DB = "db"
+    BACKUP = "backup"
 
 
 CATEGORY_TITLES: dict[Category, str] = {
@@ -73,6 +74,7 @@ CATEGORY_TITLES: dict[Category, str] = {
     Category.COMPOSE: "Containers",
     Category.PERSIST: "Persistence",
     Category.DB: "Database",
+    Category.BACKUP: "Backup and restore",
 }
 
 

@@ -1,16 +1,17 @@
-"""Two kinds of checks: those of a stack under traffic, and those of a stack that is stopped, killed and started.
+"""Three kinds of checks: of a stack under traffic, of one that is stopped, killed and started, and of one restored.
 
-An audit of either takes about as long as one of the other, so tests that look for defects of one kind ask its checks.
+An audit of either takes about as long as one of the others, so tests that look for defects of one kind ask its checks.
 """
 
 from __future__ import annotations
 
 from readiness.catalogue import load_checks
 
-__all__ = ["DISRUPTION", "TRAFFIC", "is_in", "marker"]
+__all__ = ["DISRUPTION", "RESTORE", "TRAFFIC", "is_in", "marker"]
 
 DISRUPTION = frozenset({"startup", "retry", "drain", "scale", "compose", "persist", "db"})
-TRAFFIC = frozenset({meta.id.partition(".")[0] for meta in load_checks()} - DISRUPTION)
+RESTORE = frozenset({"backup"})
+TRAFFIC = frozenset({meta.id.partition(".")[0] for meta in load_checks()} - DISRUPTION - RESTORE)
 
 
 def marker(families: frozenset[str]) -> str:
