@@ -67,4 +67,4 @@ def _fits(figure: re.Match[str], size: int) -> bool:
         return float(number) == size
     # As many figures behind the point as are shown.
     last = one / 10 ** len(number.partition(".")[2])
-    return abs(float(number) * one - size) <= last + _BLOCK
+    return bool(abs(float(number) * one - size) <= last + _BLOCK)

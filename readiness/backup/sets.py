@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from readiness.facts.backup import SetFile
 
-__all__ = ["BackupSet", "name_pattern", "newer", "sets_of", "shortened"]
+__all__ = ["ABOUT", "BackupSet", "name_pattern", "newer", "sets_of", "shortened"]
 
 #: strftime's directives that names of sets have -> what they look like.
 _DIRECTIVES = {
@@ -16,6 +17,9 @@ _DIRECTIVES = {
     "j": r"\d{3}", "s": r"\d{9,11}", "F": r"\d{4}-\d{2}-\d{2}", "T": r"\d{2}:\d{2}:\d{2}", "z": r"[+-]\d{4}",
     "Z": r"[A-Z]{1,5}", "b": r"[A-Z][a-z]{2}", "a": r"[A-Z][a-z]{2}", "%": "%",
 }  # fmt: skip
+_STAMP = re.compile(r"(?<!\d)(?:\d{4}-\d{2}-\d{2}|20\d{6})(?:[-_T.]?\d{2}[-:.]?\d{2}(?:[-:.]?\d{2})?)?Z?(?!\d)")
+#: How files end that are for people, or tell of the others: they may be as short as they like.
+ABOUT = (".txt", ".log", ".json", ".sha256", ".md5", ".sha1", ".sha512", ".yaml", ".yml", ".md")
 #: A file that shrank to less than this share of a good set's is not whole: compression of the same data varies by percents.
 WHOLE_SHARE = 0.5
 
@@ -57,24 +61,46 @@ def sets_of(files: Iterable[SetFile], set_name: str = "") -> tuple[BackupSet, ..
 
     Args:
         files: everything below the directory.
-        set_name: pattern of their names, as strftime has it. Without one every folder, and every file beside them, is a
-            set; with one only what bears such a name.
+        set_name: pattern of their names, as strftime has it: then only what bears such a name. Without one, a folder is a
+            set, and files beside folders that have one date in their names are one; without any date each is one.
     """
-    pattern = name_pattern(set_name) if set_name else None
+    known = tuple(files)
+    naming = _named(name_pattern(set_name)) if set_name else _guessed(known)
     found: dict[str, list[SetFile]] = {}
-    for file in files:
-        if pattern is None:
-            found.setdefault(file.set_name, []).append(file)
-        elif match := pattern.search(file.path):
-            found.setdefault(match[0], []).append(file)
+    for file in known:
+        if name := naming(file):
+            found.setdefault(name, []).append(file)
     return tuple(BackupSet(name=name, files=tuple(found[name])) for name in sorted(found))
 
 
+def _named(pattern: re.Pattern[str]) -> Callable[[SetFile], str]:
+    return lambda file: match[0] if (match := pattern.search(file.path)) else ""
+
+
+def _guessed(files: tuple[SetFile, ...]) -> Callable[[SetFile], str]:
+    """By folder, by the date that several files share, by the only file of a date."""
+    stamps = {file.path: match[0] for file in files if "/" not in file.path and (match := _STAMP.search(file.path))}
+    shared = Counter(stamps.values())
+    has_any = bool(stamps) or any("/" in file.path for file in files)
+
+    def name(file: SetFile) -> str:
+        if "/" in file.path:
+            return file.set_name
+        stamp = stamps.get(file.path, "")
+        if not stamp:
+            return "" if has_any else file.path  # a log beside the sets
+        return stamp if shared[stamp] > 1 else file.path
+
+    return name
+
+
 def shortened(new: BackupSet, good: BackupSet) -> tuple[str, ...]:
-    """In what a set is less than a good one of the same stack: files that are missing, empty, or not half as long."""
+    """In what a set is less than a good one of the same stack: data that is missing, empty, or not half as long."""
     sizes = {new.part(file): file.size_bytes for file in new.files}
     short = []
     for file in good.files:
+        if file.path.endswith(ABOUT):
+            continue
         part, size = good.part(file), file.size_bytes
         shown = part.strip("/._-") or file.path
         if part not in sizes:
