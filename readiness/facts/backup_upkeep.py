@@ -92,7 +92,6 @@ class ScheduleSeen:
     Attributes:
         crons: five fields that are in force there -> where they stand, and what they run.
         value: of the declared variable; empty where it has none.
-        is_running: whether a process that keeps crontabs was seen; None where nobody can tell.
         fired_seconds: after so long a set was there that nobody asked for, the schedule being every minute; None where none
             came within ``waited_seconds``.
         new_set: its name.
@@ -102,7 +101,6 @@ class ScheduleSeen:
     service: str
     crons: dict[str, str] = field(default_factory=dict)
     value: str = ""
-    is_running: bool | None = None
     fired_seconds: float | None = None
     waited_seconds: float = 0.0
     new_set: str = ""
