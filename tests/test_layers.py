@@ -53,7 +53,14 @@ PURE = {
         "readiness.auth",
         "readiness.target",
     },
-    "readiness.backup": {"readiness.backup", "readiness.facts"},
+    "readiness.backup": {
+        "readiness.backup",
+        "readiness.chart",
+        "readiness.declared",
+        "readiness.facts",
+        "readiness.target",
+        "readiness.verdict",
+    },
     "readiness.cors": {"readiness.verdict", "readiness.facts", "readiness.cors"},
     "readiness.database": {"readiness.database", "readiness.facts", "readiness.failures", "readiness.verdict"},
     "readiness.persistence": {
@@ -170,6 +177,7 @@ def test_checks_import_only_facts_and_the_public_names(path: Path) -> None:
     allowed = {
         "readiness",
         "readiness.auth",
+        "readiness.backup",
         "readiness.containers",
         "readiness.cors",
         "readiness.database",
