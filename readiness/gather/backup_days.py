@@ -22,7 +22,7 @@ from readiness.facts.backup import CommandRun, SetFile
 from readiness.facts.backup_days import BackupDays, FailingRun, Trial
 from readiness.facts.probe_body import mask
 from readiness.gather import gatherer
-from readiness.gather.backup_shelf import DAMAGES, Shelf, shelf_of
+from readiness.gather.backup_shelf import DAMAGES, Shelf, listed_files, shelf_of
 from readiness.gather.backup_words import (
     WORDS,
     Look,
@@ -64,6 +64,19 @@ _CUT_SHORT = ("timeout", "-s", "TERM")
 #: Blocks of 512 bytes to the letter of POSIX, of 1024 in some shells: twice as much is still less than the file has.
 _LIMITED = 'ulimit -f "$1" && shift && exec "$@"'
 _BLOCK_BYTES = 512
+#: As root, and as anybody where the kernel lets users make name spaces of their own.
+_APART = (("unshare", "--mount", "--"), ("unshare", "--user", "--map-root-user", "--mount", "--"))
+_CAN_MOUNT = """directory=$1; shift
+"$@" sh -c 'mount -t tmpfs -o size=8192 readiness "$1"' sh "$directory" 2>&1"""
+#: Directory, bytes, where the listing goes. The mount is seen by this program and what it starts, and by nobody else.
+_ON_SMALL_DISK = """
+mount -t tmpfs -o "size=$2,mode=$(stat -c %a "$1")" readiness "$1" || exit 125
+directory=$1 listing=$3; shift 3
+"$@"
+code=$?
+cd "$directory" && find . -type f -exec stat -c '%s %a %Y %n' {} + >"$listing"
+exit "$code"
+"""
 
 
 @gatherer(impact=Impact.DISRUPTS, at_most_seconds=AT_MOST_SECONDS)
@@ -449,17 +462,23 @@ class Days:
         good = self.shelf.set(self._second)
         run = self.owners.run(command or self._backup.command, timeout_seconds=RUN_SECONDS, variables=variables)
         after = where.sets()
-        left = [each for each in after if sets.get(each.name) != each]
+        found = self._judged(what, run, [each for each in after if sets.get(each.name) != each], good)
+        return dataclasses.replace(
+            found,
+            is_certain=is_certain,
+            lost=tuple(name for name in sets if name not in {each.name for each in after}),
+            report=self._report(where, newer(before, where.files())),
+        )
+
+    def _judged(self, what: str, run: CommandRun, left: Sequence[BackupSet], good: BackupSet) -> FailingRun:
+        """What a run left, compared with a good set."""
         parts = {good.part(file) for file in good.files}
         return FailingRun(
             what=what,
             run=run,
-            is_certain=is_certain,
-            lost=tuple(name for name in sets if name not in {each.name for each in after}),
             left=tuple(each.name for each in left),
             short=tuple(dict.fromkeys(words for each in left for words in shortened(each, good))),
             marked=tuple(sorted({each.part(f) for each in left for f in each.files} - parts)),
-            report=self._report(where, newer(before, where.files())),
         )
 
     def _report(self, shelf: Shelf, files: Sequence[SetFile]) -> str:
@@ -481,27 +500,47 @@ class Days:
     def _crowded(self) -> None:
         """The backup has room for a part of a set: on a small disk, else by a limit on the size of what it writes."""
         good = self.shelf.set(self._second)
+        room = max(MIN_ROOM_BYTES, int(good.size_bytes * ROOM_SHARE) // 1024 * 1024)
+        if room >= good.size_bytes:
+            raise GatherError(f"a set of {good.size_bytes} bytes is too small to find no room")
         variable = self._backup.directory_variable
-        small = dataclasses.replace(self.shelf, directory=SMALL)
         if variable and self.owners.stack.runtime == "compose" and self._has_small_disk():
-            room = max(MIN_ROOM_BYTES, int(good.size_bytes * ROOM_SHARE) // 1024 * 1024)
-            if room >= good.size_bytes:
-                raise GatherError(f"a set of {good.size_bytes} bytes is too small to find no room")
-            small.shell(
-                'rm -rf "$1"/* && dd if=/dev/zero of="$1/.filled" bs=1024 count="$2"',
-                SMALL,
-                str(max(0, SMALL_BYTES - room) // 1024),
-            )
+            filler = str(max(0, SMALL_BYTES - room) // 1024)
+            small = dataclasses.replace(self.shelf, directory=SMALL)
+            small.shell('dd if=/dev/zero of="$1/.filled" bs=1024 count="$2" 2>&1', SMALL, filler)
             run = self._fail("disk full", variables={variable: SMALL}, is_certain=True, shelf=small)
-            self.fact = dataclasses.replace(self.fact, crowded=dataclasses.replace(run, room_bytes=room))
-            return
+        elif self.owners.stack.runtime == "process" and (apart := self._apart()):
+            run = self._on_disk_apart(apart, room)
+        else:
+            run, room = self._limited(good)
+        self.fact = dataclasses.replace(self.fact, crowded=dataclasses.replace(run, room_bytes=room))
+
+    def _apart(self) -> tuple[str, ...]:
+        """What gives a program mounts of its own; empty where nothing does."""
+        for way in _APART:
+            with contextlib.suppress(ReadinessError):
+                self.shelf.shell(_CAN_MOUNT, self.shelf.directory, *way)
+                return way
+        return ()
+
+    def _on_disk_apart(self, way: Sequence[str], room: int) -> FailingRun:
+        """A small disk that only the command sees, in the place of the directory; it is gone when the command ends."""
+        listing = self.shelf.shell("mktemp").strip()
+        good = self.shelf.set(self._second)
+        words = ("sh", "-c", _ON_SMALL_DISK, "sh", self.shelf.directory, str(room), listing, *self._backup.command)
+        run = self.owners.run((*way, *words), timeout_seconds=RUN_SECONDS)
+        listed = self.shelf.shell('cat "$1"; rm -f "$1"', listing)
+        left = self.shelf.sets_in(listed_files(listed))
+        return self._judged("disk full", dataclasses.replace(run, command=" ".join(self._backup.command)), left, good)
+
+    def _limited(self, good: BackupSet) -> tuple[FailingRun, int]:
         largest = max(file.size_bytes for file in good.files)
         blocks = largest // 4 // _BLOCK_BYTES
         if not blocks:
             raise GatherError(f"the largest file of a set has {largest} bytes, too few to find no room")
         command = ("sh", "-c", _LIMITED, "sh", str(blocks), *self._backup.command)
         run = self._fail("no room for the largest file", command=command, is_certain=False)
-        self.fact = dataclasses.replace(self.fact, crowded=dataclasses.replace(run, room_bytes=blocks * _BLOCK_BYTES))
+        return run, blocks * _BLOCK_BYTES
 
     def _has_small_disk(self) -> bool:
         try:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from readiness.declared.backup import Backup
 from readiness.facts.backup_upkeep import OwnerScript
 from readiness.runtime import Stack
 
-__all__ = ["documents_naming", "owner_scripts", "script_of", "variables_of"]
+__all__ = ["documents_naming", "owner_scripts", "script_of"]
 
 SHELLS = ("sh", "bash", "dash", "ash", "ksh", "zsh")
 _INTERPRETERS = (*SHELLS, "python", "python3", "node", "perl", "ruby", "env")
@@ -128,8 +128,3 @@ def _documents(folder: Path) -> Iterator[Path]:
             is_document = path.suffix.lower() in {".md", ".rst", ".adoc"} or path.name.upper().startswith("README")
             if is_document and path.is_file() and not path.is_symlink() and "node_modules" not in path.parts:
                 yield path
-
-
-def variables_of(stack: Stack, backup: Backup) -> Mapping[str, str]:
-    """What the commands run with."""
-    return {**stack.environment(backup.run), **backup.environment}

@@ -19,7 +19,7 @@ from readiness.facts.probe_body import mask
 from readiness.instruments.owners_backup import OwnersBackup
 from readiness.runtime import Completed, Stack
 
-__all__ = ["DAMAGES", "Shelf", "filled", "require_own", "shelf_of"]
+__all__ = ["DAMAGES", "Shelf", "filled", "listed_files", "require_own", "shelf_of"]
 
 SHELL_SECONDS = 60.0
 MAX_TEXT_BYTES = 65536
@@ -74,7 +74,13 @@ class Shelf:
 
     def sets(self) -> tuple[BackupSet, ...]:
         """The sets in it, by name. Raises as :meth:`files` does."""
-        return sets_of(self.files(), self._set_name)
+        return self.sets_in(self.files())
+
+    def sets_in(self, files: Sequence[SetFile]) -> tuple[BackupSet, ...]:
+        """The sets in a listing; a report beside them is none, whatever date its name has."""
+        report = self.owners.backup.report
+        beside = {f.path for f in files if report and "/" not in f.path and PurePosixPath(f.path).match(report)}
+        return sets_of([file for file in files if file.path not in beside], self._set_name)
 
     def set(self, name: str) -> BackupSet:
         """One of them.
@@ -174,6 +180,16 @@ class Shelf:
     def _run(self, script: str, words: Sequence[str]) -> Completed:
         command = ["sh", "-c", script, "sh", *words]
         return self.owners.stack.execute(self.owners.backup.run, command, timeout_seconds=SHELL_SECONDS)
+
+
+def listed_files(text: str) -> tuple[SetFile, ...]:
+    """Files as ``stat -c "%s %a %Y %n"`` lists them, by path."""
+    found = []
+    for line in text.splitlines():
+        size, mode, modified, path = line.split(" ", 3)
+        name = path.removeprefix("./")
+        found.append(SetFile(path=name, size_bytes=int(size), mode=mode.zfill(4), modified=float(modified)))
+    return tuple(sorted(found, key=lambda each: each.path))
 
 
 def shelf_of(owners: OwnersBackup) -> Shelf:

@@ -20,7 +20,7 @@ from readiness.facts.backup import CommandRun, SetFile
 from readiness.facts.backup_upkeep import Arrived, BackupUpkeep, Copied, Kept, ScheduleSeen, Told
 from readiness.facts.probe_body import mask
 from readiness.gather import gatherer
-from readiness.gather.backup_scripts import owner_scripts, variables_of
+from readiness.gather.backup_scripts import owner_scripts
 from readiness.gather.backup_shelf import Shelf, shelf_of
 from readiness.gather.backup_watching import Watched, secrets_in, watch
 from readiness.gather.probe_asking import known_secrets
@@ -253,10 +253,11 @@ class Upkeep:
 
     def _settings(self) -> None:
         """The schedule in force, and whether the copy elsewhere is configured."""
-        variables = variables_of(self._stack, self._backup)
         if self._backup.offsite is not None:
+            own, added = self._stack.environment(self._backup.run), self._backup.environment
             names = (name for name in dataclasses.asdict(self._backup.offsite).values() if name)
-            given = {name: bool(variables.get(name, "").strip()) for name in names}
+            # An empty one that is added for the audit keeps copies from the owner's bucket, and says nothing of it.
+            given = {name: bool(own.get(name, "").strip() or added.get(name, "").strip()) for name in names}
             self.fact = dataclasses.replace(self.fact, offsite_set=given)
         schedule = self._backup.schedule
         if schedule is None:

@@ -42,10 +42,10 @@ mkdir -p "$BACKUP_DIR/$name"
 cp "$CACHE/kv" "$BACKUP_DIR/$name/cache.rdb" || fail "no room"
 if has ignores-full-disk; then tar -C "$DATA" -cf "$BACKUP_DIR/$name/uploads.tar" . 2>/dev/null || true
 else tar -C "$DATA" -cf "$BACKUP_DIR/$name/uploads.tar" . || fail "no room"; fi
-(cd "$BACKUP_DIR/$name" && sha256sum cache.rdb uploads.tar >manifest.sha256) || fail "no room"
+(cd "$BACKUP_DIR/$name" && sha256sum cache.rdb uploads.tar >manifest.sha256) 2>/dev/null || has ignores-full-disk || fail "no room"
 { echo "store cache: cache.rdb $(stat -c %s "$BACKUP_DIR/$name/cache.rdb") bytes"
   echo "store files: uploads.tar $(stat -c %s "$BACKUP_DIR/$name/uploads.tar") bytes"
-  echo "result: ok"; } >"$BACKUP_DIR/$name/report.txt"
+  echo "result: ok"; } >"$BACKUP_DIR/$name/report.txt" || has ignores-full-disk
 ! has without-report || rm "$BACKUP_DIR/$name/report.txt"
 [ -z "${S3_ENDPOINT:-}" ] || has skips-upload || "$PYTHON" "$SEND" upload "$BACKUP_DIR/$name"
 [ "${HAS_GOOD_MAIL:-yes}" = no ] || tell "backup done: $name"

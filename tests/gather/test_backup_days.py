@@ -115,11 +115,17 @@ def test_a_backup_that_hides_its_failure_and_what_it_leaves_is_seen(
     assert stopped.then.run.exit_code == 3
 
 
-def test_a_backup_that_ignores_a_full_disk_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("ways", [module._APART, ()], ids=["disk", "limit"])
+def test_a_backup_that_ignores_a_full_disk_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ways: tuple[tuple[str, ...], ...]
+) -> None:
+    monkeypatch.setattr(module, "_APART", ways)
     fact = through(tmp_path, monkeypatch, "ignores-full-disk")
     assert fact.crowded is not None
-    assert fact.crowded.run.exit_code == 0
+    assert (fact.crowded.run.exit_code, fact.crowded.left) == (0, ("20250601_000006",))
     assert any("uploads.tar" in short for short in fact.crowded.short)
+    assert fact.crowded.what in {"disk full", "no room for the largest file"}
+    assert not (tmp_path / "run/stack/copy/backup/state/20250601_000006").exists() or fact.crowded.what != "disk full"
 
 
 def test_what_is_not_declared_is_not_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
