@@ -255,7 +255,8 @@ class Upkeep:
         """The schedule in force, and whether the copy elsewhere is configured."""
         if self._backup.offsite is not None:
             own, added = self._stack.environment(self._backup.run), self._backup.environment
-            names = (name for name in dataclasses.asdict(self._backup.offsite).values() if name)
+            named = self._backup.offsite
+            names = (named.endpoint, named.bucket, named.access_key, named.secret_key)
             # An empty one that is added for the audit keeps copies from the owner's bucket, and says nothing of it.
             given = {name: bool(own.get(name, "").strip() or added.get(name, "").strip()) for name in names}
             self.fact = dataclasses.replace(self.fact, offsite_set=given)
