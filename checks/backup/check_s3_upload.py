@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
-
 from readiness import Category, Evidence, Finding, Inconclusive, Measurement, Severity, Verdict, check
 from readiness.backup.sets import ABOUT
 from readiness.backup.tried import ended, evidence_of, require_tried
@@ -62,8 +60,8 @@ def _judged(copied: Copied) -> list[Finding]:
     data = {path: md5 for path, md5 in copied.files.items() if not path.endswith(ABOUT)} or copied.files
     arrived = set(copied.objects.values())
     missing = [path for path, md5 in data.items() if md5 not in arrived]
-    names = {PurePosixPath(key).name for key in copied.objects}
-    altered = [path for path in missing if PurePosixPath(path).name in names]
+    names = {key.rpartition("/")[2] for key in copied.objects}
+    altered = [path for path in missing if path.rpartition("/")[2] in names]
     if missing and not altered and len(missing) == len(data):
         raise Inconclusive(
             f"{len(copied.objects)} objects arrived, none of which is a file of the set: they may be packed or encrypted"

@@ -15,6 +15,8 @@ _NICKNAMES = {
     "@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *", "@monthly": "0 0 1 * *", "@weekly": "0 0 * * 0",
     "@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@hourly": "0 * * * *",
 }  # fmt: skip
+#: As crontab(5) has it.
+FIELDS = 5
 _FIELD = r"[\d*/,\-A-Za-z#?]+"
 _LINE = re.compile(rf"^\s*({_FIELD}(?:\s+{_FIELD}){{4}}|@\w+)\s+(\S.*)$")
 _VARIABLE = re.compile(r"^\s*\w+\s*=")
@@ -46,15 +48,20 @@ def normal(cron: str) -> str:
     """A schedule in one spelling; empty where it is none, and for ``@reboot``."""
     spelled = _NICKNAMES.get(cron.strip().lower(), cron)
     fields = spelled.split()
-    return " ".join(fields) if len(fields) == 5 else ""  # noqa: PLR2004  # as crontab(5) has it
+    return " ".join(fields) if len(fields) == FIELDS else ""
 
 
 def longest_gap_seconds(cron: str) -> float | None:
     """The longest time between two runs, infinite for one that never runs; None where these are no five fields."""
+    fields = normal(cron).split()
     try:
-        moments = CronSim(normal(cron), _FROM)
+        moments = CronSim(" ".join(fields), _FROM)
     except CronSimError:
-        return None
+        if len(fields) != FIELDS or fields[2] == "1":
+            return None
+        # The 30th of February is no mistake to cron: it waits for it.
+        is_known = longest_gap_seconds(" ".join([*fields[:2], "1", *fields[3:]])) is not None
+        return float("inf") if is_known else None
     end, last, longest = _FROM + timedelta(days=_DAYS), _FROM, 0.0
     for number, moment in enumerate(_until(moments, end)):
         if number:
