@@ -93,7 +93,7 @@ class MailSink:
         message = email.message_from_bytes(content, policy=email.policy.default)
         body = message.get_body(("plain", "html"))
         try:
-            text = str(body.get_content()) if body is not None else ""
+            text = str(body.get_content()).replace("\r\n", "\n") if body is not None else ""
         except (LookupError, ValueError):
             text = content.decode("utf-8", "replace")
         if len(self._mails) < MAX_MAILS:
