@@ -343,6 +343,8 @@ class Days:
             trials.append(self._try(what, self._backup.restoring(self._second), of=self._second, stdin=stdin))
             self.fact = dataclasses.replace(self.fact, confirmation=tuple(trials))
             self._recover(trials[-1])
+            if self._is_lost or trials[-1].run.exit_code is None:
+                break  # it hangs, and would hang again
 
     def _latest(self) -> None:
         self._require_restore()
@@ -368,6 +370,8 @@ class Days:
                 trials.append(trial)
                 self.fact = dataclasses.replace(self.fact, damaged=tuple(trials))
                 self._recover(trial)
+                if trial.run.exit_code is None:
+                    break  # it hangs, and would hang again
         finally:
             self.shelf.forget(aside)
 
@@ -420,6 +424,8 @@ class Days:
                 raise GatherError("needs a stack whose services can be stopped")
             runs.append(self._without(store, stack))
             self.fact = dataclasses.replace(self.fact, failing=tuple(runs))
+            if self._is_lost:
+                return
         for name, value in self._passwords().items():
             runs.append(self._fail(f"wrong {name}", variables={name: value}, is_certain=False))
             self.fact = dataclasses.replace(self.fact, failing=tuple(runs))
@@ -429,6 +435,7 @@ class Days:
     def _without(self, store: WordStore, stack: Stack) -> FailingRun:
         """One store stopped: what the backup says, and what the newest set is good for afterwards."""
         service = store.store.service
+        self._is_lost = True  # until it is back
         stack.stop(service)
         try:
             run = self._fail(f"{service} stopped", is_certain=True)
@@ -436,11 +443,10 @@ class Days:
             stack.start(service)
         self._now = self._look()
         if any(look.problem for look in self._now.values()):
-            self._is_lost = True
             raise StackError(f"{service} did not come back after it was stopped")
         if self._second in run.left:
-            self._is_lost = True  # it was written over, and nothing good is left to restore from
-            return run
+            return run  # it was written over, and nothing good is left to restore from
+        self._is_lost = False
         if run.left and self.fact.latest is not None and self.fact.latest.run.is_good:
             then = self._try("after a failed backup", without_set(self._backup.restore), of=self._second)
             run = dataclasses.replace(run, then=then)
