@@ -21,7 +21,7 @@ from readiness.target import Target
 def check_no_secret_in_argv(backup_upkeep: BackupUpkeep, target: Target) -> Verdict:
     """Judge where the stack's secrets were seen while the backup ran."""
     fact = backup_upkeep
-    require_tried(target, fact)
+    backup = require_tried(target, fact)
     if fact.first is None:
         raise Inconclusive(fact.not_done.get("first", "the backup was not run"))
     if not fact.searched:
@@ -32,6 +32,10 @@ def check_no_secret_in_argv(backup_upkeep: BackupUpkeep, target: Target) -> Verd
     ]
     if not findings and not fact.first.is_good:
         raise Inconclusive(f"the backup did not do its work: {fact.not_done.get('first', '')}")
+    if not findings and backup.is_on_host:
+        raise Inconclusive(
+            "no secret was in output or report; command lines are hidden by what confines it on this machine"
+        )
     if not findings and not fact.command_lines:
         raise Inconclusive("no process of the backup could be seen: it was over too soon, or /proc cannot be read")
     measured = (Measurement(name="command lines seen", value=fact.command_lines, unit="count"),)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from readiness import Category, Finding, Inconclusive, Severity, Verdict, check
-from readiness.backup.tried import ended, evidence_of, require_restores, require_tried
+from readiness.backup.tried import ended, evidence_of, require_restores, require_tried, restorable
 from readiness.facts.backup_days import BackupDays, Trial
 from readiness.target import Target
 
@@ -36,6 +36,8 @@ def check_restore_partial(backup_days: BackupDays, target: Target) -> Verdict:
             missed.append(f"{service}: {trial.run.problem}")
         elif not own:
             missed.append(f"{service} is none of the stores that were written to: {', '.join(trial.held)}")
+        elif not set(own) & set(restorable(fact)):
+            missed.append(f"{service} is not restored with the others either")
         else:
             findings += _judged(service, trial, own, fact)
     if not findings and missed:

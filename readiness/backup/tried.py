@@ -22,6 +22,7 @@ __all__ = [
     "not_as_in_set",
     "require_restores",
     "require_tried",
+    "restorable",
     "says_so",
     "set_held",
 ]
@@ -55,10 +56,19 @@ def require_restores(target: Target, fact: BackupDays) -> Backup:
     first = next(iter(fact.good), None)
     if first is None:
         raise Inconclusive(f"no set was restored: {fact.not_done.get('good', 'it was not tried')}")
-    if not first.run.is_good or not_as_in_set(first, fact):
+    if not first.run.is_good or not restorable(fact):
         why = ended(first.run) if not first.run.is_good else "; ".join(not_as_in_set(first, fact))
         raise Inconclusive(f"a good set that is named is not restored either: {why}")
     return backup
+
+
+def restorable(fact: BackupDays) -> tuple[str, ...]:
+    """The stores that a good set which is named brings back: only of these can be told what other restores do."""
+    first = next(iter(fact.good), None)
+    if first is None:
+        return ()
+    wanted = fact.sets.get(first.set, {})
+    return tuple(label for label, words in first.holds.items() if words == wanted.get(label))
 
 
 def ended(run: CommandRun) -> str:
@@ -109,8 +119,16 @@ def is_restored(trial: Trial, fact: BackupDays) -> bool:
 
 
 def set_held(trial: Trial, fact: BackupDays) -> str:
-    """The set whose words every store holds; empty where there is none."""
-    return next((name for name, words in reversed(fact.sets.items()) if words == trial.holds), "")
+    """The set whose words the stores hold that can be restored; empty where there is none."""
+    labels = restorable(fact)
+    return next(
+        (
+            name
+            for name, words in reversed(fact.sets.items())
+            if all(trial.holds.get(label) == words.get(label) for label in labels)
+        ),
+        "",
+    )
 
 
 def is_left_as_good(run: FailingRun) -> bool:
