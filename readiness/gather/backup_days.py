@@ -143,7 +143,9 @@ class Days:
     _began: float = field(default=0.0, init=False)
     _now: dict[str, Look] = field(default_factory=dict, init=False)
     _made_of: dict[str, dict[str, Look]] = field(default_factory=dict, init=False)
+    #: What they held cannot be brought back; a store is not there any more.
     _is_lost: bool = field(default=False, init=False)
+    _is_down: bool = field(default=False, init=False)
 
     @property
     def _backup(self) -> Backup:
@@ -165,7 +167,7 @@ class Days:
             "crowded": self._crowded,
         }
         for name, part in parts.items():
-            if self._is_lost:
+            if self._is_down or (self._is_lost and name not in {"failing", "crowded"}):
                 self._miss(name, "the stores could not be brought back to what they held")
             elif self.clock() - self._began > LAST_BEGIN_SECONDS:
                 self._miss(name, f"what came before it took more than {LAST_BEGIN_SECONDS:g} s")
@@ -269,7 +271,8 @@ class Days:
             return
         run = self._restore(self._backup.restoring(self._second))
         self._now = self._look()
-        self._is_lost = not run.is_good or any(look.problem for look in self._now.values())
+        self._is_down = any(look.problem for look in self._now.values())
+        self._is_lost = self._is_down or not run.is_good
 
     def _restore(self, command: Sequence[str], *, stdin: str | None = None, seconds: float = RUN_SECONDS) -> CommandRun:
         given = self._backup.confirm if stdin is None else stdin
@@ -424,7 +427,7 @@ class Days:
                 raise GatherError("needs a stack whose services can be stopped")
             runs.append(self._without(store, stack))
             self.fact = dataclasses.replace(self.fact, failing=tuple(runs))
-            if self._is_lost:
+            if self._is_down:
                 return
         for name, value in self._passwords().items():
             runs.append(self._fail(f"wrong {name}", variables={name: value}, is_certain=False))
@@ -435,7 +438,7 @@ class Days:
     def _without(self, store: WordStore, stack: Stack) -> FailingRun:
         """One store stopped: what the backup says, and what the newest set is good for afterwards."""
         service = store.store.service
-        self._is_lost = True  # until it is back
+        self._is_down = True  # until it is back
         stack.stop(service)
         try:
             run = self._fail(f"{service} stopped", is_certain=True)
@@ -445,9 +448,9 @@ class Days:
         if any(look.problem for look in self._now.values()):
             raise StackError(f"{service} did not come back after it was stopped")
         if self._second in run.left:
-            return run  # it was written over, and nothing good is left to restore from
-        self._is_lost = False
-        if run.left and self.fact.latest is not None and self.fact.latest.run.is_good:
+            return run  # it was written over, and nothing good is left to compare with
+        self._is_down = False
+        if run.left and not self._is_lost and self.fact.latest is not None and self.fact.latest.run.is_good:
             then = self._try("after a failed backup", without_set(self._backup.restore), of=self._second)
             run = dataclasses.replace(run, then=then)
             self._recover(then)

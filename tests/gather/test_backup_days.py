@@ -128,6 +128,29 @@ def test_a_backup_that_ignores_a_full_disk_is_seen(
     assert not (tmp_path / "run/stack/copy/backup/state/20250601_000006").exists() or fact.crowded.what != "disk full"
 
 
+def test_restores_that_never_work_keep_no_backup_from_being_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = Copy(tmp_path / "run" / "stack" / "copy")
+    copy.script("shop-restore", '#!/bin/sh\necho broken\n: >"$CACHE/kv"\nexit 9\n')
+    fact = days(copy, monkeypatch)
+    assert [(trial.run.exit_code, trial.holds["cache"]) for trial in fact.good] == [(9, ())]
+    assert set(fact.not_done) == {"confirmation", "latest", "damaged", "partial", "interrupted"}
+    assert [run.run.exit_code for run in fact.failing] == [1, 1, 1]
+    assert fact.crowded is not None
+
+
+def test_a_store_that_does_not_come_back_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = Copy(tmp_path / "run" / "stack" / "copy")
+    monkeypatch.setattr(copy, "start", lambda service: None)
+    fact = days(copy, monkeypatch)
+    assert fact.not_done == {
+        "failing": "cache did not come back after it was stopped",
+        "crowded": "the stores could not be brought back to what they held",
+    }
+    assert fact.failing == ()
+
+
 def test_what_is_not_declared_is_not_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fact = through(tmp_path, monkeypatch, "without-asking", stdin=None, partial=None)
     assert (fact.confirmation, fact.partial) == ((), {})
