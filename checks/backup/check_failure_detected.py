@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from readiness import Category, Finding, Inconclusive, Measurement, Severity, Verdict, check
-from readiness.backup.tried import evidence_of, is_left_as_good, is_restored, not_as_in_set, require_tried, says_so
+from readiness.backup.tried import evidence_of, holding, is_left_as_good, require_tried, says_so, set_held
 from readiness.facts.backup_days import BackupDays, FailingRun
 from readiness.facts.backup_upkeep import BackupUpkeep
 from readiness.target import Target
@@ -53,7 +53,7 @@ def _judged(run: FailingRun, fact: BackupDays) -> list[Finding]:
         messages.append(f"{run.what}: {run.left[0]} is left like a good set, and {'; '.join(run.short[:3])}")
     if run.lost:
         messages.append(f"{run.what}: older sets are gone: {', '.join(run.lost[:5])}")
-    if run.then is not None and run.then.run.exit_code == 0 and not is_restored(run.then, fact):
-        why = "; ".join(not_as_in_set(run.then, fact)[:3])
+    if run.then is not None and run.then.run.exit_code == 0 and set_held(run.then, fact) != run.then.set:
+        why = holding(run.then.holds)
         messages.append(f"{run.what}: a restore without a name took what the failed run had left: {why}")
     return [Finding(message=message, evidence=evidence_of(run.run)) for message in messages]

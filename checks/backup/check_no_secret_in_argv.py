@@ -25,6 +25,8 @@ def check_no_secret_in_argv(backup_upkeep: BackupUpkeep, target: Target) -> Verd
     if fact.first is None:
         raise Inconclusive(fact.not_done.get("first", "the backup was not run"))
     if not fact.searched:
+        if not fact.first.is_good:
+            raise Inconclusive(f"the backup did not do its work: {fact.not_done.get('first', '')}")
         raise NotApplicable("no variable of the stack holds a secret")
     findings = [
         Finding(message=f"{shown.name} is in {shown.where}", evidence=(Evidence(source=shown.where, text=shown.text),))

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -17,7 +17,7 @@ from readiness.check import Impact
 from readiness.declared.backup import Backup, Schedule, backup_of
 from readiness.exceptions import GatherError, ReadinessError
 from readiness.facts.backup import CommandRun, SetFile
-from readiness.facts.backup_upkeep import Arrived, BackupUpkeep, Copied, Kept, ScheduleSeen, Told
+from readiness.facts.backup_upkeep import Arrived, BackupUpkeep, Copied, Kept, ScheduleSeen, Shown, Told
 from readiness.facts.probe_body import mask
 from readiness.gather import gatherer
 from readiness.gather.backup_scripts import owner_scripts
@@ -278,6 +278,7 @@ class Upkeep:
         before, sets = self.shelf.files(), {each.name: each for each in self.shelf.sets()}
         watched = watch(self.owners, self.shelf, self._backup.command, timeout_seconds=RUN_SECONDS)
         self.fact = dataclasses.replace(self.fact, first=watched.run)
+        self._look_for_secrets(watched, self.owners.secrets)
         after = self.shelf.files()
         files = newer(before, after)
         made = [each for each in self.shelf.sets() if sets.get(each.name) != each]
@@ -298,29 +299,32 @@ class Upkeep:
             report_text=mask(text, dict(self.owners.secrets))[:KEPT_CHARS],
             modes=modes,
         )
-        self._look_for_secrets(watched, self.owners.secrets, report=text)
+        self._show(secrets_in([text], self.owners.secrets, where="the report"))
 
     def _report(self, files: Sequence[SetFile]) -> str:
         name = self._backup.report
         return next((file.path for file in files if name and PurePosixPath(file.path).match(name)), "")
 
-    def _look_for_secrets(self, watched: Watched, known: Mapping[str, str], *, report: str = "") -> None:
+    def _look_for_secrets(self, watched: Watched, known: Mapping[str, str]) -> None:
         log = ""
         with contextlib.suppress(ReadinessError):
             log = self._stack.logs(self._backup.run, tail=1000)
         shown = [
             *secrets_in(watched.command_lines, known, where="a command line"),
             *secrets_in([watched.output], known, where="the output of the backup"),
-            *secrets_in([report], known, where="the report"),
             *secrets_in(log.splitlines(), known, where=f"the log of {self._backup.run}"),
         ]
-        have = {(each.name, each.where) for each in self.fact.shown}
+        self._show(shown)
         self.fact = dataclasses.replace(
             self.fact,
             searched=tuple(dict.fromkeys([*self.fact.searched, *known])),
             command_lines=self.fact.command_lines + len(watched.command_lines),
-            shown=(*self.fact.shown, *(each for each in shown if (each.name, each.where) not in have)),
         )
+
+    def _show(self, shown: Iterable[Shown]) -> None:
+        have = {(each.name, each.where) for each in self.fact.shown}
+        new = tuple(each for each in shown if (each.name, each.where) not in have)
+        self.fact = dataclasses.replace(self.fact, shown=(*self.fact.shown, *new))
 
     # Sets of known ages
 

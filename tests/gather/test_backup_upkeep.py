@@ -134,8 +134,9 @@ def test_what_is_uploaded_is_compared(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_a_backup_that_fails_leaves_nothing_to_look_at(tmp_path: Path) -> None:
     copy = copy_at(tmp_path)
-    copy.script("shop-backup", "#!/bin/sh\necho no; exit 7\n")
+    copy.script("shop-backup", '#!/bin/sh\necho "no to $REDIS_PASSWORD"; exit 7\n')
     fact = upkeep(copy)
+    assert [(shown.name, shown.where) for shown in fact.shown] == [("REDIS_PASSWORD", "the output of the backup")]
     assert set(fact.not_done) == {"first", "retention", "told", "failing"}
     assert "ended with 7" in fact.not_done["retention"]
     assert fact.scripts != ()
