@@ -5,7 +5,7 @@ a table), which a restart or a restore may change while the content stays. A scr
 through its own commands instead and sums hashes of elements; it comes back every 2000 keys or 20000 elements, so that the
 server is never busy for long, and collections of any size are read in parts.
 
-Streams count with their groups, consumers and pending entries. When a key expires is compared with a tolerance, key by
+Streams count with their groups and pending entries; a consumer that has none holds nothing. When a key expires is compared with a tolerance, key by
 key. Not in it: users and their rights (ACL), which Redis keeps in a file of its own, and expiry of single fields of hashes.
 """
 

@@ -68,9 +68,7 @@ local function stream_groups(key, sum)
   for _, list in ipairs(redis.call('XINFO', 'GROUPS', key)) do
     local group = named(list)
     add(sum, 'group', group.name, group['last-delivered-id'])
-    for _, one in ipairs(redis.call('XINFO', 'CONSUMERS', key, group.name)) do
-      add(sum, 'consumer', group.name, named(one).name)
-    end
+    -- Consumers count by what they have taken and not done yet: everybody who reads becomes one, and idle ones hold nothing.
     local from = '-'
     while true do
       local pending = redis.call('XPENDING', key, group.name, from, '+', 1000)

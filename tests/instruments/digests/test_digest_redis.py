@@ -129,6 +129,13 @@ def test_each_difference_is_named(cache_server: Server, client: redis.Redis, cas
         assert (found.columns, found.changed) == ((column,), (key,))
 
 
+def test_a_consumer_that_has_taken_nothing_is_no_content(cache_server: Server, client: redis.Redis) -> None:
+    fill(client)
+    kept = Kept(cache_server)
+    client.execute_command("XGROUP", "CREATECONSUMER", "stream", "readers", "newcomer")
+    assert kept.differences() == []
+
+
 def test_a_key_of_another_type_and_one_in_another_database(cache_server: Server, client: redis.Redis) -> None:
     fill(client)
     kept = Kept(cache_server)
