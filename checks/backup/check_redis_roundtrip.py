@@ -17,7 +17,7 @@ from readiness.target import Role, Target
     source="Claims ledger, backup.redis_roundtrip; Redis documentation, persistence",
     remediation="Take a snapshot of the moment (redis-cli --rdb, or BGSAVE and wait for LASTSAVE), and restore that file.",
     seeds=("brain",),
-    defects=("backup-stale-redis", "backup-loses-ttl"),
+    defects=("backup-stale-redis", "backup-loses-ttl", "backup-empty-exit-0"),
 )
 def check_redis_roundtrip(backup_drill: BackupDrill, target: Target) -> Verdict:
     """Judge the differences between the digests."""

@@ -141,7 +141,7 @@ class _Drill:
         places = places_of(self.target, backup, stack, self.images)
         if not places:
             self._miss("stores", "no store was found, and none is declared")
-        self._tell(uncovered=uncovered(places, stack))
+        self._tell(uncovered=uncovered(places, stack, apart=self.backup.run))
         self._take(places, with_canaries=True)
         owner = OwnersBackup(backup=backup, stack=stack, secrets=known_secrets(stack))
         new = self._backed_up(owner, with_marks=True)

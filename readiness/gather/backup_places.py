@@ -91,8 +91,8 @@ def places_of(target: Target, backup: Backup, stack: Stack, images: Mapping[str,
     return tuple(_place(target, store, stack, images) for store in declared)
 
 
-def uncovered(places: tuple[Place, ...], stack: Stack) -> tuple[str, ...]:
-    """Named volumes of services whose data no declared store is, as far as an engine tells."""
+def uncovered(places: tuple[Place, ...], stack: Stack, *, apart: str = "") -> tuple[str, ...]:
+    """Named volumes of services whose data no declared store is, as far as an engine tells; not those of ``apart``."""
     if Capability.INSPECT not in stack.capabilities:
         return ()
     whole = {place.service for place in places if place.kind != FILES}
@@ -100,6 +100,8 @@ def uncovered(places: tuple[Place, ...], stack: Stack) -> tuple[str, ...]:
     found: dict[str, None] = {}
     covered: set[str] = set()
     for service in stack.services:
+        if service == apart:
+            continue
         try:
             mounts = [mount for container in stack.containers(service)[:1] for mount in container.mounts]
         except ReadinessError:
