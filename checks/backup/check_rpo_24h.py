@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from readiness import Category, Inconclusive, Measurement, Severity, Verdict, check
+import math
+
+from readiness import Category, Finding, Inconclusive, Measurement, Severity, Verdict, check
 from readiness.backup.drilled import require_backup, require_restore
-from readiness.backup.gaps import longest_gap_seconds
 from readiness.backup.marks import fate_of
+from readiness.backup.schedules import longest_gap_seconds
 from readiness.facts.backup_drill import BackupDrill
 from readiness.target import Target
 
@@ -33,6 +35,8 @@ def check_rpo_24h(backup_drill: BackupDrill, target: Target) -> Verdict:
     backup = require_backup(target)
     fact = backup_drill
     gap = longest_gap_seconds(fact.cron) if fact.cron else None
+    if gap is not None and math.isinf(gap):
+        return Verdict(findings=(Finding(message=f"the schedule {fact.cron} never fires"),))
     if gap is not None and gap > backup.rpo_seconds:
         # Too seldom is too seldom, whatever the set holds.
         longest = Measurement(name="between two backups", value=gap, unit="s", at_most=backup.rpo_seconds)

@@ -31,6 +31,7 @@ from readiness.gather.store_asking import Requester, wait_for, wait_served
 from readiness.instruments.client import HttpClient
 from readiness.instruments.digests.side import Digested
 from readiness.instruments.owners_backup import OwnersBackup
+from readiness.instruments.owners_on_host import carry
 from readiness.instruments.variants import Variants
 from readiness.runtime import Capability, Progress, Runtime, Stack, Variant
 from readiness.target import Target
@@ -264,12 +265,8 @@ class _Drill:
     def _fetch(self, owner: OwnersBackup, new: NewSet) -> None:
         """Copy the set out, and read it through."""
         self.progress("backup drill: reading the set through", at_most_seconds=300)
-        directory, folder = owner.backup.directory.rstrip("/"), self.folder
-        if all(file.path.startswith(f"{new.name}/") for file in new.files):
-            # Not the others: there may be sets of the owner's that are large, and they are none of ours.
-            directory, folder = f"{directory}/{new.name}", folder / new.name
         try:
-            owner.stack.copy_out(owner.backup.run, directory, folder)
+            _carry_out(owner, new, self.folder)
         except ReadinessError as error:
             self._miss("set", f"the set cannot be copied: {error}"[:300])
             return
@@ -311,7 +308,7 @@ class _Drill:
             return
         owner = OwnersBackup(backup=backup, stack=stack, secrets=known_secrets(stack))
         try:
-            stack.copy_in(backup.run, self.folder, backup.directory)
+            _carry_in(owner, self.folder)
             if with_role:
                 for taken, place in zip(self.taken, places, strict=True):
                     if f"role {ROLE}" in taken.planted.what:
@@ -411,6 +408,25 @@ class _Drill:
 
     def _miss(self, part: str, why: str) -> None:
         self._tell(not_done={**self.fact.not_done, part: why})
+
+
+def _carry_out(owner: OwnersBackup, new: NewSet, folder: Path) -> None:
+    """The set alone where it is a folder: there may be others of the owner's that are large, and they are none of ours."""
+    directory, is_folder = owner.backup.directory, all(f.path.startswith(f"{new.name}/") for f in new.files)
+    if owner.backup.is_on_host:
+        own = owner.stack.owners_directory(directory)
+        carry(own / new.name if is_folder else own, folder / new.name if is_folder else folder)
+    elif is_folder:
+        owner.stack.copy_out(owner.backup.run, f"{directory.rstrip('/')}/{new.name}", folder / new.name)
+    else:
+        owner.stack.copy_out(owner.backup.run, directory, folder)
+
+
+def _carry_in(owner: OwnersBackup, folder: Path) -> None:
+    if owner.backup.is_on_host:
+        carry(folder, owner.stack.owners_directory(owner.backup.directory))
+    else:
+        owner.stack.copy_in(owner.backup.run, folder, owner.backup.directory)
 
 
 def ended(run: CommandRun) -> str:
