@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from readiness.catalogue import load_checks
 
-__all__ = ["DISRUPTION", "RESTORE", "TRAFFIC", "is_in", "marker"]
+__all__ = ["DISRUPTION", "RESTORE", "TRAFFIC", "checks_of", "is_in", "marker"]
 
 DISRUPTION = frozenset({"startup", "retry", "drain", "scale", "compose", "persist", "db"})
 RESTORE = frozenset({"backup"})
@@ -17,6 +17,11 @@ TRAFFIC = frozenset({meta.id.partition(".")[0] for meta in load_checks()} - DISR
 def marker(families: frozenset[str]) -> str:
     """What pytest's ``-m`` takes; empty for no families, which asks all."""
     return " or ".join(sorted(families))
+
+
+def checks_of(families: frozenset[str]) -> tuple[str, ...]:
+    """The ids of all checks of these families."""
+    return tuple(sorted(meta.id for meta in load_checks() if is_in(meta.id, families)))
 
 
 def is_in(check: str, families: frozenset[str]) -> bool:

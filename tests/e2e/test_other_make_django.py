@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.kinds import DISRUPTION, TRAFFIC
+from tests.e2e.kinds import DISRUPTION, RESTORE, TRAFFIC, checks_of
 from tests.e2e.other_make import EITHER, Defect, audit, audit_undeclared, changed, compare, defect
 
 pytestmark = pytest.mark.docker
@@ -211,6 +211,7 @@ SOUND = {
     "startup.no_fixed_sleep": "pass",
     "startup.repeatable": "pass",
     "startup.requests_while_loading": "not_applicable",
+    **dict.fromkeys(checks_of(RESTORE), "not_applicable"),  # the machine is backed up as a whole
 }
 
 #: Defects that meet in one audit must be seen apart: no two of a set touch the same check.
