@@ -43,7 +43,7 @@ from readiness.verdict import Inconclusive
 
 __all__ = ["Days", "backup_days", "without_set"]
 
-AT_MOST_SECONDS = 600
+AT_MOST_SECONDS = 900
 #: The stores of a copy hold little: a run that takes longer hangs, or needs a terminal.
 RUN_SECONDS = 120.0
 #: Two runs in one second may make one set.
@@ -51,7 +51,7 @@ APART_SECONDS = 1.2
 #: What a store does by itself shows within it.
 REST_SECONDS = 2.0
 #: Parts that are not begun any more then.
-LAST_BEGIN_SECONDS = 480.0
+LAST_BEGIN_SECONDS = 720.0
 MOST_DAMAGED, MOST_PASSWORDS = 6, 2
 SMALL, SMALL_BYTES = "/readiness-small", 1024 * 1024
 #: Share of a good set that fits.

@@ -36,7 +36,7 @@ from readiness.verdict import Inconclusive
 
 __all__ = ["Sinks", "Upkeep", "backup_upkeep"]
 
-AT_MOST_SECONDS = 420
+AT_MOST_SECONDS = 600
 RUN_SECONDS = 120.0
 #: A mail or a post that is sent at the end of a run is there by then.
 ARRIVES_SECONDS = 5.0
