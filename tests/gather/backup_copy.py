@@ -19,7 +19,7 @@ from readiness.instruments.owners_backup import OwnersBackup
 from readiness.runtime import Capability, Completed, Endpoint
 from readiness.target import Role, Target
 
-__all__ = ["SECRET", "Copy", "backup", "owners", "shelf", "stores", "target_of"]
+__all__ = ["BACKUP", "SECRET", "Copy", "backup", "owners", "shelf", "stores", "target_of"]
 
 SECRET = "a-long-password-of-the-copy"
 #: One set is a folder with a copy of each store; its name counts, so that no test has to wait for a second.

@@ -21,7 +21,7 @@ from readiness.gather.backup_shelf import shelf_of
 from readiness.runtime import Variant
 from readiness.target import Target
 from readiness.verdict import Inconclusive
-from tests.gather.backup_copy import SECRET, Copy, owners, shelf, stores, target_of
+from tests.gather.backup_copy import BACKUP, SECRET, Copy, owners, shelf, stores, target_of
 
 ALL, SET = ("one", "two", "three"), ("one", "two")
 
@@ -122,10 +122,32 @@ def test_a_backup_that_ignores_a_full_disk_is_seen(
     monkeypatch.setattr(module, "_APART", ways)
     fact = through(tmp_path, monkeypatch, "ignores-full-disk")
     assert fact.crowded is not None
-    assert (fact.crowded.run.exit_code, fact.crowded.left) == (0, ("20250601_000006",))
+    assert (fact.crowded.run.exit_code, fact.crowded.left) == (0, (fact.crowded.left[0],))
     assert any("uploads.tar" in short for short in fact.crowded.short)
     assert fact.crowded.what in {"disk full", "no room for the largest file"}
-    assert not (tmp_path / "run/stack/copy/backup/state/20250601_000006").exists() or fact.crowded.what != "disk full"
+    left = tmp_path / "run/stack/copy/backup/state" / fact.crowded.left[0]
+    assert not left.exists() or fact.crowded.what != "disk full"
+
+
+def test_a_small_disk_that_the_backup_refuses_with_room_proves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SMALL", str(tmp_path / "small"))
+    (tmp_path / "small").mkdir()
+    monkeypatch.setattr(Days, "_has_small_disk", lambda _: True)
+    monkeypatch.setattr(module, "_FILL", "true")
+    copy = Copy(tmp_path / "run" / "stack" / "copy")
+    copy.runtime = "compose"
+    fact = days(copy, monkeypatch)
+    assert fact.crowded is not None
+    assert fact.crowded.what == "disk full"
+    assert (tmp_path / "small/sets").is_dir()
+    copy = Copy(tmp_path / "two" / "stack" / "copy")
+    copy.runtime = "compose"
+    copy.script("shop-backup", f"#!/bin/sh\ncase $BACKUP_DIR in */small/*) echo no; exit 1;; esac\n{BACKUP}")
+    fact = days(copy, monkeypatch)
+    assert fact.crowded is not None
+    assert fact.crowded.what == "no room for the largest file"
 
 
 def test_restores_that_never_work_keep_no_backup_from_being_tried(
@@ -217,7 +239,7 @@ def test_everything_is_done_in_a_copy_of_its_own(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(module, "REST_SECONDS", 0.0)
     fact, given = gather(target_of(), copy, monkeypatch, name="compose")
     assert "ended with 7" in fact.not_done["everything"]
-    assert [(v.name, v.tmpfs) for v in given] == [("baddays", {"backup": {"/readiness-small": 1048576}})]
+    assert [(v.name, v.tmpfs) for v in given] == [("baddays", {"backup": {"/readiness-small": 25165824}})]
 
 
 @pytest.mark.parametrize("error", [StackError("no engine"), Inconclusive("variant baddays does not come up")])
