@@ -90,10 +90,6 @@ def backup_days(target: Target, runtime: Runtime, variants: Variants, progress: 
     backup = backup_of(target)
     if backup is None:
         return BackupDays(not_done={"everything": "not configured: backup"})
-    if backup.is_on_host:
-        return BackupDays(
-            not_done={"everything": "commands that run on this machine, and not in a service, have no bad days"}
-        )
     images = {name: service.image or "" for name, service in runtime.model().services.items()}
     progress("bad days of backup and restore, in a copy of their own", at_most_seconds=AT_MOST_SECONDS)
     try:
@@ -111,7 +107,7 @@ def backup_days(target: Target, runtime: Runtime, variants: Variants, progress: 
 
 def _variant(backup: Backup, runtime: Runtime) -> Variant:
     """A copy; where containers run, and a variable says where sets go, with a small disk in it."""
-    is_small = runtime.name == "compose" and bool(backup.directory_variable)
+    is_small = runtime.name == "compose" and bool(backup.directory_variable) and not backup.is_on_host
     return Variant(name="baddays", tmpfs={backup.run: {SMALL: SMALL_BYTES}} if is_small else {})
 
 
@@ -505,7 +501,8 @@ class Days:
 
     def _passwords(self) -> dict[str, str]:
         """Variables of the command that hold a password -> a wrong one; they are tried one after the other."""
-        variables = {**self.owners.stack.environment(self._backup.run), **self._backup.environment}
+        own = {} if self._backup.is_on_host else self.owners.stack.environment(self._backup.run)
+        variables = {**own, **self._backup.environment}
         named = [
             name for name, value in variables.items() if value and name.upper().endswith(("PASSWORD", "REDISCLI_AUTH"))
         ]
@@ -517,7 +514,7 @@ class Days:
         room = max(MIN_ROOM_BYTES, int(good.size_bytes * ROOM_SHARE) // 1024 * 1024)
         if room >= good.size_bytes:
             raise GatherError(f"a set of {good.size_bytes} bytes is too small to find no room")
-        run = self._on_small_disk(room) or self._on_disk_apart(room)
+        run = None if self._backup.is_on_host else self._on_small_disk(room) or self._on_disk_apart(room)
         if run is None:
             run, room = self._limited(good)
         self.fact = dataclasses.replace(self.fact, crowded=dataclasses.replace(run, room_bytes=room))

@@ -72,6 +72,16 @@ def test_a_sound_backup_goes_through_every_bad_day(tmp_path: Path, monkeypatch: 
     assert fact.crowded.left == ()
 
 
+def test_commands_of_this_machine_go_through_the_same_days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fact = through(tmp_path, monkeypatch, "without-asking", run="host", env={"REDIS_PASSWORD": SECRET})
+    assert fact.not_done == {}
+    assert [set(trial.holds.values()) for trial in fact.confirmation] == [{SET}] * 3
+    assert {trial.run.exit_code for trial in fact.damaged} == {3}
+    assert [(f.what, f.run.exit_code) for f in fact.failing] == [("cache stopped", 1), ("wrong REDIS_PASSWORD", 1)]
+    assert fact.crowded is not None
+    assert fact.crowded.what == "no room for the largest file"
+
+
 def test_a_restore_that_does_not_ask_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fact = through(tmp_path, monkeypatch, "without-asking")
     assert [(t.run.exit_code, set(t.holds.values()), t.is_unchanged) for t in fact.confirmation] == [
@@ -237,6 +247,8 @@ def test_everything_is_done_in_a_copy_of_its_own(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(backup_words, "ask_redis", copy.ask_redis)
     monkeypatch.setattr(backup_words, "open_side", copy.open_side)
     monkeypatch.setattr(module, "REST_SECONDS", 0.0)
+    fact, given = gather(target_of(run="host"), copy, monkeypatch, name="compose")
+    assert [(v.name, v.tmpfs) for v in given] == [("baddays", {})]
     fact, given = gather(target_of(), copy, monkeypatch, name="compose")
     assert "ended with 7" in fact.not_done["everything"]
     assert [(v.name, v.tmpfs) for v in given] == [("baddays", {"backup": {"/readiness-small": 25165824}})]
@@ -251,9 +263,6 @@ def test_a_copy_that_does_not_come_up_is_told(error: Exception, monkeypatch: pyt
 def test_without_a_declaration_nothing_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
     fact, given = gather(Target(name="shop", folder="/nowhere"), None, monkeypatch)
     assert (fact.not_done, given) == ({"everything": "not configured: backup"}, [])
-    fact, given = gather(target_of(run="host"), None, monkeypatch)
-    assert "on this machine" in fact.not_done["everything"]
-    assert given == []
 
 
 @pytest.mark.parametrize(
