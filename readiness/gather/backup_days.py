@@ -43,7 +43,7 @@ from readiness.verdict import Inconclusive
 
 __all__ = ["Days", "backup_days", "without_set"]
 
-AT_MOST_SECONDS = 600
+AT_MOST_SECONDS = 900
 #: The stores of a copy hold little: a run that takes longer hangs, or needs a terminal.
 RUN_SECONDS = 120.0
 #: Two runs in one second may make one set.
@@ -51,9 +51,11 @@ APART_SECONDS = 1.2
 #: What a store does by itself shows within it.
 REST_SECONDS = 2.0
 #: Parts that are not begun any more then.
-LAST_BEGIN_SECONDS = 480.0
+LAST_BEGIN_SECONDS = 720.0
 MOST_DAMAGED, MOST_PASSWORDS = 6, 2
-SMALL, SMALL_BYTES = "/readiness-small", 1024 * 1024
+#: Filled, it counts as the service's memory; empty, a script that wants room for the whole database finds it.
+SMALL, SMALL_BYTES = "/readiness-small", 24 * 1024 * 1024
+LARGE_BYTES = 64 * 1024 * 1024
 #: Share of a good set that fits.
 ROOM_SHARE = 0.4
 MIN_ROOM_BYTES = 8192
@@ -66,6 +68,9 @@ _LIMITED = 'ulimit -f "$1" && shift && exec "$@"'
 _BLOCK_BYTES = 512
 #: As root, and as anybody where the kernel lets users make name spaces of their own.
 _APART = (("unshare", "--mount", "--"), ("unshare", "--user", "--map-root-user", "--mount", "--"))
+#: Leaves so many KiB free.
+_FILL = """set -- "$1" "$2" $(df -Pk "$1" | tail -n 1)
+dd if=/dev/zero of="$1/.filled" bs=1024 count=$(($6 - $2)) 2>&1"""
 _CAN_MOUNT = """directory=$1; shift
 "$@" sh -c 'mount -t tmpfs -o size=8192 readiness "$1"' sh "$directory" 2>&1"""
 #: Directory, bytes, where the listing goes. The mount is seen by this program and what it starts, and by nobody else.
@@ -85,10 +90,6 @@ def backup_days(target: Target, runtime: Runtime, variants: Variants, progress: 
     backup = backup_of(target)
     if backup is None:
         return BackupDays(not_done={"everything": "not configured: backup"})
-    if backup.is_on_host:
-        return BackupDays(
-            not_done={"everything": "commands that run on this machine, and not in a service, have no bad days"}
-        )
     images = {name: service.image or "" for name, service in runtime.model().services.items()}
     progress("bad days of backup and restore, in a copy of their own", at_most_seconds=AT_MOST_SECONDS)
     try:
@@ -106,7 +107,7 @@ def backup_days(target: Target, runtime: Runtime, variants: Variants, progress: 
 
 def _variant(backup: Backup, runtime: Runtime) -> Variant:
     """A copy; where containers run, and a variable says where sets go, with a small disk in it."""
-    is_small = runtime.name == "compose" and bool(backup.directory_variable)
+    is_small = runtime.name == "compose" and bool(backup.directory_variable) and not backup.is_on_host
     return Variant(name="baddays", tmpfs={backup.run: {SMALL: SMALL_BYTES}} if is_small else {})
 
 
@@ -500,7 +501,8 @@ class Days:
 
     def _passwords(self) -> dict[str, str]:
         """Variables of the command that hold a password -> a wrong one; they are tried one after the other."""
-        variables = {**self.owners.stack.environment(self._backup.run), **self._backup.environment}
+        own = {} if self._backup.is_on_host else self.owners.stack.environment(self._backup.run)
+        variables = {**own, **self._backup.environment}
         named = [
             name for name, value in variables.items() if value and name.upper().endswith(("PASSWORD", "REDISCLI_AUTH"))
         ]
@@ -512,17 +514,25 @@ class Days:
         room = max(MIN_ROOM_BYTES, int(good.size_bytes * ROOM_SHARE) // 1024 * 1024)
         if room >= good.size_bytes:
             raise GatherError(f"a set of {good.size_bytes} bytes is too small to find no room")
-        variable = self._backup.directory_variable
-        if variable and self.owners.stack.runtime == "compose" and self._has_small_disk():
-            filler = str(max(0, SMALL_BYTES - room) // 1024)
-            small = dataclasses.replace(self.shelf, directory=SMALL)
-            small.shell('dd if=/dev/zero of="$1/.filled" bs=1024 count="$2" 2>&1', SMALL, filler)
-            run = self._fail("disk full", variables={variable: SMALL}, is_certain=True, shelf=small)
-        elif self.owners.stack.runtime == "process" and (apart := self._apart()):
-            run = self._on_disk_apart(apart, room)
-        else:
+        run = None if self._backup.is_on_host else self._on_small_disk(room) or self._on_disk_apart(room)
+        if run is None:
             run, room = self._limited(good)
         self.fact = dataclasses.replace(self.fact, crowded=dataclasses.replace(run, room_bytes=room))
+
+    def _on_small_disk(self, room: int) -> FailingRun | None:
+        """A run whose directory is on a small disk of the copy; None where there is none, or with room it fails, too."""
+        variable = self._backup.directory_variable
+        if not variable or self.owners.stack.runtime != "compose" or not self._has_small_disk():
+            return None
+        small = dataclasses.replace(self.shelf, directory=f"{SMALL}/sets")
+        small.shell('mkdir -p "$1"', small.directory)  # it belongs to whom the commands run as
+        variables = {variable: small.directory}
+        control = self.owners.run(self._backup.command, timeout_seconds=RUN_SECONDS, variables=variables)
+        if not control.is_good:
+            return None
+        small.remove(*small.sets())
+        small.shell(_FILL, SMALL, str(room // 1024))
+        return self._fail("disk full", variables=variables, is_certain=True, shelf=small)
 
     def _apart(self) -> tuple[str, ...]:
         """What gives a program mounts of its own; empty where nothing does."""
@@ -532,14 +542,23 @@ class Days:
                 return way
         return ()
 
-    def _on_disk_apart(self, way: Sequence[str], room: int) -> FailingRun:
-        """A small disk that only the command sees, in the place of the directory; it is gone when the command ends."""
+    def _on_disk_apart(self, room: int) -> FailingRun | None:
+        """A small disk that only the command sees, in the place of the directory; it is gone when the command ends.
+
+        None where nothing gives it one, or with room it fails, too.
+        """
+        way = self._apart() if self.owners.stack.runtime == "process" else ()
+        if not way:
+            return None
         listing = self.shelf.shell("mktemp").strip()
         good = self.shelf.set(self._second)
-        words = ("sh", "-c", _ON_SMALL_DISK, "sh", self.shelf.directory, str(room), listing, *self._backup.command)
-        run = self.owners.run((*way, *words), timeout_seconds=RUN_SECONDS)
-        listed = self.shelf.shell('cat "$1"; rm -f "$1"', listing)
-        left = self.shelf.sets_in(listed_files(listed))
+        left: tuple[BackupSet, ...] = ()
+        for size in (LARGE_BYTES, room):
+            words = ("sh", "-c", _ON_SMALL_DISK, "sh", self.shelf.directory, str(size), listing, *self._backup.command)
+            run = self.owners.run((*way, *words), timeout_seconds=RUN_SECONDS)
+            left = self.shelf.sets_in(listed_files(self.shelf.shell('cat "$1"; rm -f "$1"', listing)))
+            if size == LARGE_BYTES and not run.is_good:
+                return None
         return self._judged("disk full", dataclasses.replace(run, command=" ".join(self._backup.command)), left, good)
 
     def _limited(self, good: BackupSet) -> tuple[FailingRun, int]:

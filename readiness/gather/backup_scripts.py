@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from readiness.declared.backup import Backup
 from readiness.facts.backup_upkeep import OwnerScript
+from readiness.gather.backup_shelf import run_here
 from readiness.runtime import Stack
 
 __all__ = ["documents_naming", "owner_scripts", "script_of"]
@@ -86,9 +87,12 @@ def _first_command(line: str) -> list[str]:
 
 def _looked_at(stack: Stack, backup: Backup, folder: Path, *, use: str, word: str, shell: str) -> OwnerScript:
     asked = shell if shell in SHELLS else ""
-    done = stack.execute(
-        backup.run, ["sh", "-c", _LOOK, "sh", backup.cwd or "/", word, asked], timeout_seconds=ASK_SECONDS
-    )
+    cwd = backup.cwd or ("." if backup.is_on_host else "/")
+    look = ["sh", "-c", _LOOK, "sh", cwd, word, asked]
+    if backup.is_on_host:
+        done = run_here(look, folder=folder)
+    else:
+        done = stack.execute(backup.run, look, timeout_seconds=ASK_SECONDS)
     lines = done.output.splitlines()
     if done.exit_code != 0 or len(lines) < 3:  # noqa: PLR2004  # path, mode, first line
         return OwnerScript(use=use, word=word)

@@ -1,25 +1,28 @@
 """The directory of the sets in a throw-away copy: listed, and what lies in it damaged, aged, set aside and put back.
 
-Everything here is done where the commands run, and only where that is nobody's but the copy's.
+Everything here is done where the commands run, and only where that is nobody's but the copy's: for commands of this
+machine, in the folder of the run's that they see in their directory's place.
 """
 
 from __future__ import annotations
 
+import os
 import string
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from readiness.backup.sets import BackupSet, sets_of
-from readiness.exceptions import GatherError, ReadinessError
+from readiness.exceptions import GatherError, ReadinessError, StackError
 from readiness.facts.backup import SetFile
 from readiness.facts.backup_upkeep import Mode
 from readiness.facts.probe_body import mask
 from readiness.instruments.owners_backup import OwnersBackup
 from readiness.runtime import Completed, Stack
 
-__all__ = ["DAMAGES", "Shelf", "filled", "listed_files", "require_own", "shelf_of"]
+__all__ = ["DAMAGES", "Shelf", "filled", "listed_files", "require_own", "run_here", "shelf_of"]
 
 SHELL_SECONDS = 60.0
 MAX_TEXT_BYTES = 65536
@@ -70,7 +73,7 @@ class Shelf:
         Raises:
             GatherError, StackError: it cannot be listed.
         """
-        return self.owners.files(self.directory)
+        return self.owners.files("" if self._is_here else self.directory)
 
     def sets(self) -> tuple[BackupSet, ...]:
         """The sets in it, by name. Raises as :meth:`files` does."""
@@ -177,8 +180,14 @@ class Shelf:
             )
         return tuple(sorted(found, key=lambda each: "" if each.path == "." else each.path))
 
+    @property
+    def _is_here(self) -> bool:
+        return self.owners.backup.is_on_host
+
     def _run(self, script: str, words: Sequence[str]) -> Completed:
         command = ["sh", "-c", script, "sh", *words]
+        if self._is_here:
+            return run_here(command, folder=Path(self.directory))
         return self.owners.stack.execute(self.owners.backup.run, command, timeout_seconds=SHELL_SECONDS)
 
 
@@ -201,15 +210,38 @@ def shelf_of(owners: OwnersBackup) -> Shelf:
     """
     backup, stack = owners.backup, owners.stack
     if backup.is_on_host:
-        raise GatherError(
-            "commands that run on this machine are not put through this: run: SERVICE tells where they may be"
-        )
+        # The owner's directory is theirs: what their commands see in its place is a folder of the run's.
+        return Shelf(owners=owners, directory=str(stack.owners_directory(backup.directory)), _set_name=backup.set_name)
     variables = {**stack.environment(backup.run), **backup.environment}
     directory = variables.get(backup.directory_variable, "") or filled(backup.directory, variables)
     if not directory.startswith("/"):
         raise GatherError("where the sets are is not known")
     require_own(stack, backup.run, directory)
     return Shelf(owners=owners, directory=directory.rstrip("/"), _set_name=backup.set_name)
+
+
+def run_here(command: Sequence[str], *, folder: Path) -> Completed:
+    """Run a script of ours on this machine, in a folder of the run's or in the target's.
+
+    Raises:
+        StackError: it did not end.
+    """
+    names = ("PATH", "HOME", "TMPDIR", "LANG")
+    known = {name: os.environ[name] for name in names if name in os.environ}
+    try:
+        done = subprocess.run(
+            list(command),
+            cwd=folder,
+            env=known,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=SHELL_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise StackError(f"{folder} cannot be looked at: {error}") from error
+    return Completed(exit_code=done.returncode, output=done.stdout.decode("utf-8", "replace"))
 
 
 def filled(path: str, variables: Mapping[str, str]) -> str:

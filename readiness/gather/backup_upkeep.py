@@ -31,12 +31,13 @@ from readiness.instruments.owners_backup import OwnersBackup
 from readiness.instruments.stub import Stub, Stubs
 from readiness.instruments.variants import Variants
 from readiness.runtime import Capability, Progress, Stack, Variant
+from readiness.runtime.ports import LOOPBACK
 from readiness.target import Role, Target
 from readiness.verdict import Inconclusive
 
 __all__ = ["Sinks", "Upkeep", "backup_upkeep"]
 
-AT_MOST_SECONDS = 420
+AT_MOST_SECONDS = 600
 RUN_SECONDS = 120.0
 #: A mail or a post that is sent at the end of a run is there by then.
 ARRIVES_SECONDS = 5.0
@@ -69,9 +70,6 @@ def backup_upkeep(target: Target, variants: Variants, stubs: Stubs, progress: Pr
     backup = backup_of(target)
     if backup is None:
         return BackupUpkeep(not_done={"everything": "not configured: backup"})
-    if backup.is_on_host:
-        why = "commands that run on this machine, and not in a service, are not looked at"
-        return BackupUpkeep(not_done={"everything": why})
     progress("housekeeping of the backup, in copies of its own", at_most_seconds=AT_MOST_SECONDS)
     with contextlib.ExitStack() as ticking:
         clock = _clock(backup, variants, ticking)
@@ -96,6 +94,8 @@ def _clock(backup: Backup, variants: Variants, ticking: contextlib.ExitStack) ->
     schedule = backup.schedule
     if schedule is None:
         return ""
+    if backup.is_on_host:
+        return "commands of this machine are scheduled by it, and nothing of a copy runs them"
     if not schedule.variable:
         return "no variable of the service sets its schedule"
     try:
@@ -176,7 +176,8 @@ def _sinks(backup: Backup, stubs: Stubs) -> Iterator[Sinks]:
     with contextlib.ExitStack() as stack:
         not_done: dict[str, str] = {}
         try:
-            stub = stack.enter_context(stubs())
+            # A command of this machine is confined, and finds the servers on its loopback.
+            stub = stack.enter_context(Stub(LOOPBACK) if backup.is_on_host else stubs())
         except Inconclusive as error:
             yield Sinks(not_done={name: error.reason for name, declared in wanted.items() if declared})
             return
@@ -223,6 +224,12 @@ class Upkeep:
     def _stack(self) -> Stack:
         return self.owners.stack
 
+    @property
+    def _ports(self) -> tuple[int, ...]:
+        """Of the servers of ours that a confined command has to find."""
+        servers = (self.sinks.stub, self.sinks.mail, self.sinks.store)
+        return tuple(server.port for server in servers if server is not None) if self._backup.is_on_host else ()
+
     def run(self) -> BackupUpkeep:
         """Look at everything that is declared; what cannot be looked at is told."""
         self.fact = dataclasses.replace(self.fact, not_done=dict(self.sinks.not_done))
@@ -254,7 +261,7 @@ class Upkeep:
     def _settings(self) -> None:
         """The schedule in force, and whether the copy elsewhere is configured."""
         if self._backup.offsite is not None:
-            own, added = self._stack.environment(self._backup.run), self._backup.environment
+            own, added = self._environment(), self._backup.environment
             named = self._backup.offsite
             names = (named.endpoint, named.bucket, named.access_key, named.secret_key)
             # An empty one that is added for the audit keeps copies from the owner's bucket, and says nothing of it.
@@ -271,6 +278,9 @@ class Upkeep:
         self.fact = dataclasses.replace(
             self.fact, schedule=ScheduleSeen(service=schedule.service, crons=crons, value=value.strip())
         )
+
+    def _environment(self) -> Mapping[str, str]:
+        return {} if self._backup.is_on_host else self._stack.environment(self._backup.run)
 
     # One good run
 
@@ -307,8 +317,9 @@ class Upkeep:
 
     def _look_for_secrets(self, watched: Watched, known: Mapping[str, str]) -> None:
         log = ""
-        with contextlib.suppress(ReadinessError):
-            log = self._stack.logs(self._backup.run, tail=1000)
+        if not self._backup.is_on_host:
+            with contextlib.suppress(ReadinessError):
+                log = self._stack.logs(self._backup.run, tail=1000)
         shown = [
             *secrets_in(watched.command_lines, known, where="a command line"),
             *secrets_in([watched.output], known, where="the output of the backup"),
@@ -415,6 +426,7 @@ class Upkeep:
             self._backup.command,
             timeout_seconds=RUN_SECONDS,
             variables=variables,
+            also_ports=self._ports,
         )
         self._arrived("good run", watched.run, since)
         self._look_for_secrets(watched, known)
@@ -449,7 +461,7 @@ class Upkeep:
         if stub is None or self.fact.is_reachable is not None:
             return
         has_come = any(told.mails or told.posts for told in self.fact.told) or bool(copied and copied.objects)
-        is_reachable = True if has_come else reaches(self._stack, self._backup.run, stub)
+        is_reachable = True if has_come or self._backup.is_on_host else reaches(self._stack, self._backup.run, stub)
         self.fact = dataclasses.replace(self.fact, is_reachable=is_reachable)
 
     # A run that fails, with one old set that is all there is
@@ -466,7 +478,9 @@ class Upkeep:
         since = time.monotonic()
         self._stack.stop(service)
         try:
-            run = self.owners.run(self._backup.command, timeout_seconds=RUN_SECONDS, variables=variables)
+            run = self.owners.run(
+                self._backup.command, timeout_seconds=RUN_SECONDS, variables=variables, also_ports=self._ports
+            )
             self._arrived("failing run", run, since)
         finally:
             self._stack.start(service)

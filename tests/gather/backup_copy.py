@@ -16,10 +16,10 @@ from readiness.facts.digest import StoreDigest, TableDigest
 from readiness.gather.backup_shelf import Shelf, shelf_of
 from readiness.gather.backup_words import WordStore
 from readiness.instruments.owners_backup import OwnersBackup
-from readiness.runtime import Capability, Completed, Endpoint
+from readiness.runtime import Capability, Completed, Endpoint, RanBeside
 from readiness.target import Role, Target
 
-__all__ = ["SECRET", "Copy", "backup", "owners", "shelf", "stores", "target_of"]
+__all__ = ["BACKUP", "SECRET", "Copy", "backup", "owners", "shelf", "stores", "target_of"]
 
 SECRET = "a-long-password-of-the-copy"
 #: One set is a folder with a copy of each store; its name counts, so that no test has to wait for a second.
@@ -109,6 +109,7 @@ class Copy:
     capabilities: frozenset[Capability] = frozenset(Capability)
     runtime: str = "process"
     ran: list[list[str]] = field(default_factory=list)
+    given: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for name in ("backup/home", "backup/state", "cache/state", "api/state/data", "bin"):
@@ -161,6 +162,28 @@ class Copy:
         except subprocess.TimeoutExpired as error:
             raise StackError(f"it still ran after {timeout_seconds:g} s") from error
         return Completed(exit_code=done.returncode, output=(done.stdout + done.stderr).decode("utf-8", "replace"))
+
+    def run_owners(
+        self,
+        command: Sequence[str],
+        *,
+        variables: Mapping[str, str],
+        timeout_seconds: float,
+        stdin: str = "",
+        **given: Any,
+    ) -> RanBeside:
+        """As the owner's machine would run it: its directory is a folder of the run's."""
+        self.given.append(given)
+        environment = {**self.environment("backup"), **variables}
+        done = subprocess.run(
+            list(command), env=environment, cwd=self.folder, input=stdin.encode(), capture_output=True, check=False,
+            timeout=timeout_seconds,
+        )  # fmt: skip
+        output = (done.stdout + done.stderr).decode("utf-8", "replace")
+        return RanBeside(exit_code=done.returncode, seconds=0.5, output=output)
+
+    def owners_directory(self, directory: str) -> Path:
+        return self.folder / "backup/state"
 
     def endpoint(self, service: str, port: int) -> Endpoint:
         return Endpoint(host="127.0.0.1", port=1)

@@ -21,7 +21,7 @@ from readiness.gather.backup_shelf import shelf_of
 from readiness.runtime import Variant
 from readiness.target import Target
 from readiness.verdict import Inconclusive
-from tests.gather.backup_copy import SECRET, Copy, owners, shelf, stores, target_of
+from tests.gather.backup_copy import BACKUP, SECRET, Copy, owners, shelf, stores, target_of
 
 ALL, SET = ("one", "two", "three"), ("one", "two")
 
@@ -70,6 +70,16 @@ def test_a_sound_backup_goes_through_every_bad_day(tmp_path: Path, monkeypatch: 
     assert fact.crowded is not None
     assert fact.crowded.run.exit_code not in {0, None}
     assert fact.crowded.left == ()
+
+
+def test_commands_of_this_machine_go_through_the_same_days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fact = through(tmp_path, monkeypatch, "without-asking", run="host", env={"REDIS_PASSWORD": SECRET})
+    assert fact.not_done == {}
+    assert [set(trial.holds.values()) for trial in fact.confirmation] == [{SET}] * 3
+    assert {trial.run.exit_code for trial in fact.damaged} == {3}
+    assert [(f.what, f.run.exit_code) for f in fact.failing] == [("cache stopped", 1), ("wrong REDIS_PASSWORD", 1)]
+    assert fact.crowded is not None
+    assert fact.crowded.what == "no room for the largest file"
 
 
 def test_a_restore_that_does_not_ask_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,10 +132,32 @@ def test_a_backup_that_ignores_a_full_disk_is_seen(
     monkeypatch.setattr(module, "_APART", ways)
     fact = through(tmp_path, monkeypatch, "ignores-full-disk")
     assert fact.crowded is not None
-    assert (fact.crowded.run.exit_code, fact.crowded.left) == (0, ("20250601_000006",))
+    assert (fact.crowded.run.exit_code, fact.crowded.left) == (0, (fact.crowded.left[0],))
     assert any("uploads.tar" in short for short in fact.crowded.short)
     assert fact.crowded.what in {"disk full", "no room for the largest file"}
-    assert not (tmp_path / "run/stack/copy/backup/state/20250601_000006").exists() or fact.crowded.what != "disk full"
+    left = tmp_path / "run/stack/copy/backup/state" / fact.crowded.left[0]
+    assert not left.exists() or fact.crowded.what != "disk full"
+
+
+def test_a_small_disk_that_the_backup_refuses_with_room_proves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SMALL", str(tmp_path / "small"))
+    (tmp_path / "small").mkdir()
+    monkeypatch.setattr(Days, "_has_small_disk", lambda _: True)
+    monkeypatch.setattr(module, "_FILL", "true")
+    copy = Copy(tmp_path / "run" / "stack" / "copy")
+    copy.runtime = "compose"
+    fact = days(copy, monkeypatch)
+    assert fact.crowded is not None
+    assert fact.crowded.what == "disk full"
+    assert (tmp_path / "small/sets").is_dir()
+    copy = Copy(tmp_path / "two" / "stack" / "copy")
+    copy.runtime = "compose"
+    copy.script("shop-backup", f"#!/bin/sh\ncase $BACKUP_DIR in */small/*) echo no; exit 1;; esac\n{BACKUP}")
+    fact = days(copy, monkeypatch)
+    assert fact.crowded is not None
+    assert fact.crowded.what == "no room for the largest file"
 
 
 def test_restores_that_never_work_keep_no_backup_from_being_tried(
@@ -215,9 +247,11 @@ def test_everything_is_done_in_a_copy_of_its_own(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(backup_words, "ask_redis", copy.ask_redis)
     monkeypatch.setattr(backup_words, "open_side", copy.open_side)
     monkeypatch.setattr(module, "REST_SECONDS", 0.0)
+    fact, given = gather(target_of(run="host"), copy, monkeypatch, name="compose")
+    assert [(v.name, v.tmpfs) for v in given] == [("baddays", {})]
     fact, given = gather(target_of(), copy, monkeypatch, name="compose")
     assert "ended with 7" in fact.not_done["everything"]
-    assert [(v.name, v.tmpfs) for v in given] == [("baddays", {"backup": {"/readiness-small": 1048576}})]
+    assert [(v.name, v.tmpfs) for v in given] == [("baddays", {"backup": {"/readiness-small": 25165824}})]
 
 
 @pytest.mark.parametrize("error", [StackError("no engine"), Inconclusive("variant baddays does not come up")])
@@ -229,9 +263,6 @@ def test_a_copy_that_does_not_come_up_is_told(error: Exception, monkeypatch: pyt
 def test_without_a_declaration_nothing_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
     fact, given = gather(Target(name="shop", folder="/nowhere"), None, monkeypatch)
     assert (fact.not_done, given) == ({"everything": "not configured: backup"}, [])
-    fact, given = gather(target_of(run="host"), None, monkeypatch)
-    assert "on this machine" in fact.not_done["everything"]
-    assert given == []
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,18 @@ def test_mails_and_posts_of_both_runs_arrive(tmp_path: Path, monkeypatch: pytest
     assert fact.is_reachable is True
 
 
+def test_commands_of_this_machine_reach_servers_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = copy_at(tmp_path, "world-readable")
+    with Stub("127.0.0.1") as stub, MailSink("127.0.0.1") as mail:
+        fact = upkeep(copy, Sinks(stub=stub, mail=mail), monkeypatch, run="host")
+        assert {given["also_ports"] for given in copy.given} == {(), (stub.port, mail.port)}
+    assert [(len(told.mails), len(told.posts)) for told in fact.told] == [(1, 1), (1, 1)]
+    assert (fact.set_name, fact.report) == ("20250601_000001", "20250601_000001/report.txt")
+    assert ("20250601_000001/cache.rdb", "0644") in {(mode.path, mode.mode) for mode in fact.modes}
+    assert len(fact.retention) == 2
+    assert (fact.command_lines, fact.is_reachable) == (0, True)
+
+
 def test_silence_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Stub("127.0.0.1") as stub, MailSink("127.0.0.1") as mail:
         fact = upkeep(copy_at(tmp_path, "mails-nothing"), Sinks(stub=stub, mail=mail), monkeypatch)
@@ -275,9 +287,6 @@ def test_a_copy_that_does_not_come_up_is_told(error: Exception) -> None:
 def test_without_a_declaration_nothing_is_started() -> None:
     fact, given = gather(Target(name="shop", folder="/nowhere"), None)
     assert (fact.not_done, given) == ({"everything": "not configured: backup"}, [])
-    fact, given = gather(target_of(run="host"), None)
-    assert given == []
-    assert "on this machine" in fact.not_done["everything"]
 
 
 def test_a_file_of_a_set_knows_its_set() -> None:

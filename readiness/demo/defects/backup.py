@@ -143,7 +143,7 @@ DEFECTS: tuple[Defect, ...] = (
         "backup-password-in-argv",
         "The database's password is among the arguments of pg_dump",
         "backup.no_secret_in_argv",
-        part="argv",
+        part="db",
     ),
     _backup("backup-without-report", "A run leaves no report", "backup.report", part="report"),
     _backup(
