@@ -19,7 +19,7 @@ from readiness.target import Target
     remediation="Stop at the first error (set -euo pipefail), end with another code than 0, remove or mark what is not whole, and "
     "delete old sets only after a new one is finished.",
     seeds=(),
-    defects=("backup-hides-failure", "retention-deletes-last-good"),
+    defects=("backup-hides-failure", "retention-deletes-last-good", "backup-stale-redis"),
 )
 def check_failure_detected(backup_days: BackupDays, backup_upkeep: BackupUpkeep, target: Target) -> Verdict:
     """Judge runs while a store was away or its password wrong, and what became of the only set through such a run."""

@@ -22,7 +22,14 @@ VERIFIES_EXAMPLE = "backup:\n  verifies: healthy  # what the restore prints once
     remediation="Check the whole set (checksums, pg_restore --list, gzip -t) before anything is touched, stop at the first error "
     "(set -euo pipefail, --exit-on-error), and ask the application's readiness at the end.",
     seeds=("brain",),
-    defects=("restore-skips-verify", "restore-rolls-back-says-ok"),
+    defects=(
+        "restore-skips-verify",
+        "restore-rolls-back-says-ok",
+        "backup-corrupt-archive",
+        "backup-empty-exit-0",
+        "backup-skips-uploads",
+        "backup-stale-redis",
+    ),
 )
 def check_restore_verifies(backup_days: BackupDays, target: Target) -> Verdict:
     """Judge restores of good sets, of damaged ones, and one after another that was ended half way."""

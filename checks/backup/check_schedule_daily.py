@@ -25,7 +25,7 @@ DAY_SECONDS, HOUR_SECONDS = 86400.0, 3600.0
     source="Claims ledger, backup.schedule_daily",
     remediation="Let a service of the stack keep the schedule, take it from a variable, and see a set appear with it every minute.",
     seeds=("brain",),
-    defects=("cron-never-fires", "cron-weekly"),
+    defects=("cron-never-fires", "cron-weekly", "backup-script-not-executable"),
 )
 def check_schedule_daily(backup_upkeep: BackupUpkeep, target: Target) -> Verdict:
     """Judge the schedule in force, and whether one of every minute made a set."""
