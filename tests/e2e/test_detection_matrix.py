@@ -74,6 +74,31 @@ PREMISES = {
     # Who does not try again has neither pauses nor lines about them.
     "exits-when-database-late": {"retry.db_backoff", "retry.logged"},
 }
+#: Defect -> checks that it leaves nothing to be told by: where no restore brings anything back, nobody can say how long
+#: one takes, how old what came back is, or what a restore of one store alone does to the others.
+UNTOLD = {
+    "backup-corrupt-archive": {
+        "backup.restore_confirmation",
+        "backup.restore_latest",
+        "backup.restore_partial",
+        "backup.rto_30m",
+    },
+    "backup-empty-exit-0": {
+        "backup.consistent_under_load",
+        "backup.disk_space_checked",  # a set of a few bytes finds room anywhere
+        "backup.restore_confirmation",
+        "backup.restore_latest",
+        "backup.restore_partial",
+        "backup.rpo_24h",
+        "backup.rto_30m",
+    },
+    "restore-rolls-back-says-ok": {
+        "backup.consistent_under_load",
+        "backup.restore_partial",
+        "backup.rpo_24h",
+        "backup.rto_30m",
+    },
+}
 #: Defects that disturb what is asked of others in the same audit; audited alone, with the checks of their family.
 ALONE = {
     "errors-end-the-process",  # every unhandled error costs a restart, in which nothing answers
@@ -206,7 +231,8 @@ class Matrix:
 def expected(defects: Pack, families: frozenset[str]) -> dict[str, str]:
     """What the defects' rows promise of the checks of these families, taken together."""
     premises = {check: "not_applicable" for d in defects for check in PREMISES.get(d.name, ())}
-    every = premises | {check: "fail" for d in defects for check in d.detected_by}
+    untold = {check: "inconclusive" for d in defects for check in UNTOLD.get(d.name, ())}
+    every = premises | untold | {check: "fail" for d in defects for check in d.detected_by}
     return {check: outcome for check, outcome in every.items() if is_in(check, families)}
 
 
