@@ -66,6 +66,7 @@ UNDECLARED = dict.fromkeys(
         "persist.queue_survives",
         "scale.failover",
         "startup.async_load",
+        "startup.concurrent_inference",
         "startup.health_polling",
         "startup.health_polling_timeout",
         "startup.requests_while_loading",

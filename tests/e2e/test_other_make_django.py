@@ -204,6 +204,7 @@ SOUND = {
     "retry.exhausted_clear": "pass",
     "retry.logged": "pass",
     "startup.async_load": "not_applicable",  # nothing is loaded
+    "startup.concurrent_inference": "not_applicable",
     "startup.dependency_order": "pass",
     "startup.failed_dependency_blocks": "pass",
     "startup.health_polling": "not_applicable",  # compose waits

@@ -48,6 +48,18 @@ DEFECTS: tuple[Defect, ...] = (
         "startup.async_load",
         part="startup/listening",
     ),
+    api(
+        "inference-shares-a-buffer",
+        "Requests that embed a text at the same moment share one buffer",
+        "startup.concurrent_inference",
+        part="embed/one",
+    ),
+    api(
+        "batch-order-lost",
+        "A batch is sorted by length, and its vectors are not put back in order",
+        "startup.concurrent_inference",
+        part="embed/batch",
+    ),
     Defect(
         name="sleeps-before-start",
         title="The worker sleeps for a while before it starts",
