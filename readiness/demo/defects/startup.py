@@ -60,6 +60,24 @@ DEFECTS: tuple[Defect, ...] = (
         "startup.concurrent_inference",
         part="embed/batch",
     ),
+    api(
+        "download-cut-kills",
+        "A download of the model that is cut ends the process",
+        "startup.survives_download_failure",
+        part="startup/download",
+    ),
+    api(
+        "corrupt-model-loops",
+        "A cached model that is cut off ends the process at each start",
+        "startup.survives_corrupt_model",
+        part="startup/cached",
+    ),
+    api(
+        "disk-full-kills",
+        "A disk that is too full for the model ends the process",
+        "startup.survives_disk_full",
+        part="startup/disk",
+    ),
     Defect(
         name="sleeps-before-start",
         title="The worker sleeps for a while before it starts",
