@@ -49,7 +49,7 @@ def check_survives_disk_full(small_cache: SmallCache, model_downloads: ModelDown
         said = start.said.status or start.said.error if start.said is not None else "no answer"
         message = f"{seen.service} answers {said} instead of 503 while the disk is too full for its model"
         return Verdict(findings=(Finding(message=message, evidence=evidence),), measured=measured)
-    if not names_full_disk(start):
+    if start.said is None or not names_full_disk(start.said.body):
         message = f"{seen.service} answers 503, and does not say that the disk is full"
         return Verdict(findings=(Finding(message=message, evidence=evidence),), measured=measured)
     return Verdict(measured=measured, summary="a steady 503 that names the full disk, no restart")

@@ -46,7 +46,7 @@ def check_survives_download_failure(model_downloads: ModelDownloads, target: Tar
         raise Inconclusive(reason, supply=MODEL_EXAMPLE)
     findings: list[Finding] = []
     if start.has_ended:
-        times = f", {start.restarts} times" if start.restarts > 1 else ""
+        times = f" {start.restarts} times" if start.restarts > 1 else ""
         message = f"{seen.service} ended{times} when the download of its model was cut or limited"
         findings.append(Finding(message=message, evidence=evidence_of(start, name)))
     elif start.ready_seconds is None:

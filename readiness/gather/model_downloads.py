@@ -29,6 +29,7 @@ from readiness.instruments.stub import Kind, Plan, Received, Script, Stub, Stubs
 from readiness.instruments.variants import Variants
 from readiness.probes.standing import Standing, standing
 from readiness.runtime import Capability, Endpoint, Progress, Runtime, Stack, Variant
+from readiness.starting.fetching import names_full_disk
 from readiness.starting.vectors import vectors_in
 from readiness.target import Entry, Probe, ProbeKind, Target
 from readiness.verdict import Inconclusive
@@ -57,7 +58,8 @@ class Patience:
         ready: for the start with a download that is cut, and for that with a cut copy: three tries 5, 10 and 20 s apart,
             as model servers do, and what loading takes.
         ended: after its program ended, for an engine that starts it again.
-        full: with a full disk, from the last download on.
+        full: with a full disk, from the first download on; ``full_silent`` where the probe does not say why until then:
+            some say so once they have tried several times.
         word: for the first request to the hub; who does not ask until then is not going to.
         interval: between two looks.
         ask: one question.
@@ -66,6 +68,7 @@ class Patience:
     ready: float = 90.0
     ended: float = 4.0
     full: float = 6.0
+    full_silent: float = 45.0
     word: float = 60.0
     interval: float = 0.2
     ask: float = 5.0
@@ -86,7 +89,14 @@ def model_downloads(
         variant = _variant(runtime, stack, service, {declared.hub_variable: stub.url}, name="hub")
         with variants(variant) as copy:
             scenario = FetchScenario(
-                stack=copy, service=service, probe=probe, ask=ask, stub=stub, contents=contents, progress=progress
+                stack=copy,
+                service=service,
+                probe=probe,
+                ask=ask,
+                stub=stub,
+                contents=contents,
+                progress=progress,
+                patience=Patience(ready=max(Patience.ready, target.deadlines.get(service, 0.0))),
             )
             return scenario.run(_place(declared.cache, copy.environment(service)), since=began)
 
@@ -116,7 +126,14 @@ def small_cache(
         )
         with variants(small) as copy:
             scenario = FetchScenario(
-                stack=copy, service=service, probe=probe, ask=ask, stub=stub, contents=contents, progress=progress
+                stack=copy,
+                service=service,
+                probe=probe,
+                ask=ask,
+                stub=stub,
+                contents=contents,
+                progress=progress,
+                patience=Patience(ready=max(Patience.ready, target.deadlines.get(service, 0.0))),
             )
             start = scenario.watch(since=began, until_ready=False)
             # Of one that has ended nothing can be seen: then it is the size that was asked for.
@@ -319,7 +336,7 @@ class FetchScenario:
                     ready = self.clock()
                     break
             received = self._received(since)
-            is_full = not until_ready and received and now - received[0].at > self.patience.full
+            is_full = not until_ready and received and self._has_told(last, now - received[0].at)
             waited = now - watched_from
             is_late = waited > (self.patience.ready if received else self.patience.word)
             if restarts >= LOOP or is_full or is_late:
@@ -335,6 +352,11 @@ class FetchScenario:
             said=self._said(last),
             log=self._log(),
         )
+
+    def _has_told(self, last: Sample | None, seconds: float) -> bool:
+        """Whether a service with a full disk has said what it has to say."""
+        names_it = last is not None and names_full_disk(last.body)
+        return seconds > (self.patience.full if names_it else self.patience.full_silent)
 
     def _received(self, since: float) -> Sequence[Received]:
         return self.stub.received("/", since=since)
@@ -385,6 +407,8 @@ class FetchScenario:
         """
         if not cache.startswith("/") or not cache.strip("/"):
             return (), f"the cache of {self.service} is no folder of its own: {cache}"
+        if self.stack.runtime != "process" and self._is_in_memory(cache):
+            return (), f"{cache} is in memory, so that a restart empties it"
         sizes = sorted({len(content) for content in self.contents.values() if len(content) >= PAGE_BYTES})
         if not sizes:
             return (), "no declared file is large enough to be told from others"
@@ -406,6 +430,14 @@ class FetchScenario:
             return found, ""
         said = done.output.strip()[-200:]
         return (), f"no copy of a served file was found below {cache}{f': {said}' if said else ''}"
+
+    def _is_in_memory(self, place: str) -> bool:
+        """Whether the file system there ends with its container."""
+        try:
+            done = self.stack.execute(self.service, ["df", "-P", place])
+        except (StackError, UnsupportedError):
+            return False
+        return any(line.startswith("tmpfs ") for line in done.output.splitlines())
 
 
 def _request(received: Received, zero: float) -> HubRequest:

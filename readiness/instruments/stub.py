@@ -381,11 +381,12 @@ class Stub:
             case Kind.ANSWER | Kind.HALF:
                 head, body = _written(behaviour, request)
                 is_cut = behaviour.kind is Kind.HALF and request.method != b"HEAD"
-                connection.sendall(speaker.send(head) or b"")
-                connection.sendall(speaker.send(h11.Data(data=body[: len(body) // 2] if is_cut else body)) or b"")
+                body = body[: len(body) // 2] if is_cut else body
+                first = (speaker.send(head) or b"") + (speaker.send(h11.Data(data=body)) or b"")
                 if is_cut:
+                    connection.sendall(first)
                     return False
-                connection.sendall(speaker.send(h11.EndOfMessage()) or b"")
+                connection.sendall(first + (speaker.send(h11.EndOfMessage()) or b""))
                 return speaker.our_state is h11.DONE and speaker.their_state is h11.DONE
         return False
 

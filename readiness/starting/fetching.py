@@ -57,9 +57,9 @@ def refuses(start: FetchedStart) -> bool:
     return start.said is not None and start.said.status == UNAVAILABLE
 
 
-def names_full_disk(start: FetchedStart) -> bool:
-    """Whether the probe's answer says that there is no room."""
-    return start.said is not None and _FULL.search(start.said.body) is not None
+def names_full_disk(body: str) -> bool:
+    """Whether an answer says that there is no room."""
+    return _FULL.search(body) is not None
 
 
 def names_fault_of_copy(start: FetchedStart) -> bool:

@@ -70,6 +70,9 @@ UNDECLARED = dict.fromkeys(
         "startup.health_polling",
         "startup.health_polling_timeout",
         "startup.requests_while_loading",
+        "startup.survives_corrupt_model",
+        "startup.survives_disk_full",
+        "startup.survives_download_failure",
     ),
     "inconclusive",
 )
