@@ -45,6 +45,8 @@ MAX_REQUESTS = 60
 #: A service that was started again so often starts again for ever.
 LOOP = 3
 NOT_FOUND, LIMITED = 404, 429
+#: All files of a model are of one: clients keep them in a folder of its name.
+COMMIT = hashlib.sha256(b"readiness").hexdigest()[:40]
 #: In the order in which one is looked for: the one about loading says most.
 PROBES = (ProbeKind.LOADING, ProbeKind.READY, ProbeKind.HEALTH)
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -189,14 +191,14 @@ def contents_of(declared: FetchedModel, folder: Path) -> dict[str, bytes]:
 
 
 def _headers(content: bytes) -> dict[str, str]:
-    """As hubs send them with large files: the entity tag is the content's SHA-256, and names a commit."""
+    """As hubs send them with large files: the entity tag is the content's SHA-256. Tried with huggingface_hub 1.x."""
     digest = hashlib.sha256(content).hexdigest()
     return {
         "content-type": "application/octet-stream",
         "etag": f'"{digest}"',
         "x-linked-etag": f'"{digest}"',
         "x-linked-size": str(len(content)),
-        "x-repo-commit": digest[:40],
+        "x-repo-commit": COMMIT,
     }
 
 
