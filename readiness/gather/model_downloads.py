@@ -191,7 +191,7 @@ def contents_of(declared: FetchedModel, folder: Path) -> dict[str, bytes]:
 
 
 def _headers(content: bytes) -> dict[str, str]:
-    """As hubs send them with large files: the entity tag is the content's SHA-256. Tried with huggingface_hub 1.x."""
+    """As hubs send them with large files: the entity tag is the content's SHA-256. Tried with huggingface_hub 2.4."""
     digest = hashlib.sha256(content).hexdigest()
     return {
         "content-type": "application/octet-stream",
