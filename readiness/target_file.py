@@ -93,7 +93,9 @@ _EXTRA = (
 _BY_SERVICE = ("persistence", "settings", "versions", "pool")
 #: What may be ``none``: whole sections, and the entries of these.
 _DECLINABLE = ("login", "origins", "error_path", "limit", "security_headers", "probes", *_EXTRA)
-_DECLINABLE_INSIDE = ("paths", "probes", "roles", "variants", "access", "docs", "login", "metrics", "validation")
+_DECLINABLE_INSIDE = (
+    "paths", "probes", "roles", "variants", "access", "docs", "login", "metrics", "validation", "startup",
+)  # fmt: skip
 #: Keys of the file whose value lives under another name in Target; a check may ask for either.
 _ALIASES = {"error_path": "paths.error", "limit": "limits"}
 

@@ -112,7 +112,11 @@ backup: {command: [./backup.sh], restore: [./restore.sh], run: host, cwd: ., std
 load: {requests: [/items], users: 20, rate_per_second: 50}
 persistence: {cache: durable}
 settings: {db: {max_connections: 50, shared_buffers: 256MB}, cache: {appendonly: true, save: 60 1000}}
-startup: {script: [./up.sh], limit_seconds: 120, env: {limit_seconds: UP_SECONDS}}
+startup:
+  script: [./up.sh]
+  limit_seconds: 120
+  env: {limit_seconds: UP_SECONDS}
+  model: {service: worker, hub_env: HF_ENDPOINT, cache: "${HF_HOME}/hub", files: {/m/w.bin: models/w.bin, /m/x: 4096}}
 versions: {db: ">=13", cache: ">= 6.2"}
 idempotency: {header: Idempotency-Key, request: {method: POST, path: /items, json: {name: "{unique}"}}, id: id}
 pool: {api: {size: 20, overflow: 10, wait_seconds: 30, processes: 2, replicas: 3, recycle_seconds: 60, env: {recycle_seconds: RECYCLE}}}

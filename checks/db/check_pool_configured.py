@@ -46,7 +46,8 @@ def check_pool_configured(pool_exhausted: PoolExhausted, target: Target) -> Verd
         raise Inconclusive(f"the tables could not be locked, so no rush was had: {fact.not_done['lock']}")
     gained, ceiling = max(fact.peak - fact.at_rest, 0), sum(pool.per_replica for pool in pools.values())
     services = {name for role in (Role.APP, Role.WORKER, Role.SCHEDULER) for name in target.services_of(role)}
-    if gained > ceiling + OTHERS and not services - pools.keys():
+    is_whole = not services - pools.keys()
+    if is_whole and gained > ceiling + OTHERS:
         return _differs(fact, f"{gained} connections came on top of those at rest, and {ceiling} are declared")
     pool = pools.get(target.service or "")
     target.require("pool", pool or "", example=POOL_EXAMPLE)
@@ -55,6 +56,13 @@ def check_pool_configured(pool_exhausted: PoolExhausted, target: Target) -> Verd
     told = [answer for answer in fact.answers if answer.status != TOO_MANY]
     waited = _waited(fact, pool)
     held = len(told) - waited
+    if is_whole and not waited and fact.peak > ceiling + OTHERS and gained > pool.per_replica + OTHERS:
+        # Connections that were there before hide how many came, but more than all pools together have were used.
+        return _differs(
+            fact,
+            f"at most {fact.peak} connections were used, {gained} of them new, and of {len(told)} requests at once none "
+            f"was refused after {pool.wait_seconds:g} s; {ceiling} are declared",
+        )
     is_told_apart = waited >= max(len(told) - pool.per_replica, 1) and held > 0
     if is_told_apart and held < one - 1 and fact.peak < one:
         return _differs(

@@ -53,6 +53,12 @@ def check_inflight_completes(drain_runs: DrainRuns, limits: InFlightLimits) -> V
     finished = tuple(r for r in held if is_full(r, drain_runs.control))
     refused = tuple(r for r in held if is_refused(r))
     lost = tuple(r for r in held if r not in finished and r not in refused)
+    if lost and not stop.is_taken_on and all(_is_unseen(r) for r in lost):
+        raise Inconclusive(
+            f"{len(lost)} of {len(held)} requests had no answer, and when the signal came new connections still waited: "
+            "the service may not have seen them",
+            supply="a machine with less to do",
+        )
     if not finished and not lost:
         raise Inconclusive(f"all {len(refused)} requests were half sent and refused at once", supply=SUPPLY)
     charts = (timeline(drain_runs.service, stop, drain_runs.control),)
@@ -73,6 +79,11 @@ def check_inflight_completes(drain_runs: DrainRuns, limits: InFlightLimits) -> V
         f"{f'; no more because: {drain_runs.fewer}' if drain_runs.fewer else ''}"
     )
     return Verdict(measured=measured, summary=summary, charts=charts)
+
+
+def _is_unseen(request: Tracked) -> bool:
+    """As a request ends that a server closes its port on before it has taken it on."""
+    return request.fate is Fate.RESET and request.status is None
 
 
 def _writes(stop: Stop) -> str:

@@ -14,7 +14,7 @@ import pytest
 
 from readiness import gather
 from readiness.audit import fixtures
-from readiness.audit.interruption import Interruption
+from readiness.audit.interruption import Interruption, cut_before_lineless
 from readiness.audit.items import check_meta, gatherers_of, impact_of, select, write_scope
 from readiness.audit.judging import Judge
 from readiness.audit.progress import uncaptured_lines
@@ -105,6 +105,11 @@ class AuditHooks:
         terminal = session.config.pluginmanager.get_plugin("terminalreporter")
         self._interruption = Interruption(uncaptured_lines(terminal) if terminal is not None else lambda _: None)
         self._interruption.install()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Let an interruption be shown, wherever it arrived."""
+        cut_before_lineless(excinfo.tb)
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self) -> None:

@@ -6,9 +6,9 @@ import contextlib
 import signal
 import threading
 from collections.abc import Callable
-from types import FrameType
+from types import FrameType, TracebackType
 
-__all__ = ["Interruption"]
+__all__ = ["Interruption", "cut_before_lineless"]
 
 #: By then whoever presses means it; the run's guard removes what is left.
 LAST = 3
@@ -53,3 +53,14 @@ class Interruption:
         # Where it arrives in the middle of another line there is no way to print one.
         with contextlib.suppress(RuntimeError, OSError, ValueError):
             self._tell(TOLD)
+
+
+def cut_before_lineless(traceback: TracebackType | None) -> None:
+    """End a traceback before its first frame that has no line; pytest cannot show one, and fails where it tries.
+
+    CPython gives none where a signal arrives at an instruction that belongs to no line of the source.
+    """
+    while traceback is not None and traceback.tb_next is not None:
+        if traceback.tb_next.tb_lineno is None:  # typeshed knows nothing of it
+            traceback.tb_next = None
+        traceback = traceback.tb_next

@@ -155,12 +155,15 @@ class Stop:
 
     Attributes:
         requests: everything that was open or opened, in order of sending.
+        is_taken_on: a new connection had its answer before the signal, so nobody who came before it waited in the queue
+            of the port, where a server that closes it cuts whom it never saw.
         ready: the readiness probe's status (0: no answer) at seconds.
         log: what the service wrote from a moment before the signal on.
     """
 
     ending: Ending
     requests: tuple[Tracked, ...] = ()
+    is_taken_on: bool = True
     written: tuple[Written, ...] = ()
     ready: tuple[tuple[float, int], ...] = ()
     sessions: Sessions | None = None

@@ -39,6 +39,8 @@ class LoadPlan:
         spread: over so long the requests are made whole: how many a service works on at the same moment is no question
             of its drain.
         acquire, locked_more: until the tables are locked at most, and how long beyond ``hold`` they can stay so.
+        queued: from the last step on, at least, before anything else is opened: a connection that found the queue of the
+            port full is offered again by this machine's kernel after 0.2 s, and after twice as long each time.
         taken: from the last request to the moment when everything counts as open, at least; ``answered`` at most, while a
             new connection, which comes after all others in the queue of the port, has no answer.
         head: until a streamed answer has begun, at most.
@@ -53,8 +55,9 @@ class LoadPlan:
     spread: float = 0.6
     acquire: float = 1.5
     locked_more: float = 1.0
+    queued: float = 0.8
     taken: float = 0.2
-    answered: float = 1.0
+    answered: float = 2.0
     head: float = 1.0
     interval: float = 0.1
     patience: float = 10.0
@@ -70,7 +73,16 @@ class LoadPlan:
     @property
     def opening(self) -> float:
         """Until everything is open, at most."""
-        return 15 * self.step + self.ramped + self.acquire + 5 + 2 * self.head + self.taken + self.answered
+        return (
+            15 * self.step
+            + self.ramped
+            + self.acquire
+            + 5
+            + 2 * self.head
+            + self.queued
+            + self.taken
+            + 2 * self.answered
+        )
 
     @property
     def most(self) -> float:
@@ -91,6 +103,8 @@ class Load:
     ramped_at: float = 0.0
     #: When everything was open.
     opened_at: float = 0.0
+    #: Nobody waited to be taken on by then: a new connection had its answer.
+    is_taken_on: bool = False
     opened: threading.Event = field(default_factory=threading.Event)
     locked: threading.Event = field(default_factory=threading.Event)
     unlock: threading.Event = field(default_factory=threading.Event)
@@ -146,8 +160,9 @@ class Loader:
             askers += [self._write() for _ in range(2)]
         asking = [asyncio.create_task(asker) for asker in askers]
         await self._ramp([one for one in wanted if one.kind not in {Kind.STREAM, Kind.LOCKED}])
+        await self._taken_on(plan.queued)
         lock = await self._last([one for one in wanted if one.kind in {Kind.STREAM, Kind.LOCKED}])
-        await self._taken_on()
+        await self._taken_on(plan.taken)
         load.opened_at = time.monotonic()
         load.opened.set()
         await asyncio.sleep(plan.hold)
@@ -189,14 +204,15 @@ class Loader:
             await self._begin(one).sent()
         return lock
 
-    async def _taken_on(self) -> None:
+    async def _taken_on(self, at_least_seconds: float) -> None:
         """Wait until what was sent has left the queue of the port: a server that closes it cuts whom it never saw."""
         load, plan = self._load, self._plan
         held = Held(self._stack, self._entry, asked_quickly(self._target, self._entry), kind=Kind.NEW)
         load.begin(held, load.new, plan.new)
         last = load.running[-1]
-        await asyncio.sleep(plan.taken)
+        await asyncio.sleep(at_least_seconds)
         await asyncio.wait([last], timeout=plan.answered)
+        load.is_taken_on = held.reply is not None and held.reply.fate is Fate.FINISHED
 
     def _held(self, one: Open) -> Held:
         """Not sent yet."""

@@ -234,6 +234,7 @@ class _Runs:
         return Stop(
             ending=ending,
             requests=requests,
+            is_taken_on=load.is_taken_on,
             written=tuple(self._read_back(load, zero, is_back=is_back)),
             ready=load.probed(zero),
             sessions=sessions.result(),

@@ -21,6 +21,7 @@ from readiness.inputs.documented import BodyOperation, Sized, body_operations, d
 from readiness.instruments.client import HttpClient
 from readiness.instruments.identity import MASK, PLAIN, masked
 from readiness.instruments.memory import memory_of
+from readiness.instruments.poller import NO_ANSWER
 from readiness.instruments.upload import upload
 from readiness.runtime import Capability, Progress, Stack
 from readiness.target import Entry, Request, Target
@@ -45,6 +46,9 @@ KEPT_CHARS = 2000
 #: Too large, or without a length (RFC 9110, 15.5.14 and 15.5.12).
 REFUSED = frozenset({413, 411})
 UPLOAD_SECONDS = 20.0
+#: For an answer that comes before the end of the body, where it is known when and where it is not; at a second trial so
+#: many times that.
+PAUSE_SECONDS, SHORT_PAUSE_SECONDS, LONGER = 1.0, 0.15, 4
 #: What a service must refuse where it takes JSON: scripts' own types, and those that parsers were broken with.
 UNSAFE_TYPES = ("text/html", "application/xml", "application/x-java-serialized-object", "text/plain")
 #: Two bytes in UTF-8, one character: the difference between counting either.
@@ -359,6 +363,21 @@ class BodyLab:
         return trial if trial.status is not None else dataclasses.replace(first, memory_peak_bytes=None)
 
     def _sent(self, entry: Entry, kind: str, limit: int | None, size: int, content: bytes) -> BodyTrial:
+        """One trial; another one, with more patience, where the connection was closed without an answer.
+
+        A server that closes while bytes are still on their way resets the connection, which may take its answer along
+        (RFC 9112, 9.6): a slow one needs longer until its answer has come, and the next byte may be sent.
+        """
+        pause = PAUSE_SECONDS if limit is not None else SHORT_PAUSE_SECONDS
+        trial = self._sent_once(entry, kind, limit, size, content, pause_seconds=pause)
+        is_closed = trial.status is None and not (trial.error or "").startswith(NO_ANSWER)
+        if is_closed:
+            return self._sent_once(entry, kind, limit, size, content, pause_seconds=LONGER * pause)
+        return trial
+
+    def _sent_once(
+        self, entry: Entry, kind: str, limit: int | None, size: int, content: bytes, *, pause_seconds: float
+    ) -> BodyTrial:
         service, port = entry.service, entry.port
         if self.target.service is not None and service != self.target.service:
             own = app_entry(self.target)
@@ -391,7 +410,7 @@ class BodyLab:
             tail=content,
             is_announced=kind != "streamed",
             pauses=_pauses(kind, limit, size),
-            pause_seconds=1.0 if limit is not None else 0.15,
+            pause_seconds=pause_seconds,
             timeout_seconds=UPLOAD_SECONDS,
             at_pause=pass_by,
         )

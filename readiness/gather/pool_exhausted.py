@@ -127,13 +127,18 @@ def _held(bench: Bench, fact: PoolExhausted, pools: dict[str, Pool], unrelated: 
 
 
 def _after(bench: Bench, patience: float) -> tuple[Exchange, ...]:
-    """Requests once the lock is gone, again and again until all are served or a pool has had time to fill anew."""
+    """Requests once the lock is gone, again and again until all are served or a pool has had time to fill anew.
+
+    At least twice: where everything is slow, the first ones alone take longer than that time.
+    """
     deadline = time.monotonic() + SETTLED_SECONDS
-    while True:
-        after = bench.send_many(AFTER, at_once=2, timeout_seconds=patience)
-        if all(is_good(answer) for answer in after) or time.monotonic() > deadline:
-            return after
+    after = bench.send_many(AFTER, at_once=2, timeout_seconds=patience)
+    while not all(is_good(answer) for answer in after):
         time.sleep(SAMPLE_SECONDS)
+        after = bench.send_many(AFTER, at_once=2, timeout_seconds=patience)
+        if time.monotonic() > deadline:
+            break
+    return after
 
 
 def _settled(bench: Bench, peak: int) -> int:

@@ -26,6 +26,12 @@ DISK_BYTES = 64 * 1024 * 1024
 #: Above every threshold in use (85 to 95 %), below what makes the kernel kill something.
 DISK_RATIO = 0.99
 MEMORY_RATIO = 0.955
+#: Of the memory's limit that may be missing at the height: what else runs in the container gives and takes a little.
+MEMORY_SLACK = 0.015
+#: Taking a few hundred MiB takes a second at rest; a busy machine, or a container with little processor, needs longer.
+TAKING_SECONDS = 15.0
+#: The kernel ends the process that takes the memory where the service grows at the same moment, so it is tried again.
+TAKING_ATTEMPTS = 3
 #: A filled file has a name of its own, so that removing it removes nothing of the owner's.
 FILL = ".readiness-fill"
 
@@ -58,9 +64,15 @@ class PressureScenario:
     periods: PressurePeriods
 
     def run(
-        self, resource: str, service: str, *, use: Callable[[], float | None], free: Callable[[], None]
+        self,
+        resource: str,
+        service: str,
+        *,
+        use: Callable[[], float | None],
+        free: Callable[[], None],
+        see: Callable[[], None] = lambda: None,
     ) -> Pressure:
-        """Use, watch, free, watch. ``free`` runs on every way out."""
+        """Use, watch, free, watch. ``free`` runs on every way out; ``see`` raises where it was not used up to the end."""
         secrets = known_secrets(self.stack)
         change = self.periods.change + self.probe.cache_seconds
         with Poller((self.ask,), resolve=self.stack.endpoint, interval_seconds=self.periods.interval) as poller:
@@ -96,6 +108,7 @@ class PressureScenario:
                 zero = time.monotonic()
                 wait(zero, yes=False)
                 under = phase(zero)
+                see()
             except StackError as error:
                 return Pressure(resource=resource, service=service, before=before, problem=str(error))
             finally:
@@ -106,7 +119,7 @@ class PressureScenario:
         return Pressure(resource=resource, service=service, before=before, used_ratio=used, under=under, freed=freed)
 
 
-@gatherer(impact=Impact.DISRUPTS, at_most_seconds=150)
+@gatherer(impact=Impact.DISRUPTS, at_most_seconds=190)
 def resource_pressure(
     *, target: Target, stack: Stack, variants: Variants, runtime: Runtime, progress: Progress
 ) -> ResourcePressure:
@@ -144,7 +157,11 @@ def resource_pressure(
             eater = _service(target, probe.memory)
             found.append(
                 scenario.run(
-                    "memory", eater, use=lambda: use_memory(small, eater), free=lambda: free_memory(small, eater)
+                    "memory",
+                    eater,
+                    use=lambda: use_memory(small, eater),
+                    free=lambda: free_memory(small, eater),
+                    see=lambda: see_used(small, eater),
                 )
             )
     return ResourcePressure(pressures=tuple(found))
@@ -207,21 +224,44 @@ def use_memory(stack: Stack, service: str) -> float:
     Raises:
         StackError: there is no limit to come near to, or the memory could not be taken.
     """
-    limit, usage = _memory(stack, service)
-    amount = int(limit * MEMORY_RATIO) - usage
-    if amount > MOST_MEMORY_BYTES:
-        raise StackError(f"{service} would need {amount} bytes more to come near its limit; too much for this machine")
-    if amount > 0:
-        # tail keeps what has no line end until its input ends; the sleep keeps the input open.
-        script = '( (head -c "$1" /dev/zero; exec sleep 9417) | exec tail -c "$1" ) >/dev/null 2>&1 &'
-        stack.execute(service, ["sh", "-c", script, "sh", str(amount)])
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
+    for _ in range(TAKING_ATTEMPTS):
         limit, usage = _memory(stack, service)
-        if usage >= limit * (MEMORY_RATIO - 0.015):
-            break
-        time.sleep(0.2)
-    return round(usage / limit, 4)
+        amount = int(limit * MEMORY_RATIO) - usage
+        if amount > MOST_MEMORY_BYTES:
+            raise StackError(
+                f"{service} would need {amount} bytes more to come near its limit; too much for this machine"
+            )
+        if amount > 0:
+            # tail keeps what has no line end until its input ends; the sleep keeps the input open.
+            script = '( (head -c "$1" /dev/zero; exec sleep 9417) | exec tail -c "$1" ) >/dev/null 2>&1 &'
+            stack.execute(service, ["sh", "-c", script, "sh", str(amount)])
+        deadline = time.monotonic() + TAKING_SECONDS
+        while time.monotonic() < deadline:
+            limit, usage = _memory(stack, service)
+            if _is_used_up(limit, usage):
+                return round(usage / limit, 4)
+            time.sleep(0.2)
+        free_memory(stack, service)
+    raise StackError(
+        f"the memory of {service} could be used to {usage / limit:.1%} only, in {TAKING_ATTEMPTS} attempts"
+    )
+
+
+def see_used(stack: Stack, service: str) -> None:
+    """See that the memory is used up: the kernel may have ended what used it.
+
+    Raises:
+        StackError: it is not any more.
+    """
+    limit, usage = _memory(stack, service)
+    if not _is_used_up(limit, usage):
+        raise StackError(
+            f"the memory of {service} did not stay used up: {usage / limit:.1%} when it was looked at last"
+        )
+
+
+def _is_used_up(limit: int, usage: int) -> bool:
+    return usage >= limit * (MEMORY_RATIO - MEMORY_SLACK)
 
 
 def free_memory(stack: Stack, service: str) -> None:

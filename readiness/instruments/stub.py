@@ -26,7 +26,20 @@ from readiness.verdict import Inconclusive
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["Behaviour", "Kind", "Plan", "Received", "Script", "Stub", "Stubs", "answer", "cut", "garbage", "hang"]
+__all__ = [
+    "Behaviour",
+    "Kind",
+    "Plan",
+    "Received",
+    "Script",
+    "Stub",
+    "Stubs",
+    "answer",
+    "cut",
+    "garbage",
+    "half",
+    "hang",
+]
 
 #: A body is recorded up to here, and read to its end; error trackers and model APIs take less in one request.
 MAX_BODY_BYTES = 1024 * 1024
@@ -52,6 +65,7 @@ class Kind(enum.StrEnum):
     HANG = "hang"
     CUT = "cut"
     GARBAGE = "garbage"
+    HALF = "half"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +74,7 @@ class Behaviour:
 
     Attributes:
         delay_seconds: passes before anything is sent, or for a hang, before the connection ends.
+        has_ranges: a request for the rest of the body gets that (RFC 9110, 14.2), as who resumes a download expects.
     """
 
     kind: Kind = Kind.ANSWER
@@ -67,6 +82,7 @@ class Behaviour:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b"{}"
     delay_seconds: float = 0.0
+    has_ranges: bool = False
 
 
 def answer(
@@ -75,9 +91,17 @@ def answer(
     *,
     headers: Mapping[str, str] | None = None,
     delay_seconds: float = 0.0,
+    has_ranges: bool = False,
 ) -> Behaviour:
     """Answer with this status, well or badly meant, at once or late. JSON where ``headers`` name no other type."""
-    return Behaviour(status=status, body=body, headers=dict(headers or {}), delay_seconds=delay_seconds)
+    return Behaviour(
+        status=status, body=body, headers=dict(headers or {}), delay_seconds=delay_seconds, has_ranges=has_ranges
+    )
+
+
+def half(body: bytes, *, headers: Mapping[str, str] | None = None) -> Behaviour:
+    """Announce the whole body, send half of it, and close. Who asks for the headers alone gets those, and uses up no step."""
+    return Behaviour(kind=Kind.HALF, body=body, headers=dict(headers or {}))
 
 
 def hang(seconds: float = MAX_HANG_SECONDS) -> Behaviour:
@@ -129,7 +153,7 @@ class Received:
     Attributes:
         at: monotonic time when it was read to its end.
         body: up to its bound; ``body_bytes`` is its real length.
-        behaviour: what was done with it.
+        behaviour: what was done with it; ``status`` is that of the answer.
     """
 
     method: str
@@ -139,6 +163,7 @@ class Received:
     body_bytes: int
     at: float
     behaviour: Kind
+    status: int = 200
 
     def first(self, name: str) -> str | None:
         """The value of the first header of this name, in any case."""
@@ -310,8 +335,9 @@ class Stub:
             key = self._script.key_for(path)
             plan = self._script.otherwise if key is None else self._script.plans[key]
             number = self._used.get(key, 0)
-            self._used[key] = number + 1
             behaviour = plan.steps[number] if number < len(plan.steps) else plan.then
+            if not (behaviour.kind is Kind.HALF and request.method == b"HEAD"):
+                self._used[key] = number + 1
             self._count += 1
             if len(self._received) < MAX_RECORDED and self._recorded_bytes + len(body) <= MAX_RECORDED_BYTES:
                 self._recorded_bytes += len(body)
@@ -324,6 +350,7 @@ class Stub:
                         body_bytes=length,
                         at=self._clock(),
                         behaviour=behaviour.kind,
+                        status=behaviour.status,
                     )
                 )
             self._changed.notify_all()
@@ -351,15 +378,38 @@ class Stub:
             case Kind.GARBAGE:
                 connection.sendall(behaviour.body)
                 return False
-            case Kind.ANSWER:
-                headers = {"content-type": "application/json", **{n.lower(): v for n, v in behaviour.headers.items()}}
-                headers["content-length"] = str(len(behaviour.body))
-                head = h11.Response(status_code=behaviour.status, headers=list(headers.items()))
-                body = b"" if request.method == b"HEAD" else behaviour.body
-                parts = (speaker.send(head), speaker.send(h11.Data(data=body)), speaker.send(h11.EndOfMessage()))
-                connection.sendall(b"".join(part for part in parts if part))
+            case Kind.ANSWER | Kind.HALF:
+                head, body = _written(behaviour, request)
+                is_cut = behaviour.kind is Kind.HALF and request.method != b"HEAD"
+                body = body[: len(body) // 2] if is_cut else body
+                first = (speaker.send(head) or b"") + (speaker.send(h11.Data(data=body)) or b"")
+                if is_cut:
+                    connection.sendall(first)
+                    return False
+                connection.sendall(first + (speaker.send(h11.EndOfMessage()) or b""))
                 return speaker.our_state is h11.DONE and speaker.their_state is h11.DONE
         return False
+
+
+def _written(behaviour: Behaviour, request: h11.Request) -> tuple[h11.Response, bytes]:
+    """The head and the body of an answer."""
+    headers = {"content-type": "application/json", **{n.lower(): v for n, v in behaviour.headers.items()}}
+    status, body = behaviour.status, behaviour.body
+    if behaviour.has_ranges:
+        headers["accept-ranges"] = "bytes"
+        first = next((_first_byte(value) for name, value in request.headers if name == b"range"), None)
+        if first is not None and 0 < first < len(body):
+            headers["content-range"] = f"bytes {first}-{len(body) - 1}/{len(body)}"
+            status, body = 206, body[first:]
+    headers["content-length"] = str(len(body))
+    head = h11.Response(status_code=status, headers=list(headers.items()))
+    return head, b"" if request.method == b"HEAD" else body
+
+
+def _first_byte(value: bytes) -> int | None:
+    """Of ``bytes=N-``, the only range that who resumes asks for."""
+    number = value.removeprefix(b"bytes=").removesuffix(b"-")
+    return int(number) if number.isdigit() and len(number) < 16 else None  # noqa: PLR2004  # more is no length
 
 
 class Stubs:

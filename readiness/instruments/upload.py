@@ -223,6 +223,10 @@ class _Sender:
             self._problem = self._problem or f"{type(problem).__name__}: {problem}"[:300]
             self._is_over = True
             return False
+        if not data and self._status is None:
+            self._problem = self._problem or "closed without an answer"
+            self._is_over = True
+            return False
         self._protocol.receive_data(data)
         while True:
             event = self._protocol.next_event()

@@ -475,7 +475,7 @@ class Launch:
             or is_crashing
             or any(state["Status"] == "dead" for state in states)
             or any(self._has_ended(name, state, policy, now) for state in states)
-            or any((state.get("Health") or {}).get("Status") == "unhealthy" for state in states)
+            or any(_is_unhealthy(state) for state in states)
             or is_tool_missing(seen.health_results)
             or any(state["Status"] == "created" and state.get("Error") for state in states)
         )
@@ -735,6 +735,11 @@ def _remember(seen: _Seen, container: dict[str, Any], now: float) -> None:
             HealthResult(exit_code=int(entry["ExitCode"]), output=str(entry.get("Output") or "")[:4000])
             for entry in log
         )
+
+
+def _is_unhealthy(state: Mapping[str, Any]) -> bool:
+    """Whether the health check has given the service up; of one that waits for its restart an engine says so, too."""
+    return state["Status"] == "running" and (state.get("Health") or {}).get("Status") == "unhealthy"
 
 
 def _instant(moment: object) -> str:

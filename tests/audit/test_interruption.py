@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from readiness.audit.interruption import TOLD, Interruption
+from readiness.audit.interruption import TOLD, Interruption, cut_before_lineless
 
 
 @pytest.fixture
@@ -71,3 +71,19 @@ def test_what_somebody_else_has_decided_about_a_signal_stays() -> None:
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_a_frame_without_a_line_is_not_shown() -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    interrupted.__code__ = interrupted.__code__.replace(co_linetable=b"")
+    with pytest.raises(KeyboardInterrupt) as caught:
+        interrupted()
+    assert caught.tb.tb_next is not None
+    assert caught.tb.tb_next.tb_lineno is None
+    with pytest.raises(TypeError):
+        caught.getrepr(funcargs=True)
+    cut_before_lineless(caught.tb)
+    again = pytest.ExceptionInfo.from_exception(caught.value)
+    assert "interrupted()" in str(again.getrepr(funcargs=True))

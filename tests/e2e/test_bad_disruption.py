@@ -66,9 +66,13 @@ UNDECLARED = dict.fromkeys(
         "persist.queue_survives",
         "scale.failover",
         "startup.async_load",
+        "startup.concurrent_inference",
         "startup.health_polling",
         "startup.health_polling_timeout",
         "startup.requests_while_loading",
+        "startup.survives_corrupt_model",
+        "startup.survives_disk_full",
+        "startup.survives_download_failure",
     ),
     "inconclusive",
 )

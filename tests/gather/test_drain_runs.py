@@ -22,7 +22,9 @@ from readiness.runtime import Endpoint, Stack
 from readiness.target import Entry, Probe, ProbeKind, Target
 
 ENTRY = Entry(name="direct", service="api", port=8000)
-PLAN = DrainPlan(load=LoadPlan(step=0.1, ramped=0.2, taken=0.05, hold=1.5, spread=0.2, patience=5.0), limited=7.0)
+PLAN = DrainPlan(
+    load=LoadPlan(step=0.1, ramped=0.2, queued=0.05, taken=0.05, hold=1.5, spread=0.2, patience=5.0), limited=7.0
+)
 
 
 class Service:

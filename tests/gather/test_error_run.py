@@ -32,6 +32,7 @@ from readiness.gather.provoking import Provoker
 from readiness.inputs.bad_bodies import BadBody
 from readiness.instruments.client import HttpClient
 from readiness.instruments.negative import NegativeCase
+from readiness.instruments.upload import Upload
 from readiness.runtime import Capability, Endpoint, ServiceState
 from readiness.target import Entry, Limit, Login, Paths, Request, Role, Target
 
@@ -547,6 +548,29 @@ def test_a_request_that_is_not_accepted_proves_nothing() -> None:
     found = limits_of(Service(), a_target(extra={"validation": {"request": request}}))
     assert found.bodies == ()
     assert "not accepted" in found.problem
+
+
+def test_a_connection_that_is_closed_without_an_answer_is_tried_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = [
+        Upload(sent_bytes=MIB, seconds=1.0, error="closed without an answer"),
+        Upload(sent_bytes=MIB, seconds=1.0, status=413),
+    ]
+    late = Upload(sent_bytes=MIB, seconds=20.0, error="no answer within 20 s")
+
+    class Stack:
+        @staticmethod
+        def endpoint(*_: object) -> None:
+            """Nowhere."""
+
+    entry = Entry(name="direct", service="api", port=8000)
+    target = Target(name="shop", folder="shop", service="api", entries=(entry,))
+    lab = limits_module.BodyLab(target, Stack(), Request(method="POST", path="/embed", json={}), {})  # type: ignore[arg-type]  # a fake
+    monkeypatch.setattr(limits_module, "memory_of", lambda *_: None)
+    monkeypatch.setattr(limits_module, "upload", lambda *_, **__: ends.pop(0))
+    assert next(lab.trials(entry, 1)).status == 413
+    assert ends == []
+    monkeypatch.setattr(limits_module, "upload", lambda *_, **__: late)
+    assert next(lab.trials(entry, 1)).error == "no answer within 20 s"
 
 
 @pytest.mark.parametrize("module", [limits_module.input_limits, run_module.error_run])

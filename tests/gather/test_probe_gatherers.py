@@ -37,6 +37,7 @@ from readiness.gather.probe_pressure import (
     PressureScenario,
     fill_disk,
     free_memory,
+    see_used,
     use_memory,
 )
 from readiness.gather.probe_storm import StormPlan, storm
@@ -734,6 +735,16 @@ def test_what_cannot_be_used_up_is_freed_all_the_same(stack: FakeStack) -> None:
     assert (fact.problem, freed) == ("read-only", [True])
 
 
+def test_what_did_not_stay_used_up_is_told_and_freed(stack: FakeStack, world: World) -> None:
+    freed: list[bool] = []
+
+    def see() -> None:
+        raise StackError("the kernel ended it")
+
+    fact = pressure(stack).run("memory", "api", use=lambda: 0.95, free=lambda: freed.append(True), see=see)
+    assert (fact.problem, fact.under, freed) == ("the kernel ended it", None, [True])
+
+
 def df(size: int, available: int) -> Completed:
     line = f"tmpfs {size // 1024} {(size - available) // 1024} {available // 1024} 5% /data"
     return Completed(exit_code=0, output=f"Filesystem 1024-blocks Used Available Capacity Mounted on\n{line}\n")
@@ -765,6 +776,19 @@ def test_memory_is_used_below_its_limit(stack: FakeStack) -> None:
     assert use_memory(stack, "api") == pytest.approx(0.96)  # type: ignore[arg-type]  # a fake
     free_memory(stack, "api")  # type: ignore[arg-type]  # a fake
     assert "kill" in stack.calls[-1][1]
+
+
+def test_memory_that_cannot_be_taken_is_no_pressure(stack: FakeStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine, or where the kernel ends the process that takes it."""
+    monkeypatch.setattr(probe_pressure, "TAKING_SECONDS", 0.01)
+    limit = 400 * 1024**2
+    stack.outputs["sh"] = Completed(exit_code=0, output=f"{limit}\n{limit // 4}\n")
+    with pytest.raises(StackError, match="in 3 attempts"):
+        use_memory(stack, "api")  # type: ignore[arg-type]  # a fake
+    assert sum("sleep 9417" in call[1] and "head" in call[1] for call in stack.calls) == 3
+    assert "kill" in stack.calls[-1][1]
+    with pytest.raises(StackError, match="did not stay used up"):
+        see_used(stack, "api")  # type: ignore[arg-type]  # a fake
 
 
 def test_without_declared_resources_no_second_stack_is_started(stack: FakeStack) -> None:

@@ -21,6 +21,7 @@ from readiness.instruments.stub import (
     answer,
     cut,
     garbage,
+    half,
     hang,
 )
 from readiness.verdict import Inconclusive
@@ -200,3 +201,33 @@ def test_a_running_system_calls_no_stub() -> None:
 )
 def test_strangers_are_refused(peer: str, expected: bool) -> None:
     assert _is_of_this_machine(peer) is expected
+
+
+def test_a_body_is_cut_half_way_and_who_asks_for_the_headers_uses_up_no_step(stub: Stub, client: httpx.Client) -> None:
+    body = b"0123456789" * 1000
+    then = answer(body=body, headers={"etag": '"x"'})
+    stub.play(Script(plans={"/weights": Plan(steps=(half(body, headers={"etag": '"x"'}),), then=then)}))
+    head = client.head(f"{stub.url}/weights")
+    assert (head.status_code, head.headers["content-length"], head.headers["etag"]) == (200, "10000", '"x"')
+    got: list[bytes] = []
+    with client.stream("GET", f"{stub.url}/weights") as response, pytest.raises(httpx.RemoteProtocolError):
+        got.extend(response.iter_raw())
+    assert len(b"".join(got)) <= 5000
+    assert client.get(f"{stub.url}/weights").content == body
+    assert [seen.behaviour for seen in stub.received()] == [Kind.HALF, Kind.HALF, Kind.ANSWER]
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "expected"),
+    [
+        ("bytes=4-", 206, b"456789"),
+        ("bytes=0-", 200, b"0123456789"),
+        ("bytes=10-", 200, b"0123456789"),
+        ("x", 200, b"0123456789"),
+    ],
+)
+def test_who_resumes_gets_the_rest(stub: Stub, client: httpx.Client, asked: str, status: int, expected: bytes) -> None:
+    stub.play(Script(otherwise=Plan(then=answer(body=b"0123456789", has_ranges=True))))
+    response = client.get(stub.url, headers={"range": asked})
+    assert (response.status_code, response.content) == (status, expected)
+    assert response.headers.get("content-range") == ("bytes 4-9/10" if status == 206 else None)

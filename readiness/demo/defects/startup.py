@@ -48,6 +48,36 @@ DEFECTS: tuple[Defect, ...] = (
         "startup.async_load",
         part="startup/listening",
     ),
+    api(
+        "inference-shares-a-buffer",
+        "Requests that embed a text at the same moment share one buffer",
+        "startup.concurrent_inference",
+        part="embed/one",
+    ),
+    api(
+        "batch-order-lost",
+        "A batch is sorted by length, and its vectors are not put back in order",
+        "startup.concurrent_inference",
+        part="embed/batch",
+    ),
+    api(
+        "download-cut-kills",
+        "A download of the model that is cut ends the process",
+        "startup.survives_download_failure",
+        part="startup/download",
+    ),
+    api(
+        "corrupt-model-loops",
+        "A cached model that is cut off ends the process at each start",
+        "startup.survives_corrupt_model",
+        part="startup/cached",
+    ),
+    api(
+        "disk-full-kills",
+        "A disk that is too full for the model ends the process",
+        "startup.survives_disk_full",
+        part="startup/disk",
+    ),
     Defect(
         name="sleeps-before-start",
         title="The worker sleeps for a while before it starts",

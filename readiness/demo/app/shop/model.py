@@ -5,6 +5,7 @@ It stands for any model that is too slow to load before the first request can be
 
 from __future__ import annotations
 
+import array
 import asyncio
 import hashlib
 import math
@@ -13,6 +14,8 @@ import time
 import zlib
 from collections.abc import Sequence
 
+from .weights import Weights
+
 __all__ = ["DIMENSIONS", "EmbeddingModel", "ModelLoadingError"]
 
 DIMENSIONS = 32
@@ -20,6 +23,8 @@ BUCKETS = 512
 NGRAM = 3
 #: More than anybody waits for a service that says nothing.
 FETCH_SECONDS = 18.0
+#: How long a server waits for more texts that it could compute together.
+BATCHING_SECONDS = 0.01
 
 
 class ModelLoadingError(Exception):
@@ -27,15 +32,26 @@ class ModelLoadingError(Exception):
 
 
 class EmbeddingModel:
-    """Unit vectors of ``DIMENSIONS`` numbers; equal texts have equal vectors, similar ones are near."""
+    """Unit vectors of ``DIMENSIONS`` numbers; equal texts have equal vectors, similar ones are near.
 
-    def __init__(self) -> None:
+    Args:
+        weights: where they come from; made up here without it.
+    """
+
+    def __init__(self, weights: Weights | None = None) -> None:
+        self._weights = weights
         self._rows: Sequence[Sequence[float]] | None = None
+        self._buffer = ""
 
     @property
     def is_loaded(self) -> bool:
         """Whether :meth:`embed` works."""
         return self._rows is not None
+
+    @property
+    def problem(self) -> str:
+        """Why it is not loaded yet, in words; empty while nothing has gone wrong."""
+        return self._weights.problem if self._weights is not None else ""
 
     async def fetch(self) -> None:
         """Get the weights of a larger model first; only the defect that does so before it listens asks for it."""
@@ -44,6 +60,9 @@ class EmbeddingModel:
     async def load(self, *, at_least_seconds: float) -> None:
         """Compute the matrix, in slices so that the event loop keeps answering."""
         until = time.monotonic() + at_least_seconds
+        if self._weights is not None:
+            self._rows = _rows(await self._weights.get())
+            return
         numbers = random.Random(hashlib.sha256(b"shop").digest())  # noqa: S311  # a fixed projection, no secret
         rows = []
         for _ in range(BUCKETS):
@@ -67,3 +86,16 @@ class EmbeddingModel:
             total = [a + b for a, b in zip(total, row, strict=True)]
         norm = math.sqrt(sum(x * x for x in total)) or 1.0
         return [round(x / norm, 6) for x in total]
+
+    async def embed_from_buffer(self, text: str) -> list[float]:
+        """The vector of the text that came last; only the defect that shares its buffer among requests asks for it."""
+        self._buffer = text
+        await asyncio.sleep(BATCHING_SECONDS)
+        return self.embed(self._buffer)
+
+
+def _rows(weights: bytes) -> Sequence[Sequence[float]]:
+    """The matrix that these bytes are: whatever they are, as numbers between -1 and 1."""
+    numbers = array.array("i", weights)
+    scale = float(1 << 8 * numbers.itemsize - 1)
+    return [[n / scale for n in numbers[at : at + DIMENSIONS]] for at in range(0, BUCKETS * DIMENSIONS, DIMENSIONS)]

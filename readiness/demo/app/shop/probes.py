@@ -167,7 +167,8 @@ class Probes:
     async def model(self) -> tuple[int, dict[str, Any]]:
         """The model is loaded."""
         if not self._resources.model.is_loaded and not defects.is_on("loading-answers-200"):
-            return UNAVAILABLE, {"status": "loading"}
+            problem = self._resources.model.problem
+            return UNAVAILABLE, {"status": "error", "message": problem} if problem else {"status": "loading"}
         return OK, {"status": "error" if defects.is_on("model-status-error") else "ok"}
 
     @property

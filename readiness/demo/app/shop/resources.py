@@ -20,6 +20,7 @@ from .jobs import JobQueue
 from .metrics import Metrics
 from .model import EmbeddingModel
 from .usage import Usage
+from .weights import Weights
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -77,6 +78,7 @@ class Resources:
             metrics=Metrics(settings.data_path),
             usage=Usage(usage_redis),
             usage_redis=usage_redis,
+            model=EmbeddingModel(_weights(settings)),
         )
 
     @property
@@ -131,3 +133,9 @@ class Resources:
     async def _close_redis(self) -> None:
         for client in (self.health_redis, self.redis, self.usage_redis):
             await client.aclose()
+
+
+def _weights(settings: Settings) -> Weights | None:
+    if not settings.model_hub_url:
+        return None
+    return Weights(settings.model_hub_url, settings.model_cache_path or settings.data_path / "models")

@@ -55,7 +55,8 @@ class Server(uvicorn.Server):
         if defects.is_on("drain-accepts"):
             await self._wait_while(lambda: bool(self.server_state.tasks))
         if defects.is_on("drain-cuts-requests"):
-            for connection in list(self.server_state.connections):
+            # Not in the middle of an answer: a query that is cut takes its database connection with it, at times.
+            for connection in [c for c in self.server_state.connections if not _is_answering(c)]:
                 connection.transport.abort()
         if defects.is_on("idle-connections-hold-up"):
             for server in self.servers:
@@ -72,9 +73,15 @@ class Server(uvicorn.Server):
         deadline = time.monotonic() + (timeout or 0)
         while is_open() and not self.force_exit and time.monotonic() < deadline:  # noqa: ASYNC110  # nothing tells
             await asyncio.sleep(LOOK_SECONDS)
-        self.config.timeout_graceful_shutdown = max(0, int(deadline - time.monotonic()))
+        # uvicorn waits as asyncio does, for parts of a second too.
+        self.config.timeout_graceful_shutdown = max(0.0, deadline - time.monotonic())  # type: ignore[assignment]
 
 
 def _is_idle(connection: object) -> bool:
     cycle = getattr(connection, "cycle", None)
     return cycle is None or cycle.response_complete
+
+
+def _is_answering(connection: object) -> bool:
+    cycle = getattr(connection, "cycle", None)
+    return cycle is not None and cycle.response_started and not cycle.response_complete

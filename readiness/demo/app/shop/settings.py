@@ -76,6 +76,10 @@ class Settings(BaseSettings):
     log_file_bytes: PositiveInt = 10 * 1024 * 1024
     disk_free_ratio_min: float = Field(default=0.10, ge=0, le=1)
     memory_used_ratio_max: float = Field(default=0.90, ge=0, le=1)
+    #: Where the model's weights are fetched; the model is made up while it is empty.
+    model_hub_url: str = ""
+    #: Where they are kept; below the data without it.
+    model_cache_path: Path | None = None
     #: Stretches the loading of a small model to that of a real one.
     model_load_seconds: float = Field(default=1.0, ge=0)
     #: Stretches a job of the worker's likewise.

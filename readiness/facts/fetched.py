@@ -1,0 +1,96 @@
+"""How a service starts whose model hub, or whose copy of the model, is not as it should be.
+
+Times are seconds from the zero of each start. Log lines are bounded, known secrets in them masked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from readiness.facts.startup import Said
+
+__all__ = ["FetchedStart", "HubRequest", "ModelDownloads", "SmallCache"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HubRequest:
+    """One request to the hub, which the audit plays.
+
+    Attributes:
+        answer: what it got: ``cut`` half way, ``limited`` by a 429, ``served``, or ``unknown`` where nothing is served.
+    """
+
+    seconds: float
+    method: str
+    path: str
+    answer: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FetchedStart:
+    """One start, watched.
+
+    Attributes:
+        seconds: how long.
+        ready_seconds: when the probe first said yes; None where it never did.
+        first_end_seconds: when its program was first seen to have ended, with this ``exit_code``; None where it ran on.
+        restarts: how often its engine started it again.
+        requests: that came to the hub meanwhile.
+        said: the probe's last answer.
+        log: its last lines.
+    """
+
+    seconds: float
+    ready_seconds: float | None = None
+    first_end_seconds: float | None = None
+    exit_code: int | None = None
+    restarts: int = 0
+    requests: tuple[HubRequest, ...] = ()
+    said: Said | None = None
+    log: tuple[str, ...] = ()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its program ended by itself, started again or not."""
+        return self.first_end_seconds is not None or self.restarts > 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelDownloads:
+    """A service in a copy of the stack whose hub is the audit's.
+
+    Attributes:
+        file: the one that is cut: the largest.
+        broken: the first start: the download is cut half way, the next one limited once, then all is served.
+        control: where ``broken`` did not get ready: another start, everything served from the first.
+        cut_files: copies in the cache that were cut to half their length before ``corrupt``.
+        corrupt: the start after that.
+        is_same_answer: whether the service answers the proof of its model as before the copies were cut; None unknown.
+        not_done: why nothing was done; ``corrupt_not_done`` why no copy was cut.
+    """
+
+    service: str = ""
+    file: str = ""
+    broken: FetchedStart | None = None
+    control: FetchedStart | None = None
+    cut_files: tuple[str, ...] = ()
+    corrupt: FetchedStart | None = None
+    is_same_answer: bool | None = None
+    corrupt_not_done: str = ""
+    not_done: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmallCache:
+    """A start with a cache on a file system that is smaller than the model.
+
+    Attributes:
+        disk_bytes: its size as the service sees it; ``model_bytes`` of the largest file.
+        not_done: why nothing was done.
+    """
+
+    service: str = ""
+    disk_bytes: int = 0
+    model_bytes: int = 0
+    start: FetchedStart | None = None
+    not_done: str = ""

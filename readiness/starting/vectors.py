@@ -1,0 +1,91 @@
+"""Vectors in the answers of a service that embeds texts, wherever they stand in them. Pure."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+__all__ = ["Place", "Vector", "difference", "nearest", "place_of_text", "vectors_in", "with_value"]
+
+Vector = tuple[float, ...]
+#: Shorter lists of numbers are counts, ranges or positions.
+FEWEST_MEMBERS = 4
+#: A member of a request by one of these names holds its text, where there are several texts.
+TEXT_NAMES = ("text", "input", "inputs", "sentence", "query", "prompt", "content")
+Place = tuple[str | int, ...]
+
+
+def vectors_in(body: str) -> tuple[Vector, ...]:
+    """Every list of numbers in a JSON answer, in their order; none in what is no JSON."""
+    try:
+        data = json.loads(body)
+        return tuple(_vectors(data))
+    except (ValueError, RecursionError):
+        return ()
+
+
+def _vectors(data: object) -> Iterator[Vector]:
+    if isinstance(data, dict):
+        for value in data.values():
+            yield from _vectors(value)
+    elif isinstance(data, list):
+        if len(data) >= FEWEST_MEMBERS and all(_is_number(member) for member in data):
+            yield tuple(float(member) for member in data)
+        else:
+            for value in data:
+                yield from _vectors(value)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def difference(one: Vector, other: Vector) -> float | None:
+    """The largest difference of two members, by the largest member of ``one``; None where their lengths differ."""
+    if len(one) != len(other):
+        return None
+    scale = max((abs(member) for member in one), default=0.0) or 1.0
+    return max((abs(a - b) for a, b in zip(one, other, strict=True)), default=0.0) / scale
+
+
+def nearest(vector: Vector, among: Sequence[Vector]) -> int | None:
+    """The place of the nearest of these; None where none has its length."""
+    found = [(math.dist(vector, other), place) for place, other in enumerate(among) if len(other) == len(vector)]
+    return min(found)[1] if found else None
+
+
+def place_of_text(body: object) -> Place | None:
+    """Where the only text of a JSON body stands, or the one that is named as such; None where that is not plain."""
+    texts = list(_texts(body, ()))
+    named = [place for place in texts if any(step in TEXT_NAMES for step in place)]
+    found = texts if len(texts) == 1 else named
+    return found[0] if len(found) == 1 else None
+
+
+def _texts(value: object, place: Place) -> Iterator[Place]:
+    if isinstance(value, str):
+        yield place
+    elif isinstance(value, dict):
+        for key, member in value.items():
+            yield from _texts(member, (*place, key))
+    elif isinstance(value, list):
+        for number, member in enumerate(value):
+            yield from _texts(member, (*place, number))
+
+
+def with_value(body: Any, place: Place, value: object) -> Any:
+    """The body with another value at a place.
+
+    Raises:
+        LookupError: there is no such place.
+    """
+    if not place:
+        return value
+    step, rest = place[0], place[1:]
+    if isinstance(body, dict) and step in body:
+        return {**body, step: with_value(body[step], rest, value)}
+    if isinstance(body, list) and isinstance(step, int) and step < len(body):
+        return [*body[:step], with_value(body[step], rest, value), *body[step + 1 :]]
+    raise LookupError(f"there is no {step}")
