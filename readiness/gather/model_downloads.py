@@ -34,7 +34,7 @@ from readiness.starting.vectors import vectors_in
 from readiness.target import Entry, Probe, ProbeKind, Target
 from readiness.verdict import Inconclusive
 
-__all__ = ["FetchScenario", "Patience", "contents_of", "model_downloads", "served", "small_cache"]
+__all__ = ["FetchScenario", "Patience", "contents_of", "is_own_folder", "model_downloads", "served", "small_cache"]
 
 MAX_BYTES = 256 * 1024 * 1024
 #: The smallest file system in memory: one page.
@@ -85,6 +85,12 @@ def model_downloads(
     if isinstance(prepared, str):
         return ModelDownloads(not_done=prepared)
     declared, service, probe, ask = prepared
+    if stack.runtime == "process":
+        # There a service writes where it says: what the audit's hub serves must not end up in the owner's own cache.
+        try:
+            stack.throw_away_place(service, _place(declared.cache, stack.environment(service)))
+        except StackError as error:
+            return ModelDownloads(not_done=f"nothing is fetched into a folder that is not the copy's own: {error}")
     contents = contents_of(declared, Path(target.folder))
     with stubs(_script(contents)) as stub:
         began = time.monotonic()
@@ -241,6 +247,11 @@ def _variant(runtime: Runtime, stack: Stack, service: str, variables: Mapping[st
 
 def _place(cache: str, variables: Mapping[str, str]) -> str:
     return _VARIABLE.sub(lambda match: variables.get(match[1], match[0]), cache).rstrip("/")
+
+
+def is_own_folder(place: str) -> bool:
+    """Whether it can be a folder of the cache alone: absolute, and not the whole file system."""
+    return place.startswith("/") and bool(place.strip("/.")) and "${" not in place
 
 
 def _disk_bytes(stack: Stack, service: str, place: str) -> int:
@@ -407,13 +418,16 @@ class FetchScenario:
 
         Only regular files below the cache, of exactly the length of a file that was served.
         """
-        if not cache.startswith("/") or not cache.strip("/"):
-            return (), f"the cache of {self.service} is no folder of its own: {cache}"
-        if self.stack.runtime != "process" and self._is_in_memory(cache):
-            return (), f"{cache} is in memory, so that a restart empties it"
         sizes = sorted({len(content) for content in self.contents.values() if len(content) >= PAGE_BYTES})
-        if not sizes:
-            return (), "no declared file is large enough to be told from others"
+        try:
+            if reason := self._untouchable(cache) or (
+                "" if sizes else "no declared file is large enough to be told from others"
+            ):
+                return (), reason
+            # Processes of this machine see the owner's folders, and links lead there.
+            cache = self.stack.throw_away_place(self.service, cache)
+        except (StackError, UnsupportedError) as error:
+            return (), f"no copy is cut that may be the owner's: {error}"[:300]
         wanted = ["("]
         for size in sizes:
             wanted += ["-size", f"{size}c", "-o"]
@@ -432,6 +446,14 @@ class FetchScenario:
             return found, ""
         said = done.output.strip()[-200:]
         return (), f"no copy of a served file was found below {cache}{f': {said}' if said else ''}"
+
+    def _untouchable(self, cache: str) -> str:
+        """Why nothing below it is cut; empty where something may be."""
+        if not is_own_folder(cache):
+            return f"the cache of {self.service} is no folder of its own: {cache}"
+        if self.stack.runtime != "process" and self._is_in_memory(cache):
+            return f"{cache} is in memory, so that a restart empties it"
+        return ""
 
     def _is_in_memory(self, place: str) -> bool:
         """Whether the file system there ends with its container."""

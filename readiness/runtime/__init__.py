@@ -242,6 +242,9 @@ class Stack(Protocol):
     def execute(self, service: str, command: Sequence[str], *, timeout_seconds: float = 30.0) -> Completed:
         """Run a command where the service runs (in its container; beside its process)."""
 
+    def throw_away_place(self, service: str, path: str) -> str:
+        """The path, links resolved, of what is thrown away with the stack; StackError where it is the owner's own."""
+
     def copy_out(self, service: str, path: str, to: Path) -> None:
         """Copy the content of a folder of the service's into ``to``, a folder of this machine that is made; modes stay.
 

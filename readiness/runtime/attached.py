@@ -217,6 +217,12 @@ class AttachedStack:
         self._check(service)
         _refuse(Capability.EXEC)
 
+    def throw_away_place(self, service: str, path: str) -> str:
+        """There is none."""
+        del path
+        self._check(service)
+        _refuse(Capability.WRITE)
+
     def copy_out(self, service: str, path: str, to: Path) -> None:
         """Not possible."""
         del path, to

@@ -559,6 +559,11 @@ class ComposeStack:
         code = self._engine(doing, api.exec_inspect, created)["ExitCode"]
         return Completed(exit_code=-1 if code is None else int(code), output=output)
 
+    def throw_away_place(self, service: str, path: str) -> str:
+        """Whatever a container can write is its copy's own: folders of this machine are copied, or mounted to be read."""
+        self._inspect(service)
+        return path
+
     def copy_out(self, service: str, path: str, to: Path) -> None:
         """From the first replica's container, running or not.
 

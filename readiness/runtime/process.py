@@ -391,6 +391,14 @@ class ProcessStack:
             raise StackError(f"{command[0]} beside {service} still ran after {timeout_seconds:g} s")
         return done
 
+    def throw_away_place(self, service: str, path: str) -> str:
+        """Below this stack's own folder, as for :meth:`copy_out`.
+
+        Raises:
+            StackError: it is elsewhere.
+        """
+        return str(self._place_of(service, path))
+
     def copy_out(self, service: str, path: str, to: Path) -> None:
         """From a folder of this stack's, mostly below the service's ``{state}``, which may stand in ``path``.
 

@@ -155,6 +155,12 @@ class FakeStack:
     def environment(self, service: str) -> Mapping[str, str]:
         return {"CACHE": str(self.folder / "cache"), **self.variables}
 
+    def throw_away_place(self, service: str, path: str) -> str:
+        place = Path(path).resolve()
+        if not place.is_relative_to(self.folder.resolve()):
+            raise StackError(f"{path} of {service} is not below its throw-away directory")
+        return str(place)
+
     def logs(self, service: str, **_: Any) -> str:
         return "loading\n"
 
@@ -294,6 +300,23 @@ def test_a_cache_that_a_restart_empties_is_not_cut(tmp_path: Path) -> None:
     seen = gathered("model_downloads", a_target(tmp_path), FakeStack(tmp_path, device="tmpfs"))
     assert seen.corrupt is None
     assert "in memory" in seen.corrupt_not_done
+
+
+def test_a_cache_of_the_owners_is_neither_filled_nor_cut(tmp_path: Path) -> None:
+    for name in ("owners", "copy"):
+        (tmp_path / name).mkdir()
+    mine = tmp_path / "owners" / "weights.bin"
+    mine.write_bytes(b"x" * BYTES)
+    (tmp_path / "copy" / "cache").symlink_to(tmp_path / "owners")
+    stack = FakeStack(tmp_path / "copy", runtime="process")
+    variants = FakeVariants(stack)
+    assert "throw-away" in gathered("model_downloads", a_target(tmp_path), stack, variants).not_done
+    assert variants.asked == []
+    # Whatever let it come so far: nothing is cut.
+    mine.unlink()
+    seen = gathered("model_downloads", a_target(tmp_path), FakeStack(tmp_path / "copy"))
+    assert "throw-away" in seen.corrupt_not_done
+    assert (seen.corrupt, mine.stat().st_size) == (None, BYTES)
 
 
 def test_who_never_asks_the_hub_is_not_judged(tmp_path: Path) -> None:

@@ -709,6 +709,13 @@ def test_only_what_is_thrown_away_is_carried(start: Start, tmp_path: Path, folde
             stack.copy_out("api", path, tmp_path / "kept")
         with pytest.raises(StackError, match="throw-away"):
             stack.copy_in("api", tmp_path, path)
+        with pytest.raises(StackError, match="throw-away"):
+            stack.throw_away_place("api", path)
+    state = stack._place_of("api", "{state}")
+    (state / "link").symlink_to(folder)
+    with pytest.raises(StackError, match="throw-away"):
+        stack.throw_away_place("api", f"{state}/link/models")
+    assert stack.throw_away_place("api", f"{state}/models") == f"{state}/models"
     with pytest.raises(StackError, match="no folder"):
         stack.copy_out("api", "{state}/missing", tmp_path / "kept")
 
