@@ -5,7 +5,14 @@ from __future__ import annotations
 from readiness import Category, Finding, Inconclusive, Measurement, Severity, Verdict, check
 from readiness.declared.startup import MODEL_EXAMPLE
 from readiness.facts.fetched import ModelDownloads, SmallCache
-from readiness.starting.fetching import evidence_of, names_full_disk, refuses, require_model, sound_start
+from readiness.starting.fetching import (
+    evidence_of,
+    first_answered,
+    names_full_disk,
+    refuses,
+    require_model,
+    sound_start,
+)
 from readiness.target import Target
 
 
@@ -31,7 +38,8 @@ def check_survives_disk_full(small_cache: SmallCache, model_downloads: ModelDown
         Measurement(name="disk", value=seen.disk_bytes, unit="B"),
         Measurement(name="model", value=seen.model_bytes, unit="B"),
     ]
-    if not any(request.answer == "served" for request in start.requests):
+    served_at = first_answered(start, seen.file or model_downloads.file, "served")
+    if served_at is None:
         raise Inconclusive(f"{seen.service} did not ask the hub for its model", supply=MODEL_EXAMPLE)
     name = f"{seen.service}, a disk of {seen.disk_bytes} bytes for a model of {seen.model_bytes}"
     evidence = evidence_of(start, name)
@@ -39,6 +47,8 @@ def check_survives_disk_full(small_cache: SmallCache, model_downloads: ModelDown
         raise Inconclusive(f"the cache of {seen.service} is no small disk, but one of {seen.disk_bytes} bytes")
     if sound_start(model_downloads) is None:
         raise Inconclusive(f"{seen.service} does not get ready by itself with room for its model either")
+    if start.has_ended and not start.has_ended_after(served_at):
+        raise Inconclusive(f"{seen.service} ended before it had anything to write, so for another reason")
     if start.has_ended:
         times = f" {start.restarts} times" if start.restarts > 1 else ""
         message = f"{seen.service} ended{times} because the disk is full"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from readiness import Category, Finding, Inconclusive, Measurement, Severity, Verdict, check
 from readiness.declared.startup import MODEL_EXAMPLE
 from readiness.facts.fetched import ModelDownloads
-from readiness.starting.fetching import evidence_of, require_model, sound_start
+from readiness.starting.fetching import evidence_of, first_answered, require_model, sound_start
 from readiness.target import Target
 
 
@@ -37,7 +37,8 @@ def check_survives_download_failure(model_downloads: ModelDownloads, target: Tar
     if start is None:
         raise Inconclusive(seen.not_done or "no start was recorded", supply=MODEL_EXAMPLE)
     name = f"{seen.service}, the download of {seen.file} cut half way, then limited"
-    if not any(request.answer == "cut" for request in start.requests):
+    cut_at = first_answered(start, seen.file, "cut")
+    if cut_at is None:
         paths = sorted({request.path for request in start.requests if request.answer == "unknown"})[:5]
         asked = f"; it asked for {', '.join(paths)}" if paths else ""
         raise Inconclusive(f"{seen.service} did not ask the hub for {seen.file}{asked}", supply=MODEL_EXAMPLE)
@@ -45,6 +46,8 @@ def check_survives_download_failure(model_downloads: ModelDownloads, target: Tar
         reason = f"{seen.service} does not get ready by itself with a hub that serves everything either"
         raise Inconclusive(reason, supply=MODEL_EXAMPLE)
     findings: list[Finding] = []
+    if start.has_ended and not start.has_ended_after(cut_at):
+        raise Inconclusive(f"{seen.service} ended before its download was cut, so for another reason")
     if start.has_ended:
         times = f" {start.restarts} times" if start.restarts > 1 else ""
         message = f"{seen.service} ended{times} when the download of its model was cut or limited"

@@ -34,6 +34,7 @@ class FetchedStart:
         seconds: how long.
         ready_seconds: when the probe first said yes; None where it never did.
         first_end_seconds: when its program was first seen to have ended, with this ``exit_code``; None where it ran on.
+        last_end_seconds: when it was last seen to.
         restarts: how often its engine started it again.
         requests: that came to the hub meanwhile.
         said: the probe's last answer.
@@ -43,6 +44,7 @@ class FetchedStart:
     seconds: float
     ready_seconds: float | None = None
     first_end_seconds: float | None = None
+    last_end_seconds: float | None = None
     exit_code: int | None = None
     restarts: int = 0
     requests: tuple[HubRequest, ...] = ()
@@ -53,6 +55,11 @@ class FetchedStart:
     def has_ended(self) -> bool:
         """Whether its program ended by itself, started again or not."""
         return self.first_end_seconds is not None or self.restarts > 0
+
+    def has_ended_after(self, seconds: float) -> bool:
+        """Whether one of its ends was seen then or later: an earlier one has another reason."""
+        ends = [end for end in (self.first_end_seconds, self.last_end_seconds) if end is not None]
+        return max(ends, default=-1.0) >= seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,11 +92,13 @@ class SmallCache:
     """A start with a cache on a file system that is smaller than the model.
 
     Attributes:
+        file: the largest, which finds no room there.
         disk_bytes: its size as the service sees it; ``model_bytes`` of the largest file.
         not_done: why nothing was done.
     """
 
     service: str = ""
+    file: str = ""
     disk_bytes: int = 0
     model_bytes: int = 0
     start: FetchedStart | None = None

@@ -146,7 +146,8 @@ def small_cache(
             start = scenario.watch(since=began, until_ready=False)
             # Of one that has ended nothing can be seen: then it is the size that was asked for.
             disk_bytes = _disk_bytes(copy, service, place) or size
-            seen = SmallCache(service=service, disk_bytes=disk_bytes, model_bytes=largest)
+            file = max(contents, key=lambda path: len(contents[path]))
+            seen = SmallCache(service=service, file=file, disk_bytes=disk_bytes, model_bytes=largest)
             if not start.requests and reaches(copy, service, stub) is not True:
                 return dataclasses.replace(seen, not_done=f"{service} does not reach the audit's hub")
             return dataclasses.replace(seen, start=start)
@@ -331,6 +332,8 @@ class FetchScenario:
         self.progress(f"watching {self.service} fetch its model", at_most_seconds=self.patience.ready)
         watched_from = self.clock()
         ended: float | None = None
+        last_end: float | None = None
+        was_running = True
         code: int | None = None
         restarts = 0
         ready: float | None = None
@@ -338,10 +341,14 @@ class FetchScenario:
         while True:
             state = self.stack.state(self.service)
             now = self.clock()
-            restarts = max(restarts, state.restarts)
-            if state.status in ENDED:
+            is_running = state.status not in ENDED
+            # One that its engine starts again at once is hardly ever seen at its end.
+            if state.restarts > restarts or (was_running and not is_running):
+                last_end = now
                 ended, code = (now, state.exit_code) if ended is None else (ended, code)
-                if now - ended > self.patience.ended and not restarts:
+            restarts, was_running = max(restarts, state.restarts), is_running
+            if not is_running:
+                if ended is not None and now - ended > self.patience.ended and not restarts:
                     break
             else:
                 last = self._asked(self.ask) or last
@@ -359,6 +366,7 @@ class FetchScenario:
             seconds=round(self.clock() - since, 2),
             ready_seconds=None if ready is None else round(ready - since, 2),
             first_end_seconds=None if ended is None else round(ended - since, 2),
+            last_end_seconds=None if last_end is None else round(last_end - since, 2),
             exit_code=code,
             restarts=restarts,
             requests=tuple(_request(r, since) for r in self._received(since)[:MAX_REQUESTS]),

@@ -11,6 +11,7 @@ from readiness.verdict import Evidence
 
 __all__ = [
     "evidence_of",
+    "first_answered",
     "names_fault_of_copy",
     "names_full_disk",
     "refuses",
@@ -50,6 +51,12 @@ def sound_start(seen: ModelDownloads) -> FetchedStart | None:
     """A start with a hub that serves in the end which got ready by itself: without one no end proves anything."""
     starts = (seen.control, seen.broken)
     return next((s for s in starts if s is not None and s.ready_seconds is not None and not s.has_ended), None)
+
+
+def first_answered(start: FetchedStart, file: str, answer: str) -> float | None:
+    """When a download of the file was first answered so; None where none was. Who asks for the size alone downloads nothing."""
+    found = (r.seconds for r in start.requests if r.path == file and r.answer == answer and r.method != "HEAD")
+    return min(found, default=None)
 
 
 def refuses(start: FetchedStart) -> bool:

@@ -93,6 +93,7 @@ class FakeStack:
             content = self._fetched()
             if content is None:
                 self._be(**{"ends over the download": "end", "gives up": "leave", "never asks": "leave"})
+                self.restarts += self.mode == "started again" and not self.restarts
             elif self.disk_bytes and self.disk_bytes < BYTES:
                 self.say(503, {"status": "error", "message": "No space left on device"})
                 self._be(**{"ends over the disk": "end"})
@@ -258,6 +259,13 @@ def test_a_process_that_ends_over_the_download_is_seen_and_gets_a_control(tmp_pa
     assert seen.control is not None
     assert seen.control.ready_seconds is not None
     assert seen.corrupt is not None
+
+
+def test_an_end_that_only_shows_by_a_restart_has_its_time(tmp_path: Path) -> None:
+    stack = FakeStack(tmp_path, "started again")
+    seen = gathered("model_downloads", a_target(tmp_path), stack)
+    assert (seen.broken.restarts, seen.broken.first_end_seconds is not None) == (1, True)
+    assert seen.broken.last_end_seconds >= seen.broken.requests[0].seconds
 
 
 def test_one_that_gives_up_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

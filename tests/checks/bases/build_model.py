@@ -70,6 +70,7 @@ def downloads() -> ModelDownloads:
 def small() -> SmallCache:
     return SmallCache(
         service="api",
+        file=FILE,
         disk_bytes=32768,
         model_bytes=65536,
         start=FetchedStart(
