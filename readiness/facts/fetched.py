@@ -36,7 +36,7 @@ class FetchedStart:
         first_end_seconds: when its program was first seen to have ended, with this ``exit_code``; None where it ran on.
         last_end_seconds: when it was last seen to.
         restarts: how often its engine started it again.
-        requests: that came to the hub meanwhile.
+        requests: that came to the hub meanwhile, the first and the last of them; ``requests_total`` is their number.
         said: the probe's last answer.
         log: its last lines.
     """
@@ -48,6 +48,7 @@ class FetchedStart:
     exit_code: int | None = None
     restarts: int = 0
     requests: tuple[HubRequest, ...] = ()
+    requests_total: int = 0
     said: Said | None = None
     log: tuple[str, ...] = ()
 

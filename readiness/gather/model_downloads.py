@@ -41,7 +41,8 @@ MAX_BYTES = 256 * 1024 * 1024
 PAGE_BYTES = 4096
 ENDED = frozenset({"exited", "dead"})
 LAST_LINES, LINE_CHARS = 30, 500
-MAX_REQUESTS = 60
+#: Requests that are kept of a start's first, and of its last: of those for declared files, and of all others.
+KEPT_REQUESTS = 30
 #: A service that was started again so often starts again for ever.
 LOOP = 3
 NOT_FOUND, LIMITED = 404, 429
@@ -369,7 +370,8 @@ class FetchScenario:
             last_end_seconds=None if last_end is None else round(last_end - since, 2),
             exit_code=code,
             restarts=restarts,
-            requests=tuple(_request(r, since) for r in self._received(since)[:MAX_REQUESTS]),
+            requests=tuple(_request(r, since) for r in self._kept(self._received(since))),
+            requests_total=len(self._received(since)),
             said=self._said(last),
             log=self._log(),
         )
@@ -381,6 +383,18 @@ class FetchScenario:
 
     def _received(self, since: float) -> Sequence[Received]:
         return self.stub.received("/", since=since)
+
+    def _kept(self, received: Sequence[Received]) -> Sequence[Received]:
+        """The first and the last, so that nobody who asks often for what is not there hides the requests for the model."""
+        mine = [r for r in received if r.path.partition("?")[0] in self.contents]
+        others = [r for r in received if r.path.partition("?")[0] not in self.contents]
+        kept = [
+            request
+            for part in (mine, others)
+            for n, request in enumerate(part)
+            if n < KEPT_REQUESTS or n >= len(part) - KEPT_REQUESTS
+        ]
+        return sorted(kept, key=lambda request: request.at)
 
     def _asked(self, ask: Ask) -> Sample | None:
         try:

@@ -114,6 +114,9 @@ class FakeStack:
     def _fetched(self) -> bytes | None:
         if self.mode == "never asks":
             return None
+        for number in range(70 if self.mode == "asks for much" else 0):
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(f"{self.variables['HUB']}/optional/{number}", timeout=5).close()  # noqa: S310  # as below
         try:
             with urllib.request.urlopen(f"{self.variables['HUB']}/org/weights.bin", timeout=5) as response:  # noqa: S310  # of the test's own hub
                 content: bytes = response.read()
@@ -266,6 +269,15 @@ def test_an_end_that_only_shows_by_a_restart_has_its_time(tmp_path: Path) -> Non
     seen = gathered("model_downloads", a_target(tmp_path), stack)
     assert (seen.broken.restarts, seen.broken.first_end_seconds is not None) == (1, True)
     assert seen.broken.last_end_seconds >= seen.broken.requests[0].seconds
+
+
+def test_requests_for_the_model_are_kept_beside_many_others(tmp_path: Path) -> None:
+    seen = downloads(tmp_path, "asks for much")
+    assert seen.broken is not None
+    mine = [request.answer for request in seen.broken.requests if request.path == seen.file]
+    assert mine == ["cut", "limited", "served"]
+    assert seen.broken.requests_total > len(seen.broken.requests) > 60
+    assert [r.seconds for r in seen.broken.requests] == sorted(r.seconds for r in seen.broken.requests)
 
 
 def test_one_that_gives_up_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
