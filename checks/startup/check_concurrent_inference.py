@@ -97,9 +97,10 @@ def _worst(mixed: list[Embedded]) -> str:
 
 def _batch_findings(batches: tuple[BatchAnswer, ...]) -> list[Finding]:
     findings = []
+    errors_alone = {batch.error for batch in batches if not batch.others}
     for batch in batches:
         when = "among other requests" if batch.others else "alone"
-        if batch.error and batch.others:
+        if batch.error and batch.others and batch.error not in errors_alone:
             findings.append(Finding(message=f"a batch of {len(batch.sent)} texts {when}: {batch.error}"))
         elif len(batch.nearest) == len(batch.sent) and batch.nearest != batch.sent:
             is_order = sorted(batch.nearest) == sorted(batch.sent)

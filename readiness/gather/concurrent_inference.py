@@ -123,6 +123,9 @@ class InferenceLab:
         distances = [difference(a, b) for a, b in combinations(alone, 2)]
         batch, why_not = self._batch(rule, alone)
         batches = [batch(False)] if batch is not None else []
+        if batches and not batches[0].nearest:
+            # What it gets alone is no fault of the others.
+            batch, why_not = None, f"a batch alone is answered with {batches[0].error or f'status {batches[0].status}'}"
         with ThreadPoolExecutor(max_workers=len(alone) + BATCHES_AMONG) as pool:
             singles = [pool.submit(one, number) for number in range(len(alone))]
             among = [pool.submit(batch, True) for _ in range(BATCHES_AMONG)] if batch is not None else []

@@ -79,6 +79,8 @@ class Service:
             return 429, {}
         if self.mode == "no vector":
             return 200, {"ok": True}
+        if request.path == "/embed/batch" and self.mode == "queues batches":
+            return 202, {"job": 1}
         if request.path == "/embed/batch":
             texts: Iterable[str] = data["texts"]
             return 200, {"embeddings": [vector_of(t) for t in (sorted(texts) if self.mode == "sorts" else texts)]}
@@ -159,6 +161,14 @@ def test_a_batch_is_sent_only_where_one_is_declared() -> None:
     assert seen.batch_not_done == "no batch is declared"
     declared = {"validation": {"batch": {"request": BATCH, "at": "items", "items": 5}}}
     assert "has no items" in run(Service(), replace(TARGET, extra=declared)).batch_not_done
+
+
+def test_a_batch_that_gets_no_vectors_alone_is_not_sent_among_others() -> None:
+    service = Service(mode="queues batches")
+    seen = run(service)
+    assert [(batch.others, batch.nearest) for batch in seen.batches] == [(False, ())]
+    assert "alone is answered with status 202" in seen.batch_not_done
+    assert sum(request.path == "/embed/batch" for request in service.asked) == 1
 
 
 def test_an_answer_without_a_vector_is_told() -> None:
