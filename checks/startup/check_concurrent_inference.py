@@ -63,7 +63,7 @@ def check_concurrent_inference(
     if errors:
         kinds = ", ".join(f"{count} x {kind}" for kind, count in Counter(e.error for e in errors).most_common(3))
         findings.append(Finding(message=f"of {len(told)} texts sent at once: {kinds}"))
-    findings.extend(_batch_findings(seen.batches))
+    findings.extend(_batch_findings(seen.batches, limits))
     measured = [
         Measurement(name="texts at once", value=len(told), unit="count"),
         Measurement(
@@ -77,6 +77,10 @@ def check_concurrent_inference(
             raise Inconclusive(
                 f"{len(rounded)} of {len(told)} vectors differ by up to {measured[1].value:.1g}: "
                 "rounding in other company, or a mix-up, cannot be told apart"
+            )
+        if any(_is_misplaced(b) and not _is_known(b, limits) for b in seen.batches):
+            raise Inconclusive(
+                "the vectors of a batch are not those that its texts get one by one: its order does not show"
             )
     ordered = [b for b in seen.batches if b.nearest]
     batches = f"{len(ordered)} batches in order" if ordered else f"batches: {seen.batch_not_done or 'not answered'}"
@@ -95,14 +99,24 @@ def _worst(mixed: list[Embedded]) -> str:
     return f"text {worst.text}: {worst.difference:.3g} of its largest member apart" if worst.difference else ""
 
 
-def _batch_findings(batches: tuple[BatchAnswer, ...]) -> list[Finding]:
+def _is_misplaced(batch: BatchAnswer) -> bool:
+    """Whether the vectors are nearest to those of other texts than the ones that were sent, or in another order."""
+    return len(batch.nearest) == len(batch.sent) and batch.nearest != batch.sent
+
+
+def _is_known(batch: BatchAnswer, limits: InferenceLimits) -> bool:
+    """Whether its vectors are those that single texts get: what comes from another model is near to none of them."""
+    return batch.difference is not None and batch.difference <= limits.rounding
+
+
+def _batch_findings(batches: tuple[BatchAnswer, ...], limits: InferenceLimits) -> list[Finding]:
     findings = []
     errors_alone = {batch.error for batch in batches if not batch.others}
     for batch in batches:
         when = "among other requests" if batch.others else "alone"
         if batch.error and batch.others and batch.error not in errors_alone:
             findings.append(Finding(message=f"a batch of {len(batch.sent)} texts {when}: {batch.error}"))
-        elif len(batch.nearest) == len(batch.sent) and batch.nearest != batch.sent:
+        elif _is_misplaced(batch) and _is_known(batch, limits):
             is_order = sorted(batch.nearest) == sorted(batch.sent)
             what = "in another order" if is_order else "as vectors of other texts"
             text = f"sent: {list(batch.sent)}\nanswered: {list(batch.nearest)}"

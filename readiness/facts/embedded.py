@@ -33,12 +33,14 @@ class BatchAnswer:
     Attributes:
         sent: the numbers of its texts, in their order.
         nearest: for each vector of the answer, the text whose own vector is the nearest; empty without vectors.
+        difference: the largest one between a vector of the answer and the nearest one; None where one has none.
         others: whether other requests were under way meanwhile.
     """
 
     sent: tuple[int, ...]
     status: int | None = None
     nearest: tuple[int, ...] = ()
+    difference: float | None = None
     others: bool = False
     error: str = ""
 

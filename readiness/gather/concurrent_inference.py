@@ -178,11 +178,15 @@ class InferenceLab:
 
         def send(others: bool) -> BatchAnswer:
             answer = self._send(rule.request, place, [text_of(n) for n in numbers])
-            found = [nearest(vector, alone) for vector in _vectors(rule.request, answer)]
+            vectors = _vectors(rule.request, answer)
+            found = [nearest(vector, alone) for vector in vectors]
+            apart = [None if n is None else difference(alone[n], v) for n, v in zip(found, vectors, strict=True)]
+            known = [d for d in apart if d is not None]
             return BatchAnswer(
                 sent=numbers,
                 status=answer.status,
                 nearest=tuple(n for n in found if n is not None),
+                difference=max(known) if known and len(known) == len(apart) else None,
                 others=others,
                 error=_error(rule.request, answer),
             )

@@ -18,7 +18,7 @@ Place = tuple[str | int, ...]
 
 
 def vectors_in(body: str) -> tuple[Vector, ...]:
-    """Every list of numbers in a JSON answer, in their order; none in what is no JSON."""
+    """Every list of numbers in a JSON answer, in the order that its members say or stand in; none in what is no JSON."""
     try:
         data = json.loads(body)
         return tuple(_vectors(data))
@@ -34,12 +34,26 @@ def _vectors(data: object) -> Iterator[Vector]:
         if len(data) >= FEWEST_MEMBERS and all(_is_number(member) for member in data):
             yield tuple(float(member) for member in data)
         else:
-            for value in data:
+            for value in _in_order(data):
                 yield from _vectors(value)
 
 
+def _in_order(members: list[Any]) -> list[Any]:
+    """By the ``index`` that each of them says to have, as in the answers of OpenAI's API; else as they stand."""
+    places = [member.get("index") if isinstance(member, dict) else None for member in members]
+    is_said = all(isinstance(place, int) and not isinstance(place, bool) for place in places)
+    if not is_said or len(set(places)) != len(places):
+        return members
+    return sorted(members, key=lambda member: int(member["index"]))
+
+
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer that is larger than any float
+        return False
 
 
 def difference(one: Vector, other: Vector) -> float | None:

@@ -135,6 +135,7 @@ def test_a_shared_buffer_shows() -> None:
 
 def test_an_order_that_is_lost_shows() -> None:
     seen = run(Service(mode="sorts"))
+    assert {b.difference for b in seen.batches} == {0.0}
     assert all(b.nearest != b.sent and sorted(b.nearest) == sorted(b.sent) for b in seen.batches)
 
 

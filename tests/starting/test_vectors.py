@@ -18,6 +18,10 @@ ONE, TWO = [0.1, 0.2, 0.3, 0.4], [0.4, 0.3, 0.2, 0.1]
             {"data": [{"index": 0, "embedding": ONE}, {"index": 1, "embedding": TWO}], "usage": {"tokens": 3}},
             [ONE, TWO],
         ),
+        ({"data": [{"index": 1, "embedding": TWO}, {"index": 0, "embedding": ONE}]}, [ONE, TWO]),
+        ({"data": [{"index": 0, "embedding": TWO}, {"index": 0, "embedding": ONE}]}, [TWO, ONE]),
+        ({"data": [{"index": True, "embedding": TWO}, {"index": False, "embedding": ONE}]}, [TWO, ONE]),
+        ([10**400, 1, 2, 3], []),
         ({"shape": [1, 4], "flags": [True, False, True, True], "texts": ["a", "b", "c", "d"]}, []),
     ],
 )

@@ -25,8 +25,8 @@ def inference() -> ConcurrentInference:
         smallest_distance=0.31,
         at_once=tuple(Embedded(text=n, status=200, difference=0.0, nearest=n) for n in range(12)),
         batches=(
-            BatchAnswer(sent=BATCH, status=200, nearest=BATCH),
-            BatchAnswer(sent=BATCH, status=200, nearest=BATCH, others=True),
+            BatchAnswer(sent=BATCH, status=200, nearest=BATCH, difference=0.0),
+            BatchAnswer(sent=BATCH, status=200, nearest=BATCH, difference=0.0, others=True),
         ),
     )
 
