@@ -30,7 +30,7 @@ from readiness.instruments.variants import Variants
 from readiness.probes.standing import Standing, standing
 from readiness.runtime import Capability, Endpoint, Progress, Runtime, Stack, Variant
 from readiness.starting.fetching import names_full_disk
-from readiness.starting.vectors import vectors_in
+from readiness.starting.vectors import is_same
 from readiness.target import Entry, Probe, ProbeKind, Target
 from readiness.verdict import Inconclusive
 
@@ -311,7 +311,7 @@ class FetchScenario:
             seen,
             cut_files=cut,
             corrupt=corrupt,
-            is_same_answer=vectors_in(before) == vectors_in(after) if vectors_in(before) and after else None,
+            is_same_answer=is_same(before, after),
         )
 
     def _again(self) -> FetchedStart | None:

@@ -7,13 +7,16 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-__all__ = ["Place", "Vector", "difference", "nearest", "place_of_text", "vectors_in", "with_value"]
+__all__ = ["Place", "Vector", "difference", "is_same", "nearest", "place_of_text", "vectors_in", "with_value"]
 
 Vector = tuple[float, ...]
 #: Shorter lists of numbers are counts, ranges or positions.
 FEWEST_MEMBERS = 4
 #: A member of a request by one of these names holds its text, where there are several texts.
 TEXT_NAMES = ("text", "input", "inputs", "sentence", "query", "prompt", "content")
+#: Up to here two vectors are the same (the ledger's figure, startup.concurrent_inference), and above ``ROUNDING`` they are of
+#: two computations: another process, or other company, may round to half precision, 2^-10 for each of a few layers.
+TOLERANCE, ROUNDING = 1e-5, 0.03
 Place = tuple[str | int, ...]
 
 
@@ -62,6 +65,17 @@ def difference(one: Vector, other: Vector) -> float | None:
         return None
     scale = max((abs(member) for member in one), default=0.0) or 1.0
     return max((abs(a - b) for a, b in zip(one, other, strict=True)), default=0.0) / scale
+
+
+def is_same(before: str, after: str) -> bool | None:
+    """Whether two answers hold the same vector; None where either holds none or several, or rounding may tell them apart."""
+    one, other = vectors_in(before), vectors_in(after)
+    if len(one) != 1 or len(other) != 1:
+        return None
+    apart = difference(one[0], other[0])
+    if apart is None or apart > ROUNDING:
+        return False
+    return True if apart <= TOLERANCE else None
 
 
 def nearest(vector: Vector, among: Sequence[Vector]) -> int | None:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from readiness.starting.vectors import difference, nearest, place_of_text, vectors_in, with_value
+from readiness.starting.vectors import difference, is_same, nearest, place_of_text, vectors_in, with_value
 
 ONE, TWO = [0.1, 0.2, 0.3, 0.4], [0.4, 0.3, 0.2, 0.1]
 
@@ -38,6 +38,22 @@ def test_a_difference_is_relative_to_the_largest_member() -> None:
     assert difference((1.0, 4.0), (1.0, 3.0)) == 0.25
     assert difference((1.0, 4.0), (1.0,)) is None
     assert difference((0.0, 0.0), (0.0, 0.0)) == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ([ONE], [[0.1, 0.2, 0.3, 0.400001]], True),
+        ([ONE], [[0.1, 0.2, 0.3, 0.401]], None),
+        ([ONE], [[0.1, 0.2, 0.3, 0.45]], False),
+        ([ONE], [[*ONE, 0.5]], False),
+        ([ONE], [], None),
+        ([], [ONE], None),
+        ([ONE, TWO], [ONE, TWO], None),
+    ],
+)
+def test_answers_are_the_same_up_to_rounding(before: object, after: object, expected: bool | None) -> None:
+    assert is_same(json.dumps(before), json.dumps(after)) is expected
 
 
 def test_the_nearest_is_among_those_of_the_same_length() -> None:
