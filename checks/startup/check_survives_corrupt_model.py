@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from readiness import Category, Evidence, Finding, Inconclusive, Measurement, Severity, Verdict, check
 from readiness.declared.startup import MODEL_EXAMPLE
-from readiness.facts.fetched import ModelDownloads
+from readiness.facts.fetched import FetchedStart, HubRequest, ModelDownloads
 from readiness.starting.fetching import evidence_of, names_fault_of_copy, refuses, require_model, sound_start
 from readiness.target import Target
 
@@ -30,35 +30,52 @@ def check_survives_corrupt_model(model_downloads: ModelDownloads, target: Target
         reason = seen.corrupt_not_done or seen.not_done or "no start was recorded"
         raise Inconclusive(reason, supply=MODEL_EXAMPLE)
     name = f"{seen.service}, started with half of {', '.join(seen.cut_files[:3])}"
-    evidence = evidence_of(start, name)
-    again = [request for request in start.requests if request.method != "HEAD" and request.answer == "served"]
-    measured = [Measurement(name="new downloads", value=len(again), unit="count")]
+    measured = [Measurement(name="new downloads", value=len(_downloads(seen)), unit="count")]
     if start.has_ended:
         if sound_start(seen) is None:
             raise Inconclusive(f"{seen.service} ended before its copy was cut off, too")
-        how = f"again and again ({start.restarts} restarts)" if start.restarts > 1 else "at its start"
-        message = f"{seen.service} ends {how} when its cached model is cut off"
-        return Verdict(findings=(Finding(message=message, evidence=evidence),), measured=measured)
+        if start.has_ended_again or (seen.corrupt_again is not None and seen.corrupt_again.has_ended):
+            how = f"again and again ({start.restarts} restarts)" if start.restarts > 1 else "at each start"
+            message = f"{seen.service} ends {how} when its cached model is cut off"
+            return Verdict(findings=(Finding(message=message, evidence=evidence_of(start, name)),), measured=measured)
+        if not start.restarts and seen.corrupt_again is None:
+            raise Inconclusive(f"{seen.service} ended once, and could not be started once more")
+        # One end is no loop: what counts is what it does when it is started again.
+        measured.append(Measurement(name="restarts", value=1, unit="count"))
+        start = seen.corrupt_again or start
     if start.ready_seconds is not None:
         measured.append(Measurement(name="ready after", value=start.ready_seconds, unit="s"))
-        if again:
-            summary = f"fetched again, and ready after {start.ready_seconds:.1f} s"
-        elif seen.is_same_answer is False:
-            proof = Evidence(
-                source=name, text="the proof of the loading probe is answered with another vector than before"
-            )
-            message = f"{seen.service} serves a cut off model as if nothing were wrong"
-            return Verdict(findings=(Finding(message=message, evidence=(proof, *evidence)),), measured=measured)
-        else:
-            raise Inconclusive(f"{seen.service} got ready without asking the hub again, so the cut copy may be unused")
-        return Verdict(measured=measured, summary=summary)
+        return _ready(seen, start, name, measured)
+    return _not_ready(seen, start, name, measured)
+
+
+def _downloads(seen: ModelDownloads) -> list[HubRequest]:
+    """What was fetched anew, by the start and by the one after it."""
+    starts = [start for start in (seen.corrupt, seen.corrupt_again) if start is not None]
+    return [r for start in starts for r in start.requests if r.method != "HEAD" and r.answer == "served"]
+
+
+def _ready(seen: ModelDownloads, start: FetchedStart, name: str, measured: list[Measurement]) -> Verdict:
+    """Judge one that serves."""
+    if _downloads(seen):
+        return Verdict(measured=measured, summary=f"fetched again, and ready after {start.ready_seconds:.1f} s")
+    if seen.is_same_answer is False:
+        text = "the proof of the loading probe is answered with another vector than before"
+        message = f"{seen.service} serves a cut off model as if nothing were wrong"
+        evidence = (Evidence(source=name, text=text), *evidence_of(start, name))
+        return Verdict(findings=(Finding(message=message, evidence=evidence),), measured=measured)
+    raise Inconclusive(f"{seen.service} got ready without asking the hub again, so the cut copy may be unused")
+
+
+def _not_ready(seen: ModelDownloads, start: FetchedStart, name: str, measured: list[Measurement]) -> Verdict:
+    """Judge one that runs, and does not serve."""
     if not refuses(start):
         said = start.said.status or start.said.error if start.said is not None else "no answer"
         message = f"{seen.service} is neither ready nor answers 503 after {start.seconds:.0f} s: {said}"
-        return Verdict(findings=(Finding(message=message, evidence=evidence),), measured=measured)
-    if again:
+    elif _downloads(seen):
         raise Inconclusive(f"{seen.service} fetched the model again, and was still at it after {start.seconds:.0f} s")
-    if not names_fault_of_copy(start):
+    elif not names_fault_of_copy(start):
         message = f"{seen.service} answers 503 for ever, and does not say that its copy of the model is corrupt"
-        return Verdict(findings=(Finding(message=message, evidence=evidence),), measured=measured)
-    return Verdict(measured=measured, summary="reported by a steady 503, no restart")
+    else:
+        return Verdict(measured=measured, summary="reported by a steady 503")
+    return Verdict(findings=(Finding(message=message, evidence=evidence_of(start, name)),), measured=measured)

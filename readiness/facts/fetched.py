@@ -57,6 +57,12 @@ class FetchedStart:
         """Whether its program ended by itself, started again or not."""
         return self.first_end_seconds is not None or self.restarts > 0
 
+    @property
+    def has_ended_again(self) -> bool:
+        """Whether it ended more than once."""
+        is_later = self.last_end_seconds is not None and self.last_end_seconds != self.first_end_seconds
+        return self.restarts > 1 or is_later
+
     def has_ended_after(self, seconds: float) -> bool:
         """Whether one of its ends was seen then or later: an earlier one has another reason."""
         ends = [end for end in (self.first_end_seconds, self.last_end_seconds) if end is not None]
@@ -72,7 +78,7 @@ class ModelDownloads:
         broken: the first start: the download is cut half way, the next one limited once, then all is served.
         control: where ``broken`` did not get ready: another start, everything served from the first.
         cut_files: copies in the cache that were cut to half their length before ``corrupt``.
-        corrupt: the start after that.
+        corrupt: the start after that; ``corrupt_again`` one more, where it ended and nobody started it again.
         is_same_answer: whether the service answers the proof of its model as before the copies were cut; None unknown.
         not_done: why nothing was done; ``corrupt_not_done`` why no copy was cut.
     """
@@ -83,6 +89,7 @@ class ModelDownloads:
     control: FetchedStart | None = None
     cut_files: tuple[str, ...] = ()
     corrupt: FetchedStart | None = None
+    corrupt_again: FetchedStart | None = None
     is_same_answer: bool | None = None
     corrupt_not_done: str = ""
     not_done: str = ""

@@ -306,11 +306,15 @@ class FetchScenario:
         corrupt = self._again()
         if corrupt is None:
             return dataclasses.replace(seen, corrupt_not_done=f"{self.service} could not be stopped and started")
-        after = self._proof() if corrupt.ready_seconds is not None else ""
+        # Who nobody starts again may have thrown the copy away at its end.
+        is_left = corrupt.has_ended and not corrupt.restarts and corrupt.ready_seconds is None
+        once_more = self._again() if is_left else None
+        after = self._proof() if (once_more or corrupt).ready_seconds is not None else ""
         return dataclasses.replace(
             seen,
             cut_files=cut,
             corrupt=corrupt,
+            corrupt_again=once_more,
             is_same_answer=is_same(before, after),
         )
 
@@ -344,7 +348,8 @@ class FetchScenario:
             now = self.clock()
             is_running = state.status not in ENDED
             # One that its engine starts again at once is hardly ever seen at its end.
-            if state.restarts > restarts or (was_running and not is_running):
+            has_grown = state.restarts > restarts
+            if (was_running and (has_grown or not is_running)) or (has_grown and not is_running):
                 last_end = now
                 ended, code = (now, state.exit_code) if ended is None else (ended, code)
             restarts, was_running = max(restarts, state.restarts), is_running

@@ -108,7 +108,9 @@ class FakeStack:
         found = self.copy.read_bytes() if self.copy.is_file() else None
         if found is None or len(found) == BYTES or self.mode == "serves anything":
             return found
-        self._be(**{"ends over the copy": "end"})
+        if self.mode == "throws away and ends":
+            self.copy.unlink()
+        self._be(**{"ends over the copy": "end", "throws away and ends": "end"})
         return None
 
     def _fetched(self) -> bytes | None:
@@ -297,8 +299,19 @@ def test_one_that_ends_over_a_cut_copy_is_seen(tmp_path: Path) -> None:
     assert seen.corrupt is not None
     assert seen.corrupt.has_ended
     assert seen.corrupt.requests == ()
+    assert seen.corrupt_again is not None
+    assert seen.corrupt_again.has_ended
     assert (tmp_path / "cache" / "weights.bin").stat().st_size == BYTES // 2
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["weights.bin"]
+
+
+def test_one_that_throws_a_cut_copy_away_at_its_end_is_started_once_more(tmp_path: Path) -> None:
+    seen = downloads(tmp_path, "throws away and ends")
+    assert seen.corrupt is not None
+    assert (seen.corrupt.has_ended, seen.corrupt.has_ended_again) == (True, False)
+    assert seen.corrupt_again is not None
+    assert [request.answer for request in seen.corrupt_again.requests] == ["served"]
+    assert seen.is_same_answer is True
 
 
 def test_one_that_serves_a_cut_copy_is_seen_by_its_vectors(tmp_path: Path) -> None:
