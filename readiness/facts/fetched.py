@@ -17,7 +17,9 @@ class HubRequest:
     """One request to the hub, which the audit plays.
 
     Attributes:
-        answer: what it got: ``cut`` half way, ``limited`` by a 429, ``served``, or ``unknown`` where nothing is served.
+        answer: what it got: ``cut`` half way, ``limited`` by a 429, ``served`` whole or the part that it wants, ``sized``
+            where it only wants to know how large it is, ``unchanged`` where it has that already, or ``unknown`` where
+            nothing is served.
     """
 
     seconds: float

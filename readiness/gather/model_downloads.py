@@ -45,7 +45,7 @@ LAST_LINES, LINE_CHARS = 30, 500
 KEPT_REQUESTS = 30
 #: A service that was started again so often starts again for ever.
 LOOP = 3
-NOT_FOUND, LIMITED = 404, 429
+NOT_MODIFIED, NOT_FOUND, LIMITED = 304, 404, 429
 #: All files of a model are of one: clients keep them in a folder of its name.
 COMMIT = hashlib.sha256(b"readiness").hexdigest()[:40]
 #: In the order in which one is looked for: the one about loading says most.
@@ -228,7 +228,7 @@ def _script(contents: Mapping[str, bytes]) -> Script:
     largest = max(contents, key=lambda path: len(contents[path]))
     content = contents[largest]
     steps = (
-        half(content, headers=_headers(content)),
+        half(content, headers=_headers(content), has_ranges=True),
         answer(LIMITED, b'{"error": "too many requests"}', headers={"retry-after": "1"}),
     )
     plans[largest] = dataclasses.replace(plans[largest], steps=steps)
@@ -492,11 +492,14 @@ class FetchScenario:
 
 
 def _request(received: Received, zero: float) -> HubRequest:
-    by_status = {LIMITED: "limited", NOT_FOUND: "unknown"}
+    by_status: dict[int | None, str] = {LIMITED: "limited", NOT_FOUND: "unknown", NOT_MODIFIED: "unchanged"}
     is_cut = received.behaviour is Kind.HALF and received.method != "HEAD"
+    what = by_status.get(received.status, "served")
+    if what == "served" and received.first("range") == "bytes=0-0":
+        what = "sized"
     return HubRequest(
         seconds=round(max(0.0, received.at - zero), 2),
         method=received.method,
         path=received.path.partition("?")[0][:200],
-        answer="cut" if is_cut else by_status.get(received.status, "served"),
+        answer="cut" if is_cut else what,
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import ipaddress
+import re
 import socket
 import threading
 import time
@@ -58,6 +59,13 @@ MAX_HANG_SECONDS = 600.0
 BRIDGE = "bridge"
 
 
+#: A body from here on is not copied for each answer.
+JOINED_BYTES = 64 * 1024
+OK, PARTIAL, NOT_MODIFIED = 200, 206, 304
+#: More digits are no length.
+_RANGE = re.compile(r"bytes=(\d{1,15})-(\d{1,15})?")
+
+
 class Kind(enum.StrEnum):
     """What a stub does with a request."""
 
@@ -68,13 +76,18 @@ class Kind(enum.StrEnum):
     HALF = "half"
 
 
+#: The others say nothing that has a status.
+ANSWERS = frozenset({Kind.ANSWER, Kind.HALF})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Behaviour:
     """What happens to one request. Made by :func:`answer`, :func:`hang`, :func:`cut` and :func:`garbage`.
 
     Attributes:
         delay_seconds: passes before anything is sent, or for a hang, before the connection ends.
-        has_ranges: a request for the rest of the body gets that (RFC 9110, 14.2), as who resumes a download expects.
+        has_ranges: a request for a part of the body gets that (RFC 9110, 14.2), as who resumes a download, or fetches it in
+            parts, expects. Who asks for the first byte alone wants to know whether there are parts: that uses up no step.
     """
 
     kind: Kind = Kind.ANSWER
@@ -99,9 +112,9 @@ def answer(
     )
 
 
-def half(body: bytes, *, headers: Mapping[str, str] | None = None) -> Behaviour:
+def half(body: bytes, *, headers: Mapping[str, str] | None = None, has_ranges: bool = False) -> Behaviour:
     """Announce the whole body, send half of it, and close. Who asks for the headers alone gets those, and uses up no step."""
-    return Behaviour(kind=Kind.HALF, body=body, headers=dict(headers or {}))
+    return Behaviour(kind=Kind.HALF, body=body, headers=dict(headers or {}), has_ranges=has_ranges)
 
 
 def hang(seconds: float = MAX_HANG_SECONDS) -> Behaviour:
@@ -153,7 +166,7 @@ class Received:
     Attributes:
         at: monotonic time when it was read to its end.
         body: up to its bound; ``body_bytes`` is its real length.
-        behaviour: what was done with it; ``status`` is that of the answer.
+        behaviour: what was done with it; ``status`` is that of the answer, None where none was given.
     """
 
     method: str
@@ -163,7 +176,7 @@ class Received:
     body_bytes: int
     at: float
     behaviour: Kind
-    status: int = 200
+    status: int | None = 200
 
     def first(self, name: str) -> str | None:
         """The value of the first header of this name, in any case."""
@@ -336,7 +349,9 @@ class Stub:
             plan = self._script.otherwise if key is None else self._script.plans[key]
             number = self._used.get(key, 0)
             behaviour = plan.steps[number] if number < len(plan.steps) else plan.then
-            if not (behaviour.kind is Kind.HALF and request.method == b"HEAD"):
+            if plan.then.has_ranges and _range_of(request, len(plan.then.body)) == (0, 0):
+                behaviour = plan.then
+            elif not (behaviour.kind is Kind.HALF and request.method == b"HEAD"):
                 self._used[key] = number + 1
             self._count += 1
             if len(self._received) < MAX_RECORDED and self._recorded_bytes + len(body) <= MAX_RECORDED_BYTES:
@@ -350,7 +365,7 @@ class Stub:
                         body_bytes=length,
                         at=self._clock(),
                         behaviour=behaviour.kind,
-                        status=behaviour.status,
+                        status=_status(behaviour, request) if behaviour.kind in ANSWERS else None,
                     )
                 )
             self._changed.notify_all()
@@ -381,35 +396,58 @@ class Stub:
             case Kind.ANSWER | Kind.HALF:
                 head, body = _written(behaviour, request)
                 is_cut = behaviour.kind is Kind.HALF and request.method != b"HEAD"
-                body = body[: len(body) // 2] if is_cut else body
-                first = (speaker.send(head) or b"") + (speaker.send(h11.Data(data=body)) or b"")
+                sent = body[: len(body) // 2] if is_cut else body
+                events = [head, h11.Data(data=sent)]  # type: ignore[arg-type]  # anything like bytes, it says
+                events += [] if is_cut else [h11.EndOfMessage()]
+                parts = [part for event in events for part in speaker.send_with_data_passthrough(event) or ()]
+                # Small answers go out in one piece, large ones as views of the body that everybody gets.
+                for part in [b"".join(parts)] if len(body) < JOINED_BYTES else parts:
+                    connection.sendall(part)
                 if is_cut:
-                    connection.sendall(first)
                     return False
-                connection.sendall(first + (speaker.send(h11.EndOfMessage()) or b""))
                 return speaker.our_state is h11.DONE and speaker.their_state is h11.DONE
         return False
 
 
-def _written(behaviour: Behaviour, request: h11.Request) -> tuple[h11.Response, bytes]:
+def _written(behaviour: Behaviour, request: h11.Request) -> tuple[h11.Response, memoryview]:
     """The head and the body of an answer."""
     headers = {"content-type": "application/json", **{n.lower(): v for n, v in behaviour.headers.items()}}
-    status, body = behaviour.status, behaviour.body
+    status, body = _status(behaviour, request), memoryview(behaviour.body)
     if behaviour.has_ranges:
         headers["accept-ranges"] = "bytes"
-        first = next((_first_byte(value) for name, value in request.headers if name == b"range"), None)
-        if first is not None and 0 < first < len(body):
-            headers["content-range"] = f"bytes {first}-{len(body) - 1}/{len(body)}"
-            status, body = 206, body[first:]
-    headers["content-length"] = str(len(body))
+    asked = _range_of(request, len(body))
+    if status == PARTIAL and asked is not None:
+        headers["content-range"] = f"bytes {asked[0]}-{asked[1]}/{len(body)}"
+        body = body[asked[0] : asked[1] + 1]
+    if status != NOT_MODIFIED:
+        headers["content-length"] = str(len(body))
     head = h11.Response(status_code=status, headers=list(headers.items()))
-    return head, b"" if request.method == b"HEAD" else body
+    return head, body[:0] if request.method == b"HEAD" or status == NOT_MODIFIED else body
 
 
-def _first_byte(value: bytes) -> int | None:
-    """Of ``bytes=N-``, the only range that who resumes asks for."""
-    number = value.removeprefix(b"bytes=").removesuffix(b"-")
-    return int(number) if number.isdigit() and len(number) < 16 else None  # noqa: PLR2004  # more is no length
+def _status(behaviour: Behaviour, request: h11.Request) -> int:
+    """That of the answer: of what the peer has already, or wants a part of, it is another one than the script's."""
+    if behaviour.status != OK:
+        return behaviour.status
+    tag = next((value for name, value in behaviour.headers.items() if name.lower() == "etag"), None)
+    known = [part.strip().removeprefix("W/") for part in (_header(request, b"if-none-match") or "").split(",")]
+    if tag is not None and tag.removeprefix("W/") in known:
+        return NOT_MODIFIED
+    return PARTIAL if behaviour.has_ranges and _range_of(request, len(behaviour.body)) else OK
+
+
+def _header(request: h11.Request, wanted: bytes) -> str | None:
+    return next((value.decode("latin-1") for name, value in request.headers if name == wanted), None)
+
+
+def _range_of(request: h11.Request, length: int) -> tuple[int, int] | None:
+    """The first and the last byte of ``bytes=N-`` or ``bytes=N-M``; None where the whole is asked for, or what is not there."""
+    found = _RANGE.fullmatch(_header(request, b"range") or "")
+    if found is None:
+        return None
+    first, last = int(found[1]), min(int(found[2] or length - 1), length - 1)
+    is_whole = first == 0 and not found[2]
+    return (first, last) if first <= last and not is_whole else None
 
 
 class Stubs:

@@ -24,7 +24,7 @@ from readiness.facts.model import ServiceModel, StackModel
 from readiness.gather import gatherer_meta
 from readiness.gather import model_downloads as module
 from readiness.gather.model_downloads import Patience, contents_of
-from readiness.instruments.stub import Plan, Script, Stub, Stubs, answer, cut
+from readiness.instruments.stub import Kind, Plan, Received, Script, Stub, Stubs, answer, cut
 from readiness.runtime import Capability, Completed, Endpoint, ServiceState, Variant
 from readiness.target import Entry, Probe, ProbeKind, Request, Target
 from readiness.verdict import Inconclusive
@@ -280,6 +280,25 @@ def test_requests_for_the_model_are_kept_beside_many_others(tmp_path: Path) -> N
     assert mine == ["cut", "limited", "served"]
     assert seen.broken.requests_total > len(seen.broken.requests) > 60
     assert [r.seconds for r in seen.broken.requests] == sorted(r.seconds for r in seen.broken.requests)
+
+
+@pytest.mark.parametrize(
+    ("status", "asked", "expected"),
+    [(206, "bytes=0-0", "sized"), (206, "bytes=5-", "served"), (304, "", "unchanged"), (404, "", "unknown")],
+)
+def test_what_a_request_got_is_told(status: int, asked: str, expected: str) -> None:
+    received = Received(
+        method="GET",
+        path="/w?x",
+        headers=(("Range", asked),),
+        body=b"",
+        body_bytes=0,
+        at=2.0,
+        behaviour=Kind.ANSWER,
+        status=status,
+    )
+    seen = module._request(received, 1.0)
+    assert (seen.path, seen.seconds, seen.answer) == ("/w", 1.0, expected)
 
 
 def test_one_that_gives_up_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

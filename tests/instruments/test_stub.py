@@ -12,6 +12,7 @@ import pytest
 from readiness.exceptions import StackError
 from readiness.instruments.stub import (
     MAX_BODY_BYTES,
+    Behaviour,
     Kind,
     Plan,
     Script,
@@ -231,3 +232,50 @@ def test_who_resumes_gets_the_rest(stub: Stub, client: httpx.Client, asked: str,
     response = client.get(stub.url, headers={"range": asked})
     assert (response.status_code, response.content) == (status, expected)
     assert response.headers.get("content-range") == ("bytes 4-9/10" if status == 206 else None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected", "where"),
+    [("bytes=2-4", b"234", "2-4"), ("bytes=8-99", b"89", "8-9"), ("bytes=0-4", b"01234", "0-4")],
+)
+def test_a_part_between_two_bytes_is_answered(
+    stub: Stub, client: httpx.Client, asked: str, expected: bytes, where: str
+) -> None:
+    stub.play(Script(otherwise=Plan(then=answer(body=b"0123456789", has_ranges=True))))
+    response = client.get(stub.url, headers={"range": asked})
+    assert (response.status_code, response.content) == (206, expected)
+    assert response.headers["content-range"] == f"bytes {where}/10"
+    assert stub.received()[-1].status == 206
+
+
+def test_who_asks_for_the_first_byte_uses_up_no_step(stub: Stub, client: httpx.Client) -> None:
+    whole = answer(body=b"0123456789", has_ranges=True)
+    stub.play(Script(otherwise=Plan(steps=(half(b"0123456789", has_ranges=True), answer(429)), then=whole)))
+    assert client.get(stub.url, headers={"range": "bytes=0-0"}).content == b"0"
+    with pytest.raises(httpx.RemoteProtocolError):
+        client.get(stub.url, headers={"range": "bytes=0-3"})
+    assert client.get(stub.url, headers={"range": "bytes=0-0"}).status_code == 206
+    assert [client.get(stub.url).status_code for _ in range(2)] == [429, 200]
+
+
+@pytest.mark.parametrize(("known", "status"), [('"a"', 304), ('W/"a", "b"', 304), ('"b"', 200), ("", 200)])
+def test_what_the_peer_has_already_is_not_sent_again(stub: Stub, client: httpx.Client, known: str, status: int) -> None:
+    stub.play(Script(otherwise=Plan(then=answer(body=b"0123456789", headers={"ETag": '"a"'}))))
+    response = client.get(stub.url, headers={"if-none-match": known})
+    assert (response.status_code, len(response.content)) == (status, 0 if status == 304 else 10)
+    assert (stub.received()[-1].status, stub.open_connections) == (status, 1)
+
+
+def test_a_large_body_arrives_whole(stub: Stub, client: httpx.Client) -> None:
+    body = bytes(range(256)) * 4096
+    stub.play(Script(otherwise=Plan(then=answer(body=body, has_ranges=True))))
+    assert client.get(stub.url).content == body
+    assert client.get(stub.url, headers={"range": "bytes=100-"}).content == body[100:]
+
+
+@pytest.mark.parametrize("behaviour", [cut(), garbage(), hang(0.01)])
+def test_what_is_not_answered_has_no_status(stub: Stub, client: httpx.Client, behaviour: Behaviour) -> None:
+    stub.play(Script(otherwise=Plan(then=behaviour)))
+    with pytest.raises(httpx.TransportError):
+        client.get(stub.url)
+    assert stub.received()[-1].status is None
