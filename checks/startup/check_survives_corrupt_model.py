@@ -50,20 +50,22 @@ def check_survives_corrupt_model(model_downloads: ModelDownloads, target: Target
 
 
 def _downloads(seen: ModelDownloads) -> list[HubRequest]:
-    """What was fetched anew, by the start and by the one after it."""
+    """What was fetched anew of what was cut, by the start and by the one after it."""
     starts = [start for start in (seen.corrupt, seen.corrupt_again) if start is not None]
-    return [r for start in starts for r in start.requests if r.method != "HEAD" and r.answer == "served"]
+    paths = {*seen.cut_sources} or {seen.file}
+    served = [r for start in starts for r in start.requests if r.method != "HEAD" and r.answer == "served"]
+    return [request for request in served if request.path in paths]
 
 
 def _ready(seen: ModelDownloads, start: FetchedStart, name: str, measured: list[Measurement]) -> Verdict:
     """Judge one that serves."""
-    if _downloads(seen):
-        return Verdict(measured=measured, summary=f"fetched again, and ready after {start.ready_seconds:.1f} s")
     if seen.is_same_answer is False:
         text = "the proof of the loading probe is answered with another vector than before"
         message = f"{seen.service} serves a cut off model as if nothing were wrong"
         evidence = (Evidence(source=name, text=text), *evidence_of(start, name))
         return Verdict(findings=(Finding(message=message, evidence=evidence),), measured=measured)
+    if _downloads(seen):
+        return Verdict(measured=measured, summary=f"fetched again, and ready after {start.ready_seconds:.1f} s")
     raise Inconclusive(f"{seen.service} got ready without asking the hub again, so the cut copy may be unused")
 
 

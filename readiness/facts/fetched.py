@@ -79,7 +79,8 @@ class ModelDownloads:
         file: the one that is cut: the largest.
         broken: the first start: the download is cut half way, the next one limited once, then all is served.
         control: where ``broken`` did not get ready: another start, everything served from the first.
-        cut_files: copies in the cache that were cut to half their length before ``corrupt``.
+        cut_files: copies in the cache that were cut to half their length before ``corrupt``; ``cut_sources`` where the hub
+            has what is as long.
         corrupt: the start after that; ``corrupt_again`` one more, where it ended and nobody started it again.
         is_same_answer: whether the service answers the proof of its model as before the copies were cut; None unknown.
         not_done: why nothing was done; ``corrupt_not_done`` why no copy was cut.
@@ -90,6 +91,7 @@ class ModelDownloads:
     broken: FetchedStart | None = None
     control: FetchedStart | None = None
     cut_files: tuple[str, ...] = ()
+    cut_sources: tuple[str, ...] = ()
     corrupt: FetchedStart | None = None
     corrupt_again: FetchedStart | None = None
     is_same_answer: bool | None = None

@@ -280,6 +280,7 @@ class FetchScenario:
     patience: Patience = field(default_factory=Patience)
     clock: Callable[[], float] = time.monotonic
     pause: Callable[[float], None] = time.sleep
+    cut_bytes: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         """Know what must not become evidence."""
@@ -313,6 +314,7 @@ class FetchScenario:
         return dataclasses.replace(
             seen,
             cut_files=cut,
+            cut_sources=tuple(path for path, content in self.contents.items() if len(content) in self.cut_bytes),
             corrupt=corrupt,
             corrupt_again=once_more,
             is_same_answer=is_same(before, after),
@@ -461,16 +463,18 @@ class FetchScenario:
         wanted[-1] = ")"
         script = (
             'for f in "$@"; do n=$(wc -c < "$f"); cp -p "$f" "$f.cut" && head -c $((n / 2)) "$f" > "$f.cut" && '
-            'mv -f "$f.cut" "$f" && printf "%s\\n" "$f"; done'
+            'mv -f "$f.cut" "$f" && printf "%s %s\\n" "$n" "$f"; done'
         )
         find = ["find", cache, "-xdev", "-type", "f", *wanted, "-exec", "sh", "-c", script, "sh", "{}", "+"]
         try:
             done = self.stack.execute(self.service, find, timeout_seconds=60)
         except (StackError, UnsupportedError) as error:
             return (), str(error)[:300]
-        found = tuple(line for line in done.output.splitlines() if line.startswith(f"{cache}/"))[:20]
+        lines = [line.strip().partition(" ") for line in done.output.splitlines()]
+        found = [(place, int(size)) for size, _, place in lines if size.isdigit() and place.startswith(f"{cache}/")]
         if found:
-            return found, ""
+            self.cut_bytes = frozenset(size for _, size in found)
+            return tuple(place for place, _ in found[:20]), ""
         said = done.output.strip()[-200:]
         return (), f"no copy of a served file was found below {cache}{f': {said}' if said else ''}"
 

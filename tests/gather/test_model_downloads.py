@@ -249,6 +249,7 @@ def test_a_sound_service_tries_again_and_fetches_a_cut_copy_again(tmp_path: Path
     assert not seen.broken.has_ended
     assert seen.control is None
     assert seen.cut_files == (str(stack.copy),)
+    assert seen.cut_sources == ("/org/weights.bin",)
     assert [request.answer for request in seen.corrupt.requests] == ["served"]
     assert seen.is_same_answer is True
     assert stack.copy.stat().st_size == BYTES

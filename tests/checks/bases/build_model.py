@@ -56,6 +56,7 @@ def downloads() -> ModelDownloads:
             log=("no model yet", "model is loaded"),
         ),
         cut_files=("/data/models/weights.bin",),
+        cut_sources=(FILE,),
         corrupt=FetchedStart(
             seconds=2.0,
             ready_seconds=2.0,
