@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from readiness import Category, Finding, Inconclusive, Measurement, Severity, Verdict, check
 from readiness.declared.startup import MODEL_EXAMPLE
-from readiness.facts.fetched import ModelDownloads, SmallCache
+from readiness.facts.fetched import FetchedStart, ModelDownloads, SmallCache
 from readiness.starting.fetching import (
     evidence_of,
     first_answered,
@@ -38,28 +38,42 @@ def check_survives_disk_full(small_cache: SmallCache, model_downloads: ModelDown
         Measurement(name="disk", value=seen.disk_bytes, unit="B"),
         Measurement(name="model", value=seen.model_bytes, unit="B"),
     ]
-    served_at = first_answered(start, seen.file or model_downloads.file, "served")
-    if served_at is None:
-        raise Inconclusive(f"{seen.service} did not ask the hub for its model", supply=MODEL_EXAMPLE)
-    name = f"{seen.service}, a disk of {seen.disk_bytes} bytes for a model of {seen.model_bytes}"
-    evidence = evidence_of(start, name)
-    if seen.disk_bytes >= seen.model_bytes:
-        raise Inconclusive(f"the cache of {seen.service} is no small disk, but one of {seen.disk_bytes} bytes")
-    if sound_start(model_downloads) is None:
-        raise Inconclusive(f"{seen.service} does not get ready by itself with room for its model either")
-    if start.has_ended and not start.has_ended_after(served_at):
-        raise Inconclusive(f"{seen.service} ended before it had anything to write, so for another reason")
+    _require_proof(seen, start, model_downloads)
     if start.has_ended:
         times = f" {start.restarts} times" if start.restarts > 1 else ""
         message = f"{seen.service} ended{times} because the disk is full"
-        return Verdict(findings=(Finding(message=message, evidence=evidence),), measured=measured)
-    if start.ready_seconds is not None:
+    elif start.ready_seconds is not None:
+        if _file(seen, model_downloads) not in model_downloads.cut_sources:
+            reason = f"{seen.service} got ready, and never was seen to keep its model in the folder that was small"
+            raise Inconclusive(reason, supply=MODEL_EXAMPLE)
         return Verdict(measured=measured, summary="it serves without the copy that found no room")
-    if not refuses(start):
+    elif not refuses(start):
         said = start.said.status or start.said.error if start.said is not None else "no answer"
         message = f"{seen.service} answers {said} instead of 503 while the disk is too full for its model"
-        return Verdict(findings=(Finding(message=message, evidence=evidence),), measured=measured)
-    if start.said is None or not names_full_disk(start.said.body):
+    elif start.said is None or not names_full_disk(start.said.body):
         message = f"{seen.service} answers 503, and does not say that the disk is full"
-        return Verdict(findings=(Finding(message=message, evidence=evidence),), measured=measured)
-    return Verdict(measured=measured, summary="a steady 503 that names the full disk, no restart")
+    else:
+        return Verdict(measured=measured, summary="a steady 503 that names the full disk, no restart")
+    name = f"{seen.service}, a disk of {seen.disk_bytes} bytes for a model of {seen.model_bytes}"
+    return Verdict(findings=(Finding(message=message, evidence=evidence_of(start, name)),), measured=measured)
+
+
+def _file(seen: SmallCache, downloads: ModelDownloads) -> str:
+    return seen.file or downloads.file
+
+
+def _require_proof(seen: SmallCache, start: FetchedStart, downloads: ModelDownloads) -> None:
+    """Stop where what became of the start may have another reason than the disk.
+
+    Raises:
+        Inconclusive: nothing was fetched, the disk is not small, or the service does not start, or ends, anyway.
+    """
+    served_at = first_answered(start, _file(seen, downloads), "served")
+    if served_at is None:
+        raise Inconclusive(f"{seen.service} did not ask the hub for its model", supply=MODEL_EXAMPLE)
+    if seen.disk_bytes >= seen.model_bytes:
+        raise Inconclusive(f"the cache of {seen.service} is no small disk, but one of {seen.disk_bytes} bytes")
+    if sound_start(downloads) is None:
+        raise Inconclusive(f"{seen.service} does not get ready by itself with room for its model either")
+    if start.has_ended and not start.has_ended_after(served_at):
+        raise Inconclusive(f"{seen.service} ended before it had anything to write, so for another reason")

@@ -123,6 +123,8 @@ def small_cache(
     declared, service, probe, ask = prepared
     contents = contents_of(declared, Path(target.folder))
     place = _place(declared.cache, stack.environment(service))
+    if not is_own_folder(place):
+        return SmallCache(not_done=f"the cache of {service} is no folder of its own: {place or '/'}")
     largest = max(len(content) for content in contents.values())
     size = max(PAGE_BYTES, largest // 2 // PAGE_BYTES * PAGE_BYTES)
     if size >= largest:

@@ -399,6 +399,18 @@ def test_who_ends_over_a_full_disk_is_seen(tmp_path: Path) -> None:
     assert seen.disk_bytes == BYTES // 2
 
 
+@pytest.mark.parametrize("cache", ["/", "/.", "models", "${MISSING}/models"])
+def test_only_a_folder_of_its_own_is_made_small_or_cut(tmp_path: Path, cache: str) -> None:
+    target = a_target(tmp_path)
+    model = {**target.extra["startup"]["model"], "cache": cache}
+    target = dataclasses.replace(target, extra={"startup": {"model": model}})
+    stack = FakeStack(tmp_path)
+    variants = FakeVariants(stack)
+    assert "no folder of its own" in gathered("small_cache", target, stack, variants).not_done
+    assert variants.asked == []
+    assert "no folder of its own" in gathered("model_downloads", target, stack, variants).corrupt_not_done
+
+
 def test_a_small_disk_needs_an_engine(tmp_path: Path) -> None:
     stack = FakeStack(tmp_path, capabilities=frozenset(Capability) - {Capability.TMPFS})
     with pytest.raises(UnsupportedError):
