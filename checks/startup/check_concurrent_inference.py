@@ -23,6 +23,9 @@ class InferenceLimits:
     #: Servers that collect texts into batches compute in half precision, and round differently in other company: up to
     #: 2^-10 for each of a few layers. What is further away is no rounding.
     rounding: float = 0.03
+    #: A text that is looked up takes a fraction of what it took to embed; below ``slow_seconds`` the way there hides that.
+    cached_ratio: float = 0.25
+    slow_seconds: float = 0.02
     at_least: int = 8  # texts; with fewer nothing overlaps
 
 
@@ -46,14 +49,11 @@ def check_concurrent_inference(
     if not seen.at_once:
         target.require("probes.loading", seen.request or seen.no_vector, example=EXAMPLE)
         raise Inconclusive(seen.not_done or "no text was embedded", supply=EXAMPLE, undeclared="validation.input")
-    if seen.repeated_difference > limits.tolerance:
-        raise Inconclusive(f"{seen.request} answers the same text differently, also with nothing else under way")
-    if seen.smallest_distance <= limits.rounding:
-        raise Inconclusive(f"{seen.request} has the same vector for different texts")
+    _require_comparable(seen, limits)
     findings: list[Finding] = []
     told = [e for e in seen.at_once if e.error or e.nearest is not None]
     errors = [e for e in told if e.error]
-    mixed = [e for e in told if not e.error and _is_another(e, limits)]
+    mixed = [e for e in told if not e.error and _is_another(e, limits, seen.smallest_distance)]
     rounded = [e for e in told if not e.error and e not in mixed and (e.difference or 0.0) > limits.tolerance]
     if mixed:
         others = [f"text {e.text}: nearest to that of text {e.nearest}" for e in mixed if e.nearest != e.text]
@@ -71,27 +71,69 @@ def check_concurrent_inference(
         ),
     ]
     if not findings:
-        if len(told) < limits.at_least:
-            raise Inconclusive(f"{len(told)} of {len(seen.at_once)} texts sent at once were answered: too few to tell")
-        if rounded:
-            raise Inconclusive(
-                f"{len(rounded)} of {len(told)} vectors differ by up to {measured[1].value:.1g}: "
-                "rounding in other company, or a mix-up, cannot be told apart"
-            )
-        if any(_is_misplaced(b) and not _is_known(b, limits) for b in seen.batches):
-            raise Inconclusive(
-                "the vectors of a batch are not those that its texts get one by one: its order does not show"
-            )
+        _require_told(seen, len(told), len(rounded), measured[1].value, limits)
     ordered = [b for b in seen.batches if b.nearest]
     batches = f"{len(ordered)} batches in order" if ordered else f"batches: {seen.batch_not_done or 'not answered'}"
     summary = "" if findings else f"{len(told)} texts at once got the same vectors as one by one; {batches}"
     return Verdict(findings=findings, measured=measured, summary=summary)
 
 
-def _is_another(embedded: Embedded, limits: InferenceLimits) -> bool:
-    """Whether it is no vector of this text: of another length, nearer to another's, or far from its own."""
-    is_far = embedded.difference is None or embedded.difference > limits.rounding
-    return embedded.nearest != embedded.text or is_far
+def _require_comparable(seen: ConcurrentInference, limits: InferenceLimits) -> None:
+    """Stop where two vectors say nothing about their texts.
+
+    Raises:
+        Inconclusive: answers differ with nothing else under way, or not at all.
+    """
+    if seen.repeated_difference is None:
+        raise Inconclusive(f"{seen.request} answered no text twice, so what it answers otherwise may be no mix-up")
+    if seen.repeated_difference > limits.tolerance:
+        raise Inconclusive(f"{seen.request} answers the same text differently, also with nothing else under way")
+    if seen.smallest_distance <= limits.rounding:
+        raise Inconclusive(f"{seen.request} has the same vector for different texts")
+
+
+def _require_told(seen: ConcurrentInference, told: int, rounded: int, largest: float, limits: InferenceLimits) -> None:
+    """Stop where nothing wrong was seen, and it would not have shown.
+
+    Raises:
+        Inconclusive: too few were answered, or rounded, or from a cache, or batches with vectors of their own.
+    """
+    if told < limits.at_least:
+        raise Inconclusive(f"{told} of {len(seen.at_once)} texts sent at once were answered: too few to tell")
+    if rounded:
+        raise Inconclusive(
+            f"{rounded} of {told} vectors differ by up to {largest:.1g}: "
+            "rounding in other company, or a mix-up, cannot be told apart"
+        )
+    if _is_from_cache(seen, limits):
+        raise Inconclusive(
+            f"{seen.request} answers a text that it has seen in {seen.repeated_seconds} s instead of "
+            f"{seen.alone_seconds} s: from a cache, so that nothing was computed at the same moment",
+            supply="a variant without that cache",
+        )
+    if any(_is_misplaced(b) and not _is_known(b, limits) for b in seen.batches):
+        raise Inconclusive(
+            "the vectors of a batch are not those that its texts get one by one: its order does not show"
+        )
+
+
+def _is_another(embedded: Embedded, limits: InferenceLimits, smallest_distance: float) -> bool:
+    """Whether it is no vector of this text: of another length, nearer to another's, or far from its own.
+
+    Models whose activations are quantised by batch stray further than rounding does, and stay near their own.
+    """
+    far = max(limits.rounding, smallest_distance / 2)
+    return embedded.nearest != embedded.text or embedded.difference is None or embedded.difference > far
+
+
+def _is_from_cache(seen: ConcurrentInference, limits: InferenceLimits) -> bool:
+    """Whether a text that was embedded before is answered much quicker."""
+    is_slow = seen.alone_seconds >= limits.slow_seconds
+    return (
+        is_slow
+        and seen.repeated_seconds is not None
+        and seen.repeated_seconds < seen.alone_seconds * limits.cached_ratio
+    )
 
 
 def _worst(mixed: list[Embedded]) -> str:

@@ -52,7 +52,9 @@ class ConcurrentInference:
     Attributes:
         request: what carries one text.
         alone: how many texts were answered with a vector when they were sent one by one.
-        repeated_difference: the largest one between two answers to the same text, nothing else under way.
+        alone_seconds: of one of them, the median; ``repeated_seconds`` of those that were sent once more after it.
+        repeated_difference: the largest one between two answers to the same text, nothing else under way; None where no
+            text was answered twice.
         smallest_distance: between the vectors of two different texts, measured as a difference is.
         at_once: the same texts, sent together.
         no_vector: the requests were accepted, and none of their answers holds exactly one vector.
@@ -61,7 +63,9 @@ class ConcurrentInference:
 
     request: str = ""
     alone: int = 0
-    repeated_difference: float = 0.0
+    alone_seconds: float = 0.0
+    repeated_seconds: float | None = None
+    repeated_difference: float | None = None
     smallest_distance: float = 0.0
     at_once: tuple[Embedded, ...] = ()
     batches: tuple[BatchAnswer, ...] = ()

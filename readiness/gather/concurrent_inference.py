@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import statistics
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -32,6 +34,8 @@ Candidate = tuple[Request, Place]
 FAILED = 500
 #: Of a declared limit so many requests are left to the login, the repeats and the batches.
 RESERVED, MANY, FEWEST_TEXTS = 16, 1000, 8
+#: A request that is sent at all is waited for so long, in seconds.
+LEAST_SECONDS = 1.0
 #: Batches on their way beside the single texts.
 BATCHES_AMONG = 2
 #: A service that is asked for more than it can queue says so (RFC 9110, 15.6.4); that is no mix-up.
@@ -47,12 +51,16 @@ class Sizes:
         repeats: texts that are sent twice with nothing else under way.
         batch: texts in one batch; batches are sent alone, and among the others.
         timeout: for one request; a small machine has them all to work at.
+        alone_seconds: for the texts one by one; what is known then has to do.
+        all_seconds: for everything; no request is waited for any longer.
     """
 
     texts: int = 40
     repeats: int = 3
     batch: int = 8
     timeout: float = 30.0
+    alone_seconds: float = 30.0
+    all_seconds: float = 100.0
 
 
 @gatherer(impact=Impact.PERTURBS, at_most_seconds=120)
@@ -98,6 +106,11 @@ class InferenceLab:
     headers: Mapping[str, str] = field(default_factory=dict)
     progress: Progress
     sizes: Sizes = field(default_factory=Sizes)
+    clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        """Know when it has to be over."""
+        self._ends_at = self.clock() + self.sizes.all_seconds
 
     def run(self, candidates: Sequence[Candidate], rule: SizeRule | None) -> ConcurrentInference:
         """One by one, and all at once."""
@@ -111,15 +124,22 @@ class InferenceLab:
 
         self.progress("embedding texts one by one, then all at once", at_most_seconds=90)
         alone: list[Vector] = []
+        took: list[float] = []
+        alone_until = self.clock() + self.sizes.alone_seconds
         for number in range(self.sizes.texts):
-            found = _vectors(request, one(number))
+            answer = one(number)
+            found = _vectors(request, answer)
             if len(found) != 1:
                 break  # a limit is reached, or texts are refused: what is known already has to do
             alone.append(found[0])
+            took.append(answer.seconds)
+            if self.clock() > alone_until:
+                break
         if len(alone) < 2:  # noqa: PLR2004  # there is nobody else to be mixed up with
             return dataclasses.replace(fact, not_done=f"{fact.request} did not go on answering with a vector")
-        again = [_vectors(request, one(number)) for number in range(min(self.sizes.repeats, len(alone)))]
-        repeated = [difference(alone[n], found[0]) for n, found in enumerate(again) if len(found) == 1]
+        again = [one(number) for number in range(min(self.sizes.repeats, len(alone)))]
+        answered = [(n, e, _vectors(request, e)) for n, e in enumerate(again)]
+        repeated = [(difference(alone[n], v[0]), e.seconds) for n, e, v in answered if len(v) == 1]
         distances = [difference(a, b) for a, b in combinations(alone, 2)]
         batch, why_not = self._batch(rule, alone)
         batches = [batch(False)] if batch is not None else []
@@ -134,7 +154,9 @@ class InferenceLab:
         return dataclasses.replace(
             fact,
             alone=len(alone),
-            repeated_difference=max((1.0 if d is None else d for d in repeated), default=0.0),
+            alone_seconds=round(statistics.median(took), 4),
+            repeated_seconds=round(statistics.median(s for _, s in repeated), 4) if repeated else None,
+            repeated_difference=max((1.0 if d is None else d for d, _ in repeated), default=None),
             smallest_distance=min((d for d in distances if d is not None), default=0.0),
             at_once=at_once,
             batches=tuple(batches),
@@ -203,7 +225,7 @@ class InferenceLab:
             dataclasses.replace(request, json=with_value(request.json, place, value)),
             purpose=StatusClass.OK,
             headers={**PLAIN, **self.headers},
-            timeout_seconds=self.sizes.timeout,
+            timeout_seconds=max(LEAST_SECONDS, min(self.sizes.timeout, self._ends_at - self.clock())),
             kept_bytes=MAX_BODY_BYTES,
         )
 

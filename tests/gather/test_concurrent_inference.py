@@ -187,6 +187,32 @@ def test_without_such_a_request_nothing_is_sent(target: Target) -> None:
     assert service.asked == []
 
 
+def test_without_a_repeat_there_is_no_difference() -> None:
+    seen = run(Service(limit=31))
+    assert (seen.alone, seen.repeated_difference, seen.repeated_seconds) == (30, None, None)
+
+
+def test_a_slow_service_is_asked_for_a_bounded_time() -> None:
+    now = 0.0
+    waited: list[float] = []
+
+    class Slow(Service):
+        def send(self, entry: Entry, request: Request, *, timeout_seconds: float = 0.0, **_: Any) -> Exchange:
+            nonlocal now
+            waited.append(timeout_seconds)
+            now += min(8.0, timeout_seconds)
+            return replace(super().send(entry, request), seconds=8.0)
+
+    lab = module.InferenceLab(
+        http=cast("Any", Slow()), entry=TARGET.entries[0], progress=lambda *_, **__: None, clock=lambda: now
+    )
+    seen = lab.run([(ONE, ("text",))], None)
+    assert seen.alone == 4
+    assert (seen.alone_seconds, seen.repeated_seconds) == (8.0, 8.0)
+    assert now <= lab.sizes.all_seconds + 2
+    assert max(waited) == lab.sizes.timeout
+
+
 def test_a_refusal_from_the_first_is_told() -> None:
     assert "not accepted: 429" in run(Service(limit=0)).not_done
     assert "did not go on" in run(Service(limit=2)).not_done

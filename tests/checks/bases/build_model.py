@@ -22,6 +22,9 @@ def inference() -> ConcurrentInference:
     return ConcurrentInference(
         request="POST /embed",
         alone=12,
+        alone_seconds=0.08,
+        repeated_seconds=0.07,
+        repeated_difference=0.0,
         smallest_distance=0.31,
         at_once=tuple(Embedded(text=n, status=200, difference=0.0, nearest=n) for n in range(12)),
         batches=(
