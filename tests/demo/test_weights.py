@@ -13,7 +13,7 @@ import pytest
 from readiness.demo.app.shop import weights as module
 from readiness.demo.app.shop.model import DIMENSIONS, EmbeddingModel
 from readiness.demo.app.shop.weights import BYTES, Weights
-from readiness.instruments.stub import Behaviour, Plan, Script, Stub, answer, half
+from readiness.instruments.stub import Behaviour, Plan, Script, Stub, answer, garbage, half
 
 CONTENT = bytes(range(256)) * (BYTES // 256)
 TAG = {"etag": f'"{hashlib.sha256(CONTENT).hexdigest()}"'}
@@ -51,6 +51,7 @@ def test_they_are_fetched_once_and_then_read_from_the_folder(hub: Stub, tmp_path
         answer(503),
         answer(body=CONTENT, headers={"etag": '"another"'}),
         answer(body=CONTENT[:100], headers=TAG),
+        garbage(b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n"),
     ],
 )
 def test_a_download_that_fails_is_tried_again(hub: Stub, tmp_path: Path, trouble: Behaviour) -> None:
@@ -67,6 +68,14 @@ def test_a_copy_that_is_cut_off_is_fetched_again(hub: Stub, tmp_path: Path) -> N
     (tmp_path / "weights.bin").write_bytes(CONTENT[: BYTES // 2])
     assert asyncio.run(Weights(hub.url, tmp_path).get()) == CONTENT
     assert (tmp_path / "weights.bin").read_bytes() == CONTENT
+    assert hub.count == 2
+
+
+def test_a_digest_that_is_no_text_is_a_corrupt_copy(hub: Stub, tmp_path: Path) -> None:
+    play(hub)
+    asyncio.run(Weights(hub.url, tmp_path).get())
+    (tmp_path / "weights.bin.sha256").write_bytes(b"\xff\xfe")
+    assert asyncio.run(Weights(hub.url, tmp_path).get()) == CONTENT
     assert hub.count == 2
 
 

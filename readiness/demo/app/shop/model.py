@@ -58,11 +58,11 @@ class EmbeddingModel:
         await asyncio.sleep(FETCH_SECONDS)
 
     async def load(self, *, at_least_seconds: float) -> None:
-        """Compute the matrix, in slices so that the event loop keeps answering."""
-        until = time.monotonic() + at_least_seconds
+        """Get the matrix from its weights, or make one up, which takes ``at_least_seconds``; the event loop keeps answering."""
         if self._weights is not None:
             self._rows = _rows(await self._weights.get())
             return
+        until = time.monotonic() + at_least_seconds
         numbers = random.Random(hashlib.sha256(b"shop").digest())  # noqa: S311  # a fixed projection, no secret
         rows = []
         for _ in range(BUCKETS):

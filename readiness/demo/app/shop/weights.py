@@ -58,7 +58,8 @@ class Weights:
                 found = await asyncio.to_thread(self._from_folder)
                 if found is None:
                     found = await asyncio.to_thread(self._from_hub)
-            except (OSError, http.client.HTTPException, UnusableError) as error:
+            # A header that is no number, and an address that is none, are ValueErrors.
+            except (OSError, ValueError, http.client.HTTPException, UnusableError) as error:
                 self.problem = _words_of(error)
                 log.warning("no model yet", reason=self.problem, retry_in_seconds=pause)
                 await asyncio.sleep(pause)
@@ -70,7 +71,7 @@ class Weights:
     def _from_folder(self) -> bytes | None:
         """The copy; None where there is none, or it is not whole any more: then it is forgotten."""
         try:
-            found, expected = self._file.read_bytes(), self._digest.read_text("ascii").strip()
+            found, expected = self._file.read_bytes(), self._digest.read_text("ascii", "replace").strip()
         except FileNotFoundError:
             return None
         if hashlib.sha256(found).hexdigest() == expected:
