@@ -66,6 +66,7 @@ class Patience:
         word: for the first request to the hub; who does not ask until then is not going to.
         interval: between two looks.
         ask: one question.
+        all: every start of one copy together. One that might be cut short is not begun: of half a start nothing is made.
     """
 
     ready: float = 90.0
@@ -75,9 +76,10 @@ class Patience:
     word: float = 60.0
     interval: float = 0.2
     ask: float = 5.0
+    all: float = 380.0
 
 
-@gatherer(impact=Impact.DISRUPTS, at_most_seconds=300)
+@gatherer(impact=Impact.DISRUPTS, at_most_seconds=420)
 def model_downloads(
     *, target: Target, stack: Stack, runtime: Runtime, variants: Variants, stubs: Stubs, progress: Progress
 ) -> ModelDownloads:
@@ -151,8 +153,8 @@ def small_cache(
             disk_bytes = _disk_bytes(copy, service, place) or size
             file = max(contents, key=lambda path: len(contents[path]))
             seen = SmallCache(service=service, file=file, disk_bytes=disk_bytes, model_bytes=largest)
-            if not start.requests and reaches(copy, service, stub) is not True:
-                return dataclasses.replace(seen, not_done=f"{service} does not reach the audit's hub")
+            if not start.requests and (why := why_silent(copy, service, stub)):
+                return dataclasses.replace(seen, not_done=why)
             return dataclasses.replace(seen, start=start)
 
 
@@ -258,6 +260,14 @@ def is_own_folder(place: str) -> bool:
     return place.startswith("/") and bool(place.strip("/.")) and "${" not in place
 
 
+def why_silent(stack: Stack, service: str, stub: Stub) -> str:
+    """Why a service that did not ask the hub may not have been able to; empty where it reaches it."""
+    is_reachable = reaches(stack, service, stub)
+    if is_reachable is None:
+        return f"{service} did not ask the audit's hub, and has no program that tells whether it reaches it"
+    return "" if is_reachable else f"{service} does not reach the audit's hub"
+
+
 def _disk_bytes(stack: Stack, service: str, place: str) -> int:
     """How large the file system at ``place`` is; 0 where that cannot be seen."""
     try:
@@ -287,28 +297,30 @@ class FetchScenario:
     def __post_init__(self) -> None:
         """Know what must not become evidence."""
         self._secrets = known_secrets(self.stack)
+        self._began = self.clock()
 
     def run(self, cache: str, *, since: float) -> ModelDownloads:
         """The start with a hub that fails at first, which runs already; then that with a copy that is cut off."""
         file = max(self.contents, key=lambda path: len(self.contents[path]))
         seen = ModelDownloads(service=self.service, file=file, broken=self.watch(since=since))
         assert seen.broken is not None  # noqa: S101  # tells the type checker
-        if not seen.broken.requests and reaches(self.stack, self.service, self.stub) is not True:
-            return ModelDownloads(service=self.service, not_done=f"{self.service} does not reach the audit's hub")
+        if not seen.broken.requests and (why := why_silent(self.stack, self.service, self.stub)):
+            return ModelDownloads(service=self.service, not_done=why)
         self.stub.play(Script(plans=served(self.contents), otherwise=_unknown()))
         if seen.broken.ready_seconds is None or seen.broken.has_ended:
             seen = dataclasses.replace(seen, control=self._again())
             if seen.control is None or seen.control.ready_seconds is None:
-                return dataclasses.replace(
-                    seen, corrupt_not_done=f"{self.service} does not get ready with a hub that serves everything either"
-                )
+                why = "does not get ready with a hub that serves everything either"
+                why = why if seen.control is not None else "could not be stopped and started in the time that is left"
+                return dataclasses.replace(seen, corrupt_not_done=f"{self.service} {why}")
         before = self._proof()
         cut, reason = self._cut(cache)
         if not cut:
             return dataclasses.replace(seen, corrupt_not_done=reason)
         corrupt = self._again()
         if corrupt is None:
-            return dataclasses.replace(seen, corrupt_not_done=f"{self.service} could not be stopped and started")
+            why = f"{self.service} could not be stopped and started in the time that is left"
+            return dataclasses.replace(seen, corrupt_not_done=why)
         # Who nobody starts again may have thrown the copy away at its end.
         is_left = corrupt.has_ended and not corrupt.restarts and corrupt.ready_seconds is None
         once_more = self._again() if is_left else None
@@ -323,7 +335,9 @@ class FetchScenario:
         )
 
     def _again(self) -> FetchedStart | None:
-        """Stop and start it, and watch; None where that cannot be done."""
+        """Stop and start it, and watch; None where that cannot be done, or not in time."""
+        if self.clock() - self._began + self.patience.ready > self.patience.all:
+            return None
         try:
             if self.stack.state(self.service).status not in ENDED:
                 self.stack.stop(self.service)
@@ -368,7 +382,7 @@ class FetchScenario:
             received = self._received(since)
             is_full = not until_ready and received and self._has_told(last, now - received[0].at)
             waited = now - watched_from
-            is_late = waited > (self.patience.ready if received else self.patience.word)
+            is_late = waited > min(self.patience.all, self.patience.ready if received else self.patience.word)
             if restarts >= LOOP or is_full or is_late:
                 break
             self.pause(self.patience.interval)

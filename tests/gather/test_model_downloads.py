@@ -372,9 +372,26 @@ def test_a_cache_of_the_owners_is_neither_filled_nor_cut(tmp_path: Path) -> None
     assert (seen.corrupt, mine.stat().st_size) == (None, BYTES)
 
 
-def test_who_never_asks_the_hub_is_not_judged(tmp_path: Path) -> None:
+def test_a_start_that_might_be_cut_short_is_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    short = dataclasses.replace(QUICK, ready=5.0, all=5.0)
+    monkeypatch.setattr(module, "FetchScenario", lambda **a: SCENARIO(**{**a, "patience": short}))
+    seen = downloads(tmp_path)
+    assert seen.broken is not None
+    assert seen.broken.ready_seconds is not None
+    assert seen.corrupt is None
+    assert "in the time that is left" in seen.corrupt_not_done
+
+
+def test_who_has_nothing_to_ask_the_hub_with_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "reaches", lambda *_: None)
     stack = FakeStack(tmp_path, "never asks")
-    assert "does not reach" in gathered("model_downloads", a_target(tmp_path), stack).not_done
+    assert "no program that tells" in gathered("model_downloads", a_target(tmp_path), stack).not_done
+    monkeypatch.setattr(module, "reaches", lambda *_: False)
+    stack = FakeStack(tmp_path, "never asks")
+    assert "does not reach" in gathered("small_cache", a_target(tmp_path), stack).not_done
+
+
+def test_who_never_asks_the_hub_is_not_judged(tmp_path: Path) -> None:
     local = FakeStack(tmp_path, "never asks", runtime="process")
     seen = gathered("model_downloads", a_target(tmp_path), local)
     assert seen.broken.requests == ()
