@@ -212,7 +212,8 @@ class Loader:
         last = load.running[-1]
         await asyncio.sleep(at_least_seconds)
         await asyncio.wait([last], timeout=plan.answered)
-        load.is_taken_on = held.reply is not None and held.reply.fate is Fate.FINISHED
+        # Where the tables are locked by now, an answer may have to wait for them: the one from before stands.
+        load.is_taken_on |= held.reply is not None and held.reply.fate is Fate.FINISHED
 
     def _held(self, one: Open) -> Held:
         """Not sent yet."""

@@ -6,12 +6,14 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from readiness.check import Impact
 from readiness.exceptions import StackError, UnsupportedError
 from readiness.facts.probes import Phase, Pressure, ResourcePressure
 from readiness.gather import gatherer
 from readiness.gather.probe_asking import answer_of, ask_of, is_stale_answer, known_secrets, phase_of
+from readiness.gather.store_asking import wait_for
 from readiness.instruments.poller import Ask, Poller
 from readiness.instruments.variants import Variants
 from readiness.probes.standing import Standing, standing
@@ -32,6 +34,8 @@ MEMORY_SLACK = 0.015
 TAKING_SECONDS = 15.0
 #: The kernel ends the process that takes the memory where the service grows at the same moment, so it is tried again.
 TAKING_ATTEMPTS = 3
+#: Until an ended process has given its memory back, at most.
+FREED_SECONDS = 5.0
 #: A filled file has a name of its own, so that removing it removes nothing of the owner's.
 FILL = ".readiness-fill"
 
@@ -225,8 +229,8 @@ def use_memory(stack: Stack, service: str) -> float:
         StackError: there is no limit to come near to, or the memory could not be taken.
     """
     for _ in range(TAKING_ATTEMPTS):
-        limit, usage = _memory(stack, service)
-        amount = int(limit * MEMORY_RATIO) - usage
+        limit, before = _memory(stack, service)
+        amount = int(limit * MEMORY_RATIO) - before
         if amount > MOST_MEMORY_BYTES:
             raise StackError(
                 f"{service} would need {amount} bytes more to come near its limit; too much for this machine"
@@ -235,16 +239,22 @@ def use_memory(stack: Stack, service: str) -> float:
             # tail keeps what has no line end until its input ends; the sleep keeps the input open.
             script = '( (head -c "$1" /dev/zero; exec sleep 9417) | exec tail -c "$1" ) >/dev/null 2>&1 &'
             stack.execute(service, ["sh", "-c", script, "sh", str(amount)])
-        deadline = time.monotonic() + TAKING_SECONDS
-        while time.monotonic() < deadline:
-            limit, usage = _memory(stack, service)
-            if _is_used_up(limit, usage):
-                return round(usage / limit, 4)
-            time.sleep(0.2)
+        wait_for(lambda: _is_used_up(*_memory(stack, service)), at_most_seconds=TAKING_SECONDS)
+        limit, usage = _memory(stack, service)
+        if _is_used_up(limit, usage):
+            return round(usage / limit, 4)
         free_memory(stack, service)
+        # What is ended gives its memory back a moment later; until then the next attempt would take too little, or too much.
+        rest = before + int(limit * MEMORY_SLACK)
+        wait_for(partial(_is_freed, stack, service, rest), at_most_seconds=FREED_SECONDS)
     raise StackError(
         f"the memory of {service} could be used to {usage / limit:.1%} only, in {TAKING_ATTEMPTS} attempts"
     )
+
+
+def _is_freed(stack: Stack, service: str, rest: int) -> bool:
+    _, usage = _memory(stack, service)
+    return usage <= rest
 
 
 def see_used(stack: Stack, service: str) -> None:

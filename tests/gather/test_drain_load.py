@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import threading
 import time
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from readiness.gather import drain_load
 from readiness.gather.drain_asking import Open
 from readiness.gather.drain_load import Load, Loader, LoadPlan
 from readiness.runtime import Endpoint, Stack
-from readiness.target import Entry, Probe, ProbeKind, Request, Role, Target
+from readiness.target import Entry, Paths, Probe, ProbeKind, Request, Role, Target
 
 ENTRY = Entry(name="direct", service="api", port=8000)
 PLAN = LoadPlan(
@@ -130,6 +131,27 @@ def run(service: Service, wanted: list[Open], *, writes: bool = False, declared:
     loader = Loader(declared or target(), stack, ENTRY, headers={}, plan=PLAN, load=load, writes=writes, until=is_over)
     asyncio.run(loader.run(wanted))
     return load
+
+
+def test_a_new_connection_that_is_answered_shows_that_nobody_waits_in_the_queue(service: Service) -> None:
+    assert run(service, [WRITE]).is_taken_on
+
+
+def test_an_answer_from_before_the_lock_stands(service: Service, locking: dict[str, Any]) -> None:
+    """Where nothing is known that needs no table, new connections wait for the lock as everybody does."""
+    declared = dataclasses.replace(target(), probes={}, paths=Paths(ok=Request(path="/items")))
+    read = Open(kind=Kind.LOCKED, request=Request(path="/items"), name="read")
+    load = run(service, [WRITE, read], declared=declared)
+    assert locking["service"] == "db"
+    assert load.is_taken_on
+
+
+def test_new_connections_that_have_no_answer_are_told(service: Service) -> None:
+    service.free.clear()
+    declared = dataclasses.replace(target(), probes={}, paths=Paths(ok=Request(path="/items")))
+    assert not run(service, [WRITE], declared=declared).is_taken_on
+    service.free.set()
+    assert run(service, [WRITE], declared=declared).is_taken_on
 
 
 def test_halves_are_open_when_the_signal_can_come_and_finish_when_it_is_time(service: Service) -> None:
